@@ -1,0 +1,17 @@
+#!/bin/sh
+# System packages that some tests need. Installed when this runs as root on Debian; named otherwise (those tests skip).
+set -eu
+packages="chromium fonts-dejavu-core"
+missing=""
+for package in $packages; do
+    dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
+done
+[ -z "$missing" ] && exit 0
+if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    echo "Installing$missing ..."
+    apt-get update -qq
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null
+else
+    echo "Not installed, so the tests that need them will be skipped:$missing"
+fi
