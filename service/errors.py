@@ -1,0 +1,122 @@
+"""Every error the service raises on purpose.
+
+QuerygistError
+├── ConfigurationError        the operator's: the process refuses to start
+│   └── ArtifactError         the model artifact is missing, broken or does not match its manifest
+├── RequestError              the caller's: 4xx
+│   ├── InvalidRequest        400  malformed JSON or header
+│   ├── Unauthorized          401
+│   ├── Forbidden             403
+│   ├── UnsupportedMediaType  415
+│   ├── UnprocessableText     422  query or document that cannot be summarized
+│   └── QuotaExceeded         429
+└── ServiceError              ours: 5xx, and what an extractive fallback can stand in for
+    ├── Overloaded            503  the queue is full
+    ├── NotReady              503  starting or draining
+    ├── EngineUnavailable     503  the engine died, hangs or refuses
+    └── DeadlineExceeded      504
+
+A message is one or two sentences for the person who reads it: what was wrong, with which value, and what to do.
+It never quotes the query or the document.
+"""
+
+from typing import ClassVar
+
+
+class QuerygistError(Exception):
+    """The root. `detail` is the sentence a user reads."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class ConfigurationError(QuerygistError):
+    """A setting, file or combination that the process cannot run with."""
+
+
+class ArtifactError(ConfigurationError):
+    """The model artifact is missing, damaged or not what its manifest says."""
+
+
+class HttpError(QuerygistError):
+    """An error with a place in the HTTP contract: a status, a stable type and a title (RFC 9457)."""
+
+    status: ClassVar[int]
+    slug: ClassVar[str]
+    title: ClassVar[str]
+
+    def __init__(self, detail: str, *, retry_after: float | None = None) -> None:
+        """`retry_after` in seconds, for the header of the same name."""
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class RequestError(HttpError):
+    """The caller can mend it."""
+
+
+class InvalidRequest(RequestError):
+    """The request cannot be read."""
+
+    status, slug, title = 400, "invalid-request", "The request cannot be read"
+
+
+class Unauthorized(RequestError):
+    """No API key, where one is required."""
+
+    status, slug, title = 401, "unauthorized", "An API key is required"
+
+
+class Forbidden(RequestError):
+    """An API key nobody knows."""
+
+    status, slug, title = 403, "forbidden", "This API key is not accepted"
+
+
+class UnsupportedMediaType(RequestError):
+    """The body is declared to be something else than JSON."""
+
+    status, slug, title = 415, "unsupported-media-type", "The body is not JSON"
+
+
+class UnprocessableText(RequestError):
+    """A query or document that cannot be summarized."""
+
+    status, slug, title = 422, "unprocessable-text", "The text cannot be summarized"
+
+
+class QuotaExceeded(RequestError):
+    """A tenant above its rate."""
+
+    status, slug, title = 429, "quota-exceeded", "This tenant's quota is used up"
+
+
+class ServiceError(HttpError):
+    """The service cannot answer with the model now. `reason` labels metrics and logs."""
+
+    reason: ClassVar[str]
+
+
+class Overloaded(ServiceError):
+    """Every place is taken, in flight and in the queue."""
+
+    status, slug, title, reason = 503, "overloaded", "The service is overloaded", "overload"
+
+
+class NotReady(ServiceError):
+    """Starting up or shutting down."""
+
+    status, slug, title, reason = 503, "not-ready", "The service is not ready", "not_ready"
+
+
+class EngineUnavailable(ServiceError):
+    """The engine died, hangs or refuses."""
+
+    status, slug, title, reason = 503, "engine-unavailable", "The summarization engine is unavailable", "engine"
+
+
+class DeadlineExceeded(ServiceError):
+    """The deadline passed, or would pass while waiting."""
+
+    status, slug, title, reason = 504, "deadline-exceeded", "The deadline passed", "deadline"

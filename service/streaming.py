@@ -1,0 +1,84 @@
+"""Token ids to text that can be sent at once: never half a character, never a word that would have to be taken back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from service.characters import one_line
+from service.prompt import NO_ANSWER
+from service.sentences import sentence_ends
+
+_INCOMPLETE = "\ufffd"  # what bytes decode to that are no character, or none yet
+
+
+class Decoder(Protocol):
+    """The part of a tokenizer that is needed here."""
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of ids; bytes that form no character as U+FFFD."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """`text` is the summary: what was pushed, and then `tail`. "" when the document does not answer the query."""
+
+    tail: str
+    text: str
+    answerable: bool
+
+
+class Assembler:
+    """One summary in the making: one paragraph of at most `max_words` words, as `len(text.split())` counts them.
+
+    The first sentence is sent as it grows, since it is kept whatever comes: it is cut, if it must be, between words,
+    at the bound. Of the later ones each is sent when it is over, because a summary that reaches the bound is cut at
+    the last sentence end. What may become `NO_ANSWER` is held back.
+    """
+
+    def __init__(self, tokenizer: Decoder, *, max_words: int) -> None:
+        self._tokenizer = tokenizer
+        self._max_words = max_words
+        self._ids: list[int] = []
+        self._text = ""
+        self._sent = ""
+
+    @property
+    def full(self) -> bool:
+        """Whether further tokens can add nothing: stop the generation."""
+        return not NO_ANSWER.startswith(self._text) and len(self._text.split()) > self._max_words
+
+    def push(self, ids: Sequence[int]) -> str:
+        """Take token ids; return the text that became safe to send, often ""."""
+        self._ids += ids
+        self._text = one_line(self._tokenizer.decode(self._ids).replace(_INCOMPLETE, ""))
+        if NO_ANSWER.startswith(self._text):
+            return ""
+        safe = self._finished_sentences() or self._bounded()
+        new, self._sent = safe[len(self._sent) :], safe
+        return new
+
+    def finish(self, reason: Literal["stop", "length"]) -> Final:
+        """The end: the model said so ("stop"), or was stopped by its token limit ("length") or because of `full`.
+
+        When it was stopped, an unfinished last sentence is dropped, unless it is the only one.
+        """
+        if self._text in ("", NO_ANSWER):
+            return Final("", "", answerable=False)
+        text = self._bounded()
+        if text != self._text or (reason == "length" and not self._is_over()):
+            text = self._finished_sentences() or text
+        return Final(text[len(self._sent) :], text, answerable=True)
+
+    def _bounded(self) -> str:
+        """The text, cut between words at the bound. A word there is what stands between two spaces."""
+        return " ".join(self._text.split(" ")[: self._max_words])
+
+    def _finished_sentences(self) -> str:
+        """The sentences that are certainly over and within the bound; "" when the first is not."""
+        bound = len(self._bounded())
+        return self._text[: max((end for end in sentence_ends(self._text) if end <= bound), default=0)]
+
+    def _is_over(self) -> bool:
+        """Whether the text ends with a sentence, were another one to follow."""
+        return len(self._text) in sentence_ends(f"{self._text} A")
