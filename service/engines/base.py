@@ -1,0 +1,74 @@
+"""What the gateway expects of an engine, whichever it is."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from service.deadline import Deadline
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which model answers, exactly. Two engines with equal identities give equal greedy outputs in fp32.
+
+    Hashes are lowercase sha256; limits are in tokens.
+    """
+
+    name: str
+    version: str
+    base_sha256: str
+    adapter_sha256: str | None
+    tokenizer_sha256: str
+    prompt_version: str
+    vocabulary_size: int
+    end_id: int
+    prompt_limit: int
+    output_limit: int
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What one forward pass added to one request.
+
+    `ids` are the new token ids, the end id excluded; `drafted` and `accepted` count candidate tokens of this pass, so
+    that len(ids) <= accepted + 1; `batch` is how many requests were in the engine during the pass (0: it does not say).
+    `finished` is set on the last chunk: "stop" (end id reached) or "length" (max_new_tokens reached).
+    """
+
+    ids: tuple[int, ...]
+    drafted: int = 0
+    accepted: int = 0
+    batch: int = 0
+    finished: str | None = None
+
+
+class Engine(Protocol):
+    """Token ids in, stream of token ids out."""
+
+    @property
+    def identity(self) -> Identity:
+        """The model behind the engine; constant for the engine's life."""
+        ...
+
+    async def start(self) -> None:
+        """Begin to load; returns at once or when loaded. Requests before that raise EngineUnavailable."""
+        ...
+
+    def generate(
+        self, ids: Sequence[int], *, max_new_tokens: int, deadline: Deadline, request_id: str
+    ) -> AsyncGenerator[Chunk, None]:
+        """Greedy continuation of `ids` (1 to identity.prompt_limit of them) by at most `max_new_tokens`.
+
+        Closing the generator cancels the request and frees its slot.
+        Raises EngineUnavailable (dead, hung, not loaded) and DeadlineExceeded.
+        """
+        ...
+
+    async def ready(self) -> None:
+        """Run a canary inference. Raises EngineUnavailable with the reason when it fails."""
+        ...
+
+    async def close(self) -> None:
+        """Stop, and leave nothing running."""
+        ...

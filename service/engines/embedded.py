@@ -1,0 +1,188 @@
+"""The default engine: OpenVINO GenAI in a process of its own, supervised.
+
+Its own process, because a forward pass holds the GIL and the gateway's event loop must not wait for it. If the process
+dies or falls silent it is started again, and the requests it held end with EngineUnavailable.
+"""
+
+import asyncio
+import contextlib
+import json
+import socket
+import sys
+import time
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import asdict
+
+import structlog
+
+from service.deadline import Deadline
+from service.engines.base import Chunk, Identity
+from service.engines.options import EngineOptions
+from service.errors import DeadlineExceeded, EngineUnavailable
+
+CANARY_SECONDS = 5.0
+"""How long a canary may take. It queues behind at most one forward pass of 512 tokens, about a second here."""
+
+FRESH_SECONDS = 1.0
+"""A token generated this recently proves the engine as well as a canary would."""
+
+FIRST_BACKOFF, LAST_BACKOFF = 0.1, 10.0
+LINE_LIMIT = 1 << 20
+
+log = structlog.get_logger("querygist.engine")
+
+
+class EmbeddedEngine:
+    """One worker process and the requests it holds. For one event loop."""
+
+    def __init__(self, identity: Identity, options: EngineOptions, *, stall_seconds: float) -> None:
+        self.identity = identity
+        self._options = options
+        self._stall_seconds = stall_seconds
+        self._process: asyncio.subprocess.Process | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._requests: dict[str, asyncio.Queue[Chunk | EngineUnavailable]] = {}
+        self._heard = time.monotonic()
+        self._generated = 0.0
+        self._supervisor: asyncio.Task[None] | None = None
+        self._state = "not started"
+        self._canary = asyncio.Lock()
+
+    @property
+    def pid(self) -> int | None:
+        """The worker's process id, while there is one."""
+        return self._process.pid if self._process else None
+
+    async def start(self) -> None:
+        """Start the worker in the background; requests raise EngineUnavailable until it has loaded."""
+        self._state = "loading"
+        self._supervisor = asyncio.create_task(self._supervise())
+
+    async def close(self) -> None:
+        """End the worker."""
+        if self._supervisor:
+            self._supervisor.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._supervisor
+
+    async def generate(
+        self, ids: Sequence[int], *, max_new_tokens: int, deadline: Deadline, request_id: str
+    ) -> AsyncGenerator[Chunk, None]:
+        """See `Engine.generate`."""
+        if self._writer is None:
+            raise EngineUnavailable(f"The engine is {self._state}. Try again in a few seconds.", retry_after=5)
+        chunks: asyncio.Queue[Chunk | EngineUnavailable] = asyncio.Queue()
+        self._requests[request_id] = chunks
+        finished = False
+        if len(self._requests) == 1:
+            self._heard = time.monotonic()  # silence counts from the moment there is something to say
+        self._send({"submit": request_id, "ids": list(ids), "max_new_tokens": max_new_tokens})
+        try:
+            while not finished:
+                try:
+                    async with asyncio.timeout(max(0.0, deadline.remaining())):
+                        chunk = await chunks.get()
+                except TimeoutError:
+                    raise DeadlineExceeded("The deadline passed while the model was writing.") from None
+                if isinstance(chunk, EngineUnavailable):
+                    finished = True
+                    raise chunk
+                finished = chunk.finished is not None
+                yield chunk
+        finally:
+            del self._requests[request_id]
+            if not finished:
+                self._send({"cancel": request_id})
+
+    async def ready(self) -> None:
+        """See `Engine.ready`."""
+        async with self._canary:  # any number of probes make one canary
+            if time.monotonic() - self._generated < FRESH_SECONDS:
+                return
+            ids, deadline = [self.identity.end_id], Deadline.after(CANARY_SECONDS)
+            canary = self.generate(ids, max_new_tokens=1, deadline=deadline, request_id="canary")
+            async with contextlib.aclosing(canary):
+                try:
+                    async for _ in canary:
+                        pass
+                except DeadlineExceeded:
+                    raise EngineUnavailable(f"The engine was silent for {CANARY_SECONDS:g} s.") from None
+
+    async def _supervise(self) -> None:
+        backoff = FIRST_BACKOFF
+        while True:
+            started = time.monotonic()
+            try:
+                await self._run_worker()
+            finally:
+                await self._bury()
+            if time.monotonic() - started > LAST_BACKOFF:
+                backoff = FIRST_BACKOFF
+            await asyncio.sleep(backoff)
+            backoff = min(2 * backoff, LAST_BACKOFF)
+
+    async def _run_worker(self) -> None:
+        ours, theirs = socket.socketpair()
+        options = json.dumps(asdict(self._options), default=str)
+        with theirs:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "service.engines.worker", str(theirs.fileno()), options,
+                pass_fds=[theirs.fileno()], start_new_session=True, stdin=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+        log.info("engine_loading", pid=self._process.pid, model=str(self._options.model))
+        reader, writer = await asyncio.open_connection(sock=ours, limit=LINE_LIMIT)
+        started = time.monotonic()
+        if not await reader.readline():
+            log.error("engine_failed_to_load", exit_code=await self._process.wait())
+            writer.close()
+            return
+        log.info("engine_loaded", pid=self._process.pid, seconds=round(time.monotonic() - started, 2))
+        self._writer, self._state = writer, "restarting after a failure"
+        watchdog = asyncio.create_task(self._watch())
+        try:
+            while line := await reader.readline():
+                self._receive(json.loads(line))
+            log.error("engine_died", exit_code=await self._process.wait(), requests_lost=len(self._requests))
+        finally:
+            watchdog.cancel()
+            writer.close()
+
+    async def _watch(self) -> None:
+        """Kill a worker that holds requests and says nothing: its death is then noticed like any other."""
+        while True:
+            await asyncio.sleep(self._stall_seconds / 4)
+            silent = time.monotonic() - self._heard
+            if self._requests and silent > self._stall_seconds and self._process:
+                log.error("engine_stalled", silent_seconds=round(silent, 1), pid=self._process.pid)
+                self._process.kill()
+
+    async def _bury(self) -> None:
+        """Make sure the worker is gone, and tell the requests it held."""
+        self._writer, self._generated = None, 0.0
+        if self._process and self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+        self._process = None
+        for chunks in self._requests.values():
+            chunks.put_nowait(
+                EngineUnavailable("The engine stopped while it worked on this request. Try again.", retry_after=5)
+            )
+
+    def _send(self, message: dict[str, object]) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            self._writer.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+
+    def _receive(self, message: dict[str, object]) -> None:
+        self._heard = time.monotonic()
+        key, error = str(message.pop("key")), message.pop("error")
+        chunks = self._requests.get(key)
+        if chunks is None:  # cancelled meanwhile
+            return
+        if error is not None:
+            chunks.put_nowait(EngineUnavailable(f"The engine could not run this request: {error}."))
+            return
+        chunk = Chunk(**(message | {"ids": tuple(message["ids"])}))  # type: ignore[arg-type]
+        if chunk.ids or chunk.finished:
+            self._generated = self._heard
+            chunks.put_nowait(chunk)
