@@ -1,0 +1,129 @@
+"""Who may enter the engine now, who waits, and who is refused at once with the reason.
+
+A first-in first-out queue in front of a fixed number of places. Work is measured in tokens, because a request's time
+grows with them. A request that cannot be done by its deadline is refused on arrival: waiting would only take time
+from others and end in the same refusal.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from service.deadline import Deadline
+from service.errors import DeadlineExceeded, Overloaded
+from service.telemetry import Metrics
+
+SMOOTHING = 0.2
+"""Weight of the newest request in the moving average of a place's speed."""
+
+
+@dataclass(slots=True)
+class _Waiter:
+    tokens: int
+    admitted: asyncio.Future[None]
+
+
+class Admission:
+    """`max_in_flight` places and `max_waiting` seats before them. For one event loop."""
+
+    def __init__(self, *, max_in_flight: int, max_waiting: int, metrics: Metrics) -> None:
+        self._free = max_in_flight
+        self._places = max_in_flight
+        self._max_waiting = max_waiting
+        self._waiting: deque[_Waiter] = deque()
+        self._running_tokens = 0
+        self._metrics = metrics
+        self._speed: float | None = None  # tokens per second of one place, once a request has shown it
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that hold a place."""
+        return self._places - self._free
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for one."""
+        return len(self._waiting)
+
+    @asynccontextmanager
+    async def enter(self, tokens: int, deadline: Deadline) -> AsyncGenerator[float, None]:
+        """Hold a place for a request of `tokens` (prompt and output); yields the seconds it waited.
+
+        Raises Overloaded when the queue is full, and DeadlineExceeded when the work could not be done by `deadline`
+        even if all goes as it has gone. Once in the queue it waits until cancelled: whoever waits for the summary
+        watches the clock (see `cache.Flight`), because one computation may serve several deadlines.
+        """
+        arrived = time.monotonic()
+        if self._free and not self._waiting:
+            self._free -= 1
+        else:
+            await self._wait(tokens, deadline)
+        entered = time.monotonic()
+        self._running_tokens += tokens
+        self._publish()
+        try:
+            yield entered - arrived
+            self._learn(tokens / max(time.monotonic() - entered, 1e-3))
+        finally:
+            self._running_tokens -= tokens
+            self._leave()
+
+    def _wait_estimate(self) -> float | None:
+        """Seconds until a request that arrives now gets a place; None before the first request has finished."""
+        if self._speed is None:
+            return None
+        ahead = sum(waiter.tokens for waiter in self._waiting) + self._running_tokens / 2  # half done, on average
+        return ahead / (self._speed * self._places)
+
+    async def _wait(self, tokens: int, deadline: Deadline) -> None:
+        estimate = self._wait_estimate()
+        if len(self._waiting) >= self._max_waiting:
+            self._metrics.sheds.labels("overload").inc()
+            raise Overloaded(
+                f"{self.in_flight} requests are in the engine and {self.waiting} wait, the most that may. "
+                "Try again later, or accept `fallback: extractive`.",
+                retry_after=estimate or 1,
+            )
+        if estimate is not None and self._speed and estimate + tokens / self._speed > deadline.remaining():
+            self._metrics.sheds.labels("deadline").inc()
+            raise DeadlineExceeded(
+                f"The queue is about {estimate:.1f} s long, more than the deadline allows. "
+                "Allow more time, try again later, or accept `fallback: extractive`.",
+                retry_after=estimate,
+            )
+        waiter = _Waiter(tokens, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiter)
+        self._publish()
+        try:
+            await waiter.admitted
+        except asyncio.CancelledError:
+            self._abandon(waiter)
+            raise
+
+    def _abandon(self, waiter: _Waiter) -> None:
+        if not waiter.admitted.cancelled():
+            self._leave()  # given a place in the very moment it gave up: pass the place on
+            return
+        with suppress(ValueError):  # already passed over by _leave
+            self._waiting.remove(waiter)
+        self._publish()
+
+    def _leave(self) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.admitted.done():
+                waiter.admitted.set_result(None)
+                break
+        else:
+            self._free += 1
+        self._publish()
+
+    def _learn(self, speed: float) -> None:
+        self._speed = speed if self._speed is None else self._speed + SMOOTHING * (speed - self._speed)
+
+    def _publish(self) -> None:
+        self._metrics.num_requests_running.set(self.in_flight)
+        self._metrics.num_requests_waiting.set(self.waiting)

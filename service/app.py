@@ -1,0 +1,96 @@
+"""Wiring: settings and an engine in, an ASGI app out."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from service import __version__, operations, problems, routes
+from service.admission import Admission
+from service.auth import Authenticator
+from service.cache import SummaryCache
+from service.engines.base import Engine
+from service.gateway import Gateway
+from service.lifecycle import Lifecycle
+from service.middleware import BodyLimitMiddleware, RequestMiddleware
+from service.schemas import BatchDocument, BatchLine
+from service.settings import Settings
+from service.summarize import Summarizer
+from service.telemetry import Metrics
+from service.tokenization import Tokenizer
+
+
+def create_app(settings: Settings, engine: Engine, tokenizer: Tokenizer) -> FastAPI:
+    """The app, with a `Gateway` in `app.state.gateway`. Raises ConfigurationError."""
+    metrics = Metrics()
+    gateway = Gateway(
+        settings=settings,
+        engine=engine,
+        summarizer=Summarizer(
+            engine=engine,
+            tokenizer=tokenizer,
+            cache=SummaryCache(
+                max_bytes=round(settings.cache_mb * 1e6), ttl_seconds=settings.cache_ttl_seconds, metrics=metrics
+            ),
+            admission=Admission(
+                max_in_flight=settings.max_in_flight, max_waiting=settings.max_waiting, metrics=metrics
+            ),
+            metrics=metrics,
+            max_query_tokens=settings.max_query_tokens,
+            max_deadline_seconds=settings.max_deadline_ms / 1000,
+        ),
+        authenticator=Authenticator(settings.api_keys_file),
+        lifecycle=Lifecycle(delay=settings.drain_delay_seconds, budget=settings.drain_seconds),
+        metrics=metrics,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None, None]:
+        await engine.start()
+        try:
+            yield
+        finally:
+            await engine.close()
+
+    app = _api(lifespan)
+    app.state.gateway = gateway
+    app.add_middleware(BodyLimitMiddleware)
+    app.add_middleware(RequestMiddleware, lifecycle=gateway.lifecycle)
+    return app
+
+
+def openapi_document() -> dict[str, Any]:
+    """The API's description; needs no model and no settings."""
+    return _api(None).openapi()
+
+
+def _api(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None) -> FastAPI:
+    app: FastAPI = FastAPIOffline(
+        redoc_url=None,
+        title="Querygist",
+        version=__version__,
+        description="What this document says about this query: short, grounded summaries in real time.",
+        lifespan=lifespan,
+    )
+    app.include_router(routes.router)
+    app.include_router(operations.router)
+    problems.install(app)
+    _describe_lines(app)
+    return app
+
+
+def _describe_lines(app: FastAPI) -> None:
+    """Add the schemas of NDJSON lines to the OpenAPI document: FastAPI sees only bodies it parses whole."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        schemas = document["components"]["schemas"]
+        for model in (BatchDocument, BatchLine):
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

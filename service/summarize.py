@@ -1,0 +1,202 @@
+"""The use case: one query, one document, one summary. `Summarizer._compute` is the way of a request."""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable
+from typing import TypeVar
+
+from service.admission import Admission
+from service.answers import extracted, generated
+from service.cache import Flight, Summary, SummaryCache, cache_key
+from service.deadline import Deadline
+from service.documents import clean_document, clean_query, clean_title
+from service.engines.base import Engine
+from service.errors import ServiceError, UnprocessableText
+from service.grounding import ground
+from service.job import Job
+from service.passages import snippet
+from service.schemas import Answer, DocumentFields
+from service.streaming import Assembler
+from service.telemetry import Metrics
+from service.tokenization import Tokenizer
+from service.window import fit
+
+T = TypeVar("T")
+
+OFFLOAD_CHARACTERS = 20_000
+"""Longer texts are worked on in a thread: milliseconds of regular expressions would hold up every other request."""
+
+FALLBACK_SECONDS = 0.015
+"""Kept in reserve before a deadline, so that the extractive answer still arrives in time."""
+
+TOKENS_PER_WORD = 1.6
+"""How many output tokens a word may take before the model is cut off; the bound on words itself is exact."""
+
+
+class Summarizer:
+    """Everything between a parsed request and its answer. For one event loop."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        tokenizer: Tokenizer,
+        cache: SummaryCache,
+        admission: Admission,
+        metrics: Metrics,
+        max_query_tokens: int,
+        max_deadline_seconds: float,
+    ) -> None:
+        self._engine = engine
+        self._tokenizer = tokenizer
+        self._cache = cache
+        self._admission = admission
+        self._metrics = metrics
+        self._max_query_tokens = max_query_tokens
+        self._max_deadline_seconds = max_deadline_seconds
+
+    async def answer(self, query: str, fields: DocumentFields, deadline: Deadline) -> Answer:
+        """The whole answer. Raises UnprocessableText; ServiceError only where `fields.fallback` is "none"."""
+        with self._metrics.count_request() as counted:
+            job = await self._prepare(query, fields, deadline)
+            try:
+                async with contextlib.aclosing(self._events(job)) as events:
+                    async for event in events:
+                        if isinstance(event, Answer):
+                            return counted(event)
+                raise AssertionError("events end with an answer")
+            except ServiceError as error:
+                return counted(await self._fall_back(job, error))
+
+    async def stream(
+        self, query: str, fields: DocumentFields, deadline: Deadline
+    ) -> AsyncGenerator[str | Answer, None]:
+        """Pieces of the summary as they are written, then the whole answer.
+
+        Raises as `answer`, and after the first piece any ServiceError: what was sent cannot become an extract.
+        """
+        with self._metrics.count_request() as counted:
+            job = await self._prepare(query, fields, deadline)
+            sent = False
+            try:
+                async with contextlib.aclosing(self._events(job)) as events:
+                    async for event in events:
+                        yield counted(event) if isinstance(event, Answer) else event
+                        sent = True
+            except ServiceError as error:
+                if sent:
+                    raise
+                answer = counted(await self._fall_back(job, error))
+                if answer.summary:
+                    yield answer.summary
+                yield answer
+
+    async def _prepare(self, query: str, fields: DocumentFields, deadline: Deadline) -> Job:
+        started = time.monotonic()
+        clean = clean_query(query)
+        tokens = len(self._tokenizer.encode(clean))
+        if tokens > self._max_query_tokens:
+            raise UnprocessableText(
+                f"The query is {tokens} tokens long; the model reads at most {self._max_query_tokens}. Shorten it."
+            )
+        document = await _off_loop(
+            fields.document, lambda: clean_document(fields.document, content_type=fields.content_type)
+        )
+        return Job(
+            id=uuid.uuid4().hex,
+            started=started,
+            deadline=deadline.earlier(FALLBACK_SECONDS if fields.fallback == "extractive" else 0),
+            query=clean,
+            document=document,
+            title=clean_title(fields.title) if fields.title else None,
+            fields=fields,
+        )
+
+    async def _events(self, job: Job) -> AsyncGenerator[str | Answer, None]:
+        """Pieces of the summary, then the answer: from memory, or from the flight that computes it."""
+        identity = self._engine.identity
+        key = cache_key(
+            identity,
+            query=job.query,
+            document=job.document.source,
+            title=job.title,
+            content_type=job.fields.content_type,
+            max_words=job.fields.max_words,
+        )
+        if (known := self._cache.get(key)) is not None:
+            if known.text:
+                yield known.text
+            yield generated(job, known, identity, flight=None)
+            return
+        async with self._cache.follow(key, job.deadline, lambda flight: self._compute(job, flight)) as flight:
+            async for piece in flight.text(job.deadline):
+                yield piece
+            summary = await flight.result(job.deadline)
+            yield generated(job, summary, identity, flight=flight)
+
+    async def _compute(self, job: Job, flight: Flight) -> Summary:
+        """One generation: admission, passages and prompt, engine, streaming, grounding."""
+        identity, max_words = self._engine.identity, job.fields.max_words
+        max_new_tokens = min(identity.output_limit, round(max_words * TOKENS_PER_WORD) + 16)
+        expected_tokens = min(identity.prompt_limit, len(job.document.text) // 4 + 128) + max_new_tokens
+
+        async with self._admission.enter(expected_tokens, flight.deadline) as flight.queue_seconds:
+            window = await _off_loop(
+                job.document.text,
+                lambda: fit(
+                    self._tokenizer,
+                    prompt_version=identity.prompt_version,
+                    prompt_limit=identity.prompt_limit,
+                    query=job.query,
+                    title=job.title,
+                    document=job.document.text,
+                    max_words=max_words,
+                ),
+            )
+            generation = self._metrics.count_generation(job.started, flight.queue_seconds, len(window.ids))
+            assembler = Assembler(self._tokenizer, max_words=max_words)
+            # Followers watch their own deadlines and cancel this by leaving; the engine gets the longest there is.
+            chunks = self._engine.generate(
+                window.ids,
+                max_new_tokens=max_new_tokens,
+                deadline=Deadline.after(self._max_deadline_seconds),
+                request_id=job.id,
+            )
+            async with contextlib.aclosing(chunks):
+                async for chunk in chunks:
+                    generation.observe(chunk)
+                    if piece := assembler.push(chunk.ids):
+                        flight.publish(piece)
+                    if assembler.full:
+                        break
+
+        final = assembler.finish("stop" if generation.finished == "stop" else "length")
+        if final.tail:
+            flight.publish(final.tail)
+        grounding = await _off_loop(job.document.text, lambda: ground(final.text, job.document))
+        return Summary(
+            text=final.text,
+            answerable=final.answerable,
+            sources=grounding.sources,
+            copied=grounding.copied,
+            prompt_tokens=len(window.ids),
+            completion_tokens=generation.tokens,
+            truncated=window.truncated,
+        )
+
+    async def _fall_back(self, job: Job, error: ServiceError) -> Answer:
+        """The extractive answer, where the caller allows it; else the error itself."""
+        if job.fields.fallback == "none":
+            raise error
+        self._metrics.fallbacks.labels(error.reason).inc()
+        extract = await _off_loop(
+            job.document.text, lambda: snippet(job.document.text, job.query, max_words=job.fields.max_words)
+        )
+        return extracted(job, extract, self._engine.identity)
+
+
+async def _off_loop(text: str, work: Callable[[], T]) -> T:
+    """Do `work` on `text` here when it is short, in a thread when it is long."""
+    return work() if len(text) <= OFFLOAD_CHARACTERS else await asyncio.to_thread(work)

@@ -1,0 +1,24 @@
+"""The API suite's client: one server for each engine, kept for the whole run."""
+
+from collections.abc import AsyncGenerator, Generator
+
+import httpx
+import pytest
+
+from service.engines.base import Identity
+from service.engines.fake import FakeEngine
+from service.tokenization import Tokenizer
+from tests.conftest import Live, first_sentence_of_document, live_server
+
+
+@pytest.fixture(scope="session")
+def fake_server(identity: Identity, tokenizer: Tokenizer) -> Generator[Live, None, None]:
+    with live_server(FakeEngine(identity, first_sentence_of_document(tokenizer)), tokenizer) as live:
+        yield live
+
+
+@pytest.fixture(params=["fake", "embedded"])
+async def client(request: pytest.FixtureRequest) -> AsyncGenerator[httpx.AsyncClient, None]:
+    live: Live = request.getfixturevalue(f"{request.param}_server")
+    async with httpx.AsyncClient(base_url=live.url, timeout=120, headers={"X-Deadline-Ms": "60000"}) as client:
+        yield client

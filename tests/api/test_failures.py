@@ -1,0 +1,318 @@
+"""What happens when things go wrong, scripted with the fake engine: pytest tests/api/test_failures.py"""
+
+import asyncio
+import hashlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from service import prompt
+from service.client import Client, ProblemError
+from service.engines.fake import FakeEngine
+from service.errors import ConfigurationError
+from service.schemas import Answer
+from service.tokenization import Tokenizer
+from tests.api.test_contract import BODY, DOCUMENT, QUERY, events_of, problem_of
+from tests.conftest import Serve
+
+
+def held(fake: FakeEngine) -> FakeEngine:
+    """The engine generates nothing until its gate is opened."""
+    fake.gate = asyncio.Semaphore(0)
+    return fake
+
+
+def release(fake: FakeEngine, chunks: int = 10_000) -> None:
+    assert fake.gate is not None
+    for _ in range(chunks):
+        fake.gate.release()
+
+
+def queries(count: int) -> list[dict[str, Any]]:
+    return [BODY | {"query": f"{QUERY}, question {number}"} for number in range(count)]
+
+
+async def sample(client: httpx.AsyncClient, name: str, **labels: str) -> float:
+    return client.gateway.metrics.registry.get_sample_value(name, labels) or 0.0  # type: ignore[attr-defined]
+
+
+class TestDeadline:
+    async def test_an_extract_comes_in_time(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(held(fake)) as client:
+            answer = (await client.post("/summarize", json=BODY, headers={"X-Deadline-Ms": "150"})).json()
+            assert (answer["method"], answer["answerable"], answer["cached"]) == ("extractive", True, False)
+            assert answer["timings_ms"]["total"] < 150
+            assert "Fleming" in answer["summary"]
+            words = answer["summary"].split()
+            quoted = " ".join(DOCUMENT[span["start"] : span["end"]] for span in answer["sources"]).split()
+            assert words == quoted
+            assert await sample(client, "querygist_fallbacks_total", reason="deadline") == 1
+            await fake.until(lambda engine: not engine.running)
+            assert fake.cancelled == 1, "nobody waits for it: the engine stops"
+            release(fake)
+            again = (await client.post("/summarize", json=BODY)).json()
+            assert (again["method"], again["cached"]) == ("generative", False), "extracts are never cached"
+
+    async def test_without_fallback_it_is_a_504(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(held(fake)) as client:
+            body = BODY | {"fallback": "none"}
+            problem_of(
+                await client.post("/summarize", json=body, headers={"X-Deadline-Ms": "100"}), 504, "deadline-exceeded"
+            )
+            assert await sample(client, "querygist_requests_total", outcome="deadline-exceeded", method="none") == 1
+
+    async def test_a_stream_that_began_ends_with_an_error_event(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(held(fake)) as client:
+            release(fake, 4)
+            events = await events_of(client, BODY, headers={"X-Deadline-Ms": "300"})
+            assert [name for name, _ in events][-1] == "error"
+            assert events[0][0] == "token"
+            assert events[-1][1]["type"] == "urn:querygist:problem:deadline-exceeded"
+            assert events[-1][1]["request_id"]
+
+    async def test_a_stream_that_has_not_begun_gives_the_extract(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(held(fake)) as client:
+            events = await events_of(client, BODY, headers={"X-Deadline-Ms": "150"})
+            assert [name for name, _ in events] == ["token", "done"]
+            assert events[-1][1]["method"] == "extractive"
+
+    async def test_an_extract_does_not_claim_to_answer_what_it_does_not(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(held(fake)) as client:
+            body = BODY | {"query": "quantum chromodynamics"}
+            answer = (await client.post("/summarize", json=body, headers={"X-Deadline-Ms": "100"})).json()
+            assert (answer["answerable"], answer["summary"], answer["sources"]) == (False, "", [])
+
+
+class TestOverload:
+    async def test_what_does_not_fit_gets_an_extract_or_a_503_at_once(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(held(fake), max_in_flight=2, max_waiting=1) as client:
+            held_back = [asyncio.create_task(client.post("/summarize", json=body)) for body in queries(3)]
+            while await sample(client, "querygist_num_requests_waiting") < 1:
+                await asyncio.sleep(0.005)
+            extract = (await client.post("/summarize", json=BODY)).json()
+            assert extract["method"] == "extractive"
+            refused = await client.post("/summarize", json=BODY | {"fallback": "none"})
+            problem_of(refused, 503, "overloaded")
+            assert int(refused.headers["retry-after"]) >= 1
+            assert await sample(client, "querygist_sheds_total", reason="overload") == 2
+            release(fake)
+            assert {(await task).json()["method"] for task in held_back} == {"generative"}
+
+
+class TestCancellation:
+    async def test_a_client_that_leaves_frees_its_place(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(held(fake)) as client:
+            task = asyncio.create_task(client.post("/summarize", json=BODY))
+            await fake.until(lambda engine: bool(engine.running))
+            task.cancel()
+            await fake.until(lambda engine: not engine.running)
+            assert fake.cancelled == 1
+            while client.gateway.lifecycle.in_flight:  # type: ignore[attr-defined]
+                await asyncio.sleep(0.005)
+            assert await sample(client, "querygist_num_requests_running") == 0
+            assert await sample(client, "querygist_requests_total", outcome="cancelled", method="none") == 1
+
+    async def test_a_client_that_leaves_a_stream_frees_its_place(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(held(fake)) as client:
+            release(fake, 3)
+            async with client.stream("POST", "/summarize", json=BODY | {"stream": True}) as response:
+                async for _ in response.aiter_lines():
+                    break
+            await fake.until(lambda engine: not engine.running)
+            assert fake.cancelled == 1
+
+    async def test_leaving_a_batch_stops_all_of_it(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(held(fake)) as client:
+            documents = [{"id": str(n), "document": f"{DOCUMENT} {n}"} for n in range(5)]
+            task = asyncio.create_task(client.post("/summarize/batch", json={"query": QUERY, "documents": documents}))
+            await fake.until(lambda engine: len(engine.running) == 5)
+            task.cancel()
+            await fake.until(lambda engine: not engine.running)
+            assert fake.cancelled == 5
+
+    async def test_a_leader_that_leaves_does_not_fail_its_followers(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(held(fake)) as client:
+            leader = asyncio.create_task(client.post("/summarize", json=BODY))
+            await fake.until(lambda engine: bool(engine.running))
+            followers = [asyncio.create_task(client.post("/summarize", json=BODY)) for _ in range(5)]
+            while await sample(client, "querygist_cache_hits_total", kind="in_flight") < 5:
+                await asyncio.sleep(0.005)
+            leader.cancel()
+            release(fake)
+            answers = [(await follower).json() for follower in followers]
+            assert {answer["method"] for answer in answers} == {"generative"}
+            assert len({answer["summary"] for answer in answers}) == 1
+            assert (fake.calls, fake.cancelled) == (1, 0)
+
+
+class TestDeadEngine:
+    async def test_before_the_first_token_it_is_an_extract(self, fake: FakeEngine, serve: Serve) -> None:
+        fake.failing = True
+        async with serve(fake) as client:
+            assert (await client.post("/summarize", json=BODY)).json()["method"] == "extractive"
+            problem_of(await client.post("/summarize", json=BODY | {"fallback": "none"}), 503, "engine-unavailable")
+            problem_of(await client.get("/readyz"), 503, "not-ready")
+            assert await sample(client, "querygist_engine_up") == 0
+            assert (await client.get("/livez")).status_code == 200
+            fake.failing = False
+            assert (await client.get("/readyz")).status_code == 200
+            assert await sample(client, "querygist_engine_up") == 1
+            assert (await client.post("/summarize", json=BODY)).json()["method"] == "generative"
+
+    async def test_after_the_first_token_it_is_an_error_event(self, fake: FakeEngine, serve: Serve) -> None:
+        fake.fail_after = 3
+        async with serve(fake) as client:
+            events = await events_of(client, BODY)
+            assert [name for name, _ in events][-1] == "error"
+            assert events[-1][1]["status"] == 503
+            fake.failing = False
+            whole = (await client.post("/summarize", json=BODY | {"query": "another"})).json()
+            assert whole["method"] == "extractive", "a JSON answer has sent nothing yet"
+
+    async def test_a_crash_of_ours_is_a_500_that_tells_nothing(
+        self, fake: FakeEngine, serve: Serve, logged: io.StringIO
+    ) -> None:
+        def crash(_ids: object) -> list[int]:
+            raise ValueError(f"secret {DOCUMENT}")
+
+        fake.reply = crash
+        async with serve(fake) as client:
+            problem = problem_of(await client.post("/summarize", json=BODY), 500, "internal")
+            assert "secret" not in json.dumps(problem)
+            lines = await client.post(
+                "/summarize/batch", json={"query": QUERY, "documents": [{"id": "a", "document": "b"}]}
+            )
+            assert json.loads(lines.text)["problem"]["status"] == 500
+        log = logged.getvalue()
+        assert "ValueError" in log
+        assert "secret" not in log
+        assert "Fleming" not in log
+
+
+class TestNoAnswer:
+    @pytest.fixture
+    def mute(self, fake: FakeEngine, tokenizer: Tokenizer) -> FakeEngine:
+        fake.reply = lambda ids: tokenizer.encode(prompt.NO_ANSWER)
+        return fake
+
+    async def test_is_told_and_never_shown(self, mute: FakeEngine, serve: Serve) -> None:
+        async with serve(mute) as client:
+            events = await events_of(client, BODY)
+            assert [name for name, _ in events] == ["done"]
+            whole = (await client.post("/summarize", json=BODY)).json()
+            for answer in (events[0][1], whole):
+                assert (answer["answerable"], answer["summary"], answer["sources"]) == (False, "", [])
+                assert answer["method"] == "generative"
+
+
+class TestKeys:
+    @pytest.fixture
+    def keys(self, tmp_path: Path) -> Path:
+        path = tmp_path / "keys.json"
+        digest = hashlib.sha256(b"open sesame").hexdigest()
+        path.write_text(json.dumps({"search": {"sha256": digest, "per_minute": 3}}))
+        return path
+
+    async def test_who_may_and_how_often(self, fake: FakeEngine, serve: Serve, keys: Path) -> None:
+        async with serve(fake, api_keys_file=keys) as client:
+            nobody = await client.post("/summarize", json=BODY)
+            problem_of(nobody, 401, "unauthorized")
+            assert nobody.headers["www-authenticate"] == "Bearer"
+            wrong = await client.post("/summarize", json=BODY, headers={"Authorization": "Bearer open barley"})
+            problem_of(wrong, 403, "forbidden")
+            good = {"Authorization": "Bearer open sesame"}
+            for _ in range(3):
+                assert (await client.post("/summarize", json=BODY, headers=good)).status_code == 200
+            spent = await client.post("/summarize", json=BODY, headers=good)
+            assert "3 documents a minute" in problem_of(spent, 429, "quota-exceeded")["detail"]
+            assert int(spent.headers["retry-after"]) >= 1
+            assert (await client.get("/livez")).status_code == 200
+
+    @pytest.mark.parametrize("content", ["[]", "{", '{"a": {"sha256": "short", "per_minute": 1}}', None])
+    async def test_a_bad_key_file_stops_the_start(
+        self, fake: FakeEngine, serve: Serve, tmp_path: Path, content: str | None
+    ) -> None:
+        path = tmp_path / "keys.json"
+        if content is not None:
+            path.write_text(content)
+        with pytest.raises(ConfigurationError, match="QUERYGIST_API_KEYS_FILE"):
+            async with serve(fake, api_keys_file=path):
+                pass
+
+
+class TestClient:
+    async def test_summarize_stream_and_batch(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(fake) as server, Client(str(server.base_url)) as client:
+            whole = await client.summarize(QUERY, DOCUMENT, max_words=30)
+            *pieces, last = [event async for event in client.stream(QUERY, DOCUMENT, max_words=30)]
+            assert isinstance(last, Answer)
+            assert "".join(str(piece) for piece in pieces) == last.summary == whole.summary
+            lines = [
+                line
+                async for line in client.batch(QUERY, [{"id": "1", "document": DOCUMENT}, {"id": "2", "document": " "}])
+            ]
+            assert {line.id: line.answer is not None for line in lines} == {"1": True, "2": False}
+
+    async def test_a_problem_is_raised_also_in_the_middle(self, fake: FakeEngine, serve: Serve) -> None:
+        fake.fail_after = 3
+        async with serve(fake) as server, Client(str(server.base_url), retries=0) as client:
+            with pytest.raises(ProblemError, match="cannot be summarized"):
+                await client.summarize(" ", DOCUMENT)
+            pieces = []
+            with pytest.raises(ProblemError) as raised:
+                async for event in client.stream(QUERY, DOCUMENT):
+                    pieces.append(event)
+            assert raised.value.problem.status == 503
+            assert pieces
+
+    async def test_tries_again_before_the_first_byte_only(self, fake: FakeEngine, serve: Serve) -> None:
+        failing = iter([True, True, False])
+
+        class Flaky(FakeEngine):
+            async def ready(self) -> None:
+                self.failing = next(failing, False)
+                await super().ready()
+
+        flaky = Flaky(fake.identity, fake.reply)
+        async with serve(flaky) as server, Client(str(server.base_url), backoff=0.001) as client:
+            answer = await client.summarize(QUERY, DOCUMENT, fallback="none")
+            assert answer.method == "generative"
+        fake.fail_after = 3
+        async with serve(fake) as server, Client(str(server.base_url), backoff=0.001) as client:
+            with pytest.raises(ProblemError):
+                [event async for event in client.stream(QUERY, DOCUMENT)]
+            assert fake.calls == 1
+
+    async def test_gives_up_when_the_deadline_leaves_no_time(self, unused_tcp_port: int) -> None:
+        async with Client(f"http://127.0.0.1:{unused_tcp_port}", backoff=3600, deadline=0.5) as client:
+            with pytest.raises(httpx.ConnectError):
+                await client.summarize(QUERY, DOCUMENT)
+
+
+async def test_no_query_or_document_text_reaches_the_log(fake: FakeEngine, serve: Serve, logged: io.StringIO) -> None:
+    marked = "xyzzyplugh"
+    document = f"{DOCUMENT} {marked}. {marked} is a word."
+    async with serve(fake, log_level="debug") as client:
+        for body in (
+            {"query": marked, "document": document},
+            {"query": marked, "document": document, "stream": True},
+            {"query": marked, "document": document, marked: 1},
+            {"query": f"{marked}\0", "document": document},
+            {"query": marked, "document": document, "max_words": marked},
+        ):
+            await client.post("/summarize", json=body)
+        await client.post(
+            "/summarize", content=f'{{"query": "{marked}", '.encode(), headers={"content-type": "application/json"}
+        )
+        await client.get(f"/{marked}?q={marked}")
+        await client.request(marked, "/summarize")
+        await client.post(
+            "/summarize/batch", json={"query": marked, "documents": [{"id": marked, "document": document}]}
+        )
+    log = logged.getvalue()
+    assert log.count('"event": "request"') >= 8
+    assert marked not in log.lower()

@@ -1,0 +1,169 @@
+"""Servers to test against: real uvicorn, real sockets; the fake engine or the real model behind them."""
+
+import asyncio
+import contextlib
+import io
+import json
+import logging
+import os
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from service import logs, settings
+from service.app import create_app
+from service.engines.base import Engine, Identity
+from service.engines.factory import create_engine
+from service.engines.fake import FakeEngine
+from service.model.manifest import Manifest
+from service.server import Server
+from service.tokenization import Tokenizer
+
+REPOSITORY = Path(__file__).parent.parent
+WEIGHTS = REPOSITORY / "model_repository" / "weights"
+
+
+def missing(what: str) -> None:
+    """An optional part is not here: a failure in CI, a skip with the reason elsewhere."""
+    if os.environ.get("CI"):
+        pytest.fail(f"{what} (and CI must have it)")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _logs() -> None:
+    logs.configure(log_format="json", level="info")
+
+
+@pytest.fixture
+def logged() -> Generator[io.StringIO, None, None]:
+    """What is logged during a test, as the operator would read it."""
+    text = io.StringIO()
+    handler = logging.getLogger().handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    before = handler.setStream(text)
+    yield text
+    handler.setStream(before)
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    return Tokenizer(WEIGHTS / "tokenizer.json")
+
+
+@pytest.fixture(scope="session")
+def identity() -> Identity:
+    return Manifest.load(WEIGHTS).identity(precision="int8")
+
+
+def first_sentence_of_document(tokenizer: Tokenizer) -> Callable[[Sequence[int]], Sequence[int]]:
+    """The fake model: copies the fenced document's first two sentences, as a well-behaved one would."""
+
+    def reply(ids: Sequence[int]) -> Sequence[int]:
+        document = tokenizer.decode(ids).partition("<document>\n")[2].partition("\n</document>")[0]
+        sentences = document.replace("\n", " ").split(". ")
+        text = ". ".join(sentences[:2])
+        return tokenizer.encode(text if text.endswith(".") else text + ".")
+
+    return reply
+
+
+@pytest.fixture
+def fake(identity: Identity, tokenizer: Tokenizer) -> FakeEngine:
+    return FakeEngine(identity, first_sentence_of_document(tokenizer))
+
+
+Serve = Callable[..., "contextlib.AbstractAsyncContextManager[httpx.AsyncClient]"]
+
+
+@pytest.fixture
+def serve(tokenizer: Tokenizer) -> Serve:
+    """`async with serve(engine, **settings) as client`: a server in this test's event loop."""
+
+    @contextlib.asynccontextmanager
+    async def serving(engine: Engine, **overrides: object) -> AsyncGenerator[httpx.AsyncClient, None]:
+        app = create_app(settings.load(port=0, **overrides), engine, tokenizer)
+        server = Server(app)
+        task = asyncio.create_task(server.serve())
+        while not server.started:
+            if task.done():
+                task.result()
+            await asyncio.sleep(0.005)
+        async with httpx.AsyncClient(base_url=url_of(server), timeout=30) as client:
+            client.server = server  # type: ignore[attr-defined]
+            client.gateway = app.state.gateway  # type: ignore[attr-defined]
+            try:
+                yield client
+            finally:
+                server.should_exit = True
+                await task
+
+    return serving
+
+
+def url_of(server: Server) -> str:
+    host, port = server.servers[0].sockets[0].getsockname()[:2]
+    return f"http://{host}:{port}"
+
+
+@dataclass
+class Live:
+    """A server in a thread of its own, for clients that block."""
+
+    url: str
+    gateway: Any
+
+
+@contextlib.contextmanager
+def live_server(engine: Engine, tokenizer: Tokenizer, **overrides: object) -> Iterator[Live]:
+    app = create_app(settings.load(port=0, **overrides), engine, tokenizer)
+    server = Server(app)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        if not thread.is_alive():
+            raise RuntimeError("the server did not start")
+        thread.join(0.01)
+    try:
+        yield Live(url_of(server), app.state.gateway)
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def live(fake: FakeEngine, tokenizer: Tokenizer) -> Generator[Live, None, None]:
+    with live_server(fake, tokenizer) as one:
+        yield one
+
+
+async def until_ready(url: str, *, seconds: float = 120) -> None:
+    """Poll /readyz: there is nothing else a client could wait on."""
+    async with httpx.AsyncClient(base_url=url, timeout=10) as client, asyncio.timeout(seconds):
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                if (await client.get("/readyz")).status_code == 200:
+                    return
+            await asyncio.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def embedded_server() -> Generator[Live, None, None]:
+    """The real model behind a real server, loaded once for the whole run."""
+    engine, tokenizer = create_engine(settings.load())
+    with live_server(engine, tokenizer) as live:
+        with ThreadPoolExecutor(1) as thread:  # this fixture may be set up inside of a test's event loop
+            thread.submit(lambda: asyncio.run(until_ready(live.url))).result()
+        yield live
+
+
+@pytest.fixture(scope="session")
+def rows() -> list[dict[str, str]]:
+    """Real rows of public data sets: query, document, human summary."""
+    return [json.loads(line) for line in (REPOSITORY / "tests/data/rows.jsonl").read_text().splitlines()]

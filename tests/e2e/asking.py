@@ -1,0 +1,45 @@
+"""What the browser tests ask, and how they read the page's answer."""
+
+import asyncio
+import re
+
+from playwright.async_api import Page, expect
+
+from service.schemas import Answer
+
+DOCUMENT = (
+    "Honey keeps for years. It holds so little water that bacteria cannot live in it. Bees dry the nectar with their "
+    "wings before they close the cell. In 2003 archaeologists in Georgia found honey that was thousands of years old."
+)
+REPLY = "It holds so little water that bacteria cannot live in it. Bees dry the nectar with their wings."
+QUERY = "why does honey not spoil"
+
+
+def words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text))
+
+
+async def ask(page: Page, query: str = QUERY, document: str = DOCUMENT) -> None:
+    await page.get_by_label("Query").fill(query)
+    await page.get_by_label("Document", exact=True).fill(document)
+    await page.get_by_role("button", name="Summarize").click()
+
+
+async def answer_on(page: Page) -> Answer:
+    """The answer shown, once it is complete."""
+    await expect(page.locator("#result")).to_be_visible()
+    return Answer.model_validate_json(await page.locator("#raw").text_content() or "")
+
+
+async def marks_on(page: Page, answer: Answer, text: str) -> list[str]:
+    """The highlighted pieces, checked against `text`, whose characters Python counts as the contract does."""
+    assert await page.locator("#view").text_content() == text
+    marks = await page.locator("#view mark").all_text_contents()
+    assert marks == [text[span.start : span.end] for span in answer.sources]
+    return marks
+
+
+def release(gate: asyncio.Semaphore, passes: int) -> None:
+    """Let a gated engine take that many passes."""
+    for _ in range(passes):
+        gate.release()

@@ -1,0 +1,106 @@
+"""Real rows through the real service: pytest tests/process/test_rows.py"""
+
+import asyncio
+import json
+import re
+from typing import Any
+
+import httpx
+
+from tests.conftest import Live
+from tests.process.conftest import Start
+
+ROWS = 20
+FP32_ROWS = 8
+
+
+def body_of(row: dict[str, str], **options: Any) -> dict[str, Any]:
+    return {"query": row["query"], "document": row["document"], "max_words": 40, "fallback": "none", **options}
+
+
+async def ask(client: httpx.AsyncClient, body: dict[str, Any]) -> dict[str, Any]:
+    response = await client.post("/summarize", json=body)
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+async def ask_streaming(client: httpx.AsyncClient, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    text, last = "", {}
+    async with client.stream("POST", "/summarize", json=body | {"stream": True}) as response:
+        async for line in response.aiter_lines():
+            if line.startswith("data: "):
+                last = json.loads(line[6:])
+                text += last.get("text") or "" if "id" not in last else ""
+    return text, last
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
+
+
+def contains(long: list[str], short: list[str]) -> bool:
+    return any(long[start : start + len(short)] == short for start in range(len(long) - len(short) + 1))
+
+
+async def test_streamed_whole_and_cached_are_the_same(start: Start, rows: list[dict[str, str]]) -> None:
+    """Without a cache, streamed and whole are two generations; with it, the second answer is the first again."""
+    async with start(CACHE_MB="0") as gateway:
+        for row in rows[:ROWS]:
+            whole = await ask(gateway.client, body_of(row))
+            text, streamed = await ask_streaming(gateway.client, body_of(row))
+            assert text == streamed["summary"] == whole["summary"]
+            assert not streamed["cached"]
+
+
+async def test_sources_point_at_the_summary_and_cached_answers_equal_fresh_ones(
+    embedded_server: Live, rows: list[dict[str, str]]
+) -> None:
+    async with httpx.AsyncClient(base_url=embedded_server.url, timeout=90) as client:
+        quoted_rows = 0
+        for row in rows[:ROWS]:
+            fresh, cached = [await ask(client, body_of(row, max_words=41)) for _ in range(2)]
+            assert (fresh["cached"], cached["cached"]) == (False, True)
+            assert (cached["summary"], cached["sources"], cached["copied"]) == (
+                fresh["summary"], fresh["sources"], fresh["copied"],
+            )  # fmt: skip
+            summary = words(fresh["summary"])
+            for span in fresh["sources"]:
+                quote = words(row["document"][span["start"] : span["end"]])
+                assert quote
+                # Merged spans hold several quotes: every three words in a row of a lone one stand in the summary.
+                assert any(contains(summary, quote[at : at + 3]) for at in range(max(1, len(quote) - 2)))
+            quoted_rows += bool(fresh["sources"])
+        assert quoted_rows >= ROWS / 2, "even an untuned model copies more often than not"
+
+
+async def differences(gateway_client: httpx.AsyncClient, rows: list[dict[str, str]]) -> int:
+    """Rows whose summary is another when eight are in flight than when they come one at a time."""
+    alone = [(await ask(gateway_client, body_of(row)))["summary"] for row in rows]
+    together = await asyncio.gather(*(ask(gateway_client, body_of(row)) for row in rows))
+    return sum(one != other["summary"] for one, other in zip(alone, together, strict=True))
+
+
+async def test_batching_changes_few_rows_in_int8(
+    start: Start, rows: list[dict[str, str]], record_property: Any
+) -> None:
+    async with start(CACHE_MB="0") as gateway:
+        share = await differences(gateway.client, rows) / len(rows)
+        record_property("int8_rows_that_differ_in_a_batch", share)
+        assert share <= 0.1
+
+
+async def test_neither_batching_nor_candidates_change_anything_in_fp32(
+    start: Start, rows: list[dict[str, str]]
+) -> None:
+    summaries = []
+    for candidates in ("5", "0"):
+        async with start(CACHE_MB="0", PRECISION="fp32", CANDIDATE_TOKENS=candidates) as gateway:
+            if candidates == "5":
+                assert await differences(gateway.client, rows[:FP32_ROWS]) == 0
+            answers = await asyncio.gather(*(ask(gateway.client, body_of(row)) for row in rows[:FP32_ROWS]))
+            summaries.append([answer["summary"] for answer in answers])
+            text = (await gateway.client.get("/metrics")).text
+            accepted = float(re.search("^querygist_candidate_tokens_accepted_total (.*)$", text, re.M)[1])  # type: ignore[index]
+            assert (accepted > 0) == (candidates == "5")
+    assert summaries[0] == summaries[1]

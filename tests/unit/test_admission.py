@@ -1,0 +1,186 @@
+"""pytest tests/unit/test_admission.py"""
+
+import asyncio
+import contextlib
+
+import pytest
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from service.admission import Admission
+from service.deadline import Deadline
+from service.errors import DeadlineExceeded, Overloaded
+from service.telemetry import Metrics
+
+LONG = Deadline(float("inf"))
+
+
+def make(places: int = 1, seats: int = 2) -> Admission:
+    return Admission(max_in_flight=places, max_waiting=seats, metrics=Metrics())
+
+
+class Holder:
+    """A request that stays in its place until told to leave."""
+
+    def __init__(self, admission: Admission, tokens: int = 100, deadline: Deadline = LONG) -> None:
+        self.entered, self.leave = asyncio.Event(), asyncio.Event()
+        self.task = asyncio.create_task(self._hold(admission, tokens, deadline))
+
+    async def _hold(self, admission: Admission, tokens: int, deadline: Deadline) -> None:
+        async with admission.enter(tokens, deadline):
+            self.entered.set()
+            await self.leave.wait()
+
+    async def end(self) -> None:
+        self.leave.set()
+        await self.task
+
+
+async def settle() -> None:
+    """Let every task that can run, run: admission itself never waits on time."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_first_come_first_served() -> None:
+    admission = make(places=1, seats=3)
+    holders = [Holder(admission) for _ in range(4)]
+    for number, holder in enumerate(holders):
+        await settle()
+        assert [h.entered.is_set() for h in holders] == [n <= number for n in range(4)]
+        await holder.end()
+    assert (admission.in_flight, admission.waiting) == (0, 0)
+
+
+async def test_a_full_queue_refuses_at_once_and_says_how_full() -> None:
+    admission = make(places=1, seats=1)
+    holders = [Holder(admission), Holder(admission)]
+    await settle()
+    with pytest.raises(Overloaded, match="1 requests are in the engine and 1 wait") as refused:
+        async with admission.enter(10, LONG):
+            pass
+    assert refused.value.retry_after
+    for holder in holders:
+        await holder.end()
+
+
+async def test_work_that_cannot_be_done_in_time_is_refused_on_arrival(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    admission = make(places=1, seats=10)
+    holder = Holder(admission, tokens=100)
+    await settle()
+    clock[0] += 1  # the place's speed is now known: 100 tokens a second
+    await holder.end()
+    holder = Holder(admission, tokens=1000)
+    await settle()
+    with pytest.raises(DeadlineExceeded, match=r"about 5\.0 s"):  # half of 1000 tokens are still to do
+        async with admission.enter(100, Deadline(clock[0] + 5.5)):
+            pass
+    patient = Holder(admission, tokens=100, deadline=Deadline(clock[0] + 6.5))
+    await settle()
+    assert admission.waiting == 1
+    await holder.end()
+    await patient.end()
+
+
+async def test_an_idle_engine_takes_any_request_however_slow_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bad estimate must never lock everyone out: with a free place, the estimate is not asked."""
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    admission = make()
+    slow = Holder(admission)
+    await settle()
+    clock[0] += 1e6
+    await slow.end()
+    async with admission.enter(100, Deadline(clock[0] + 0.001)):
+        pass
+
+
+async def test_leaving_the_queue_frees_the_seat() -> None:
+    admission = make(places=1, seats=1)
+    holder, waiter = Holder(admission), Holder(admission)
+    await settle()
+    waiter.task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await waiter.task
+    assert admission.waiting == 0
+    await holder.end()
+    assert admission.in_flight == 0
+
+
+async def test_a_place_given_to_one_who_just_left_is_passed_on() -> None:
+    admission = make(places=1, seats=2)
+    holder, leaver, last = Holder(admission), Holder(admission), Holder(admission)
+    await settle()
+    holder.leave.set()
+    await holder.task  # the place is now leaver's, which has not run yet
+    leaver.task.cancel()
+    await settle()
+    assert last.entered.is_set()
+    await last.end()
+    assert (admission.in_flight, admission.waiting) == (0, 0)
+
+
+class Crowd(RuleBasedStateMachine):
+    """Requests arrive, finish, fail and give up in any order: places and seats are never lost or lent twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.metrics = Metrics()
+        self.admission = Admission(max_in_flight=2, max_waiting=3, metrics=self.metrics)
+        self.holders: list[Holder] = []
+
+    def teardown(self) -> None:
+        for holder in self.holders:
+            holder.leave.set()
+        self.run(settle())
+        self.run(settle())
+        self.run(settle())
+        assert (self.admission.in_flight, self.admission.waiting) == (0, 0)
+        self.loop.close()
+
+    def run(self, awaitable: object) -> None:
+        self.loop.run_until_complete(awaitable)  # type: ignore[arg-type]
+
+    @rule()
+    def arrive(self) -> None:
+        async def begin() -> None:
+            holder = Holder(self.admission)
+            await settle()
+            if holder.task.done():
+                assert isinstance(holder.task.exception(), Overloaded)
+            else:
+                self.holders.append(holder)
+
+        self.run(begin())
+
+    @precondition(lambda self: self.holders)
+    @rule(data=st.data(), settled=st.booleans())
+    def finish(self, data: st.DataObject, settled: bool) -> None:
+        holder = self.holders.pop(data.draw(st.integers(0, len(self.holders) - 1)))
+        holder.leave.set()
+        if settled:
+            self.run(settle())
+
+    @precondition(lambda self: self.holders)
+    @rule(data=st.data(), settled=st.booleans())
+    def give_up(self, data: st.DataObject, settled: bool) -> None:
+        holder = self.holders.pop(data.draw(st.integers(0, len(self.holders) - 1)))
+        holder.task.cancel()
+        if settled:
+            self.run(settle())
+
+    @invariant()
+    def bounds(self) -> None:
+        assert 0 <= self.admission.in_flight <= 2
+        assert 0 <= self.admission.waiting <= 3
+        sample = self.metrics.registry.get_sample_value
+        assert sample("querygist_num_requests_running") == self.admission.in_flight
+        assert sample("querygist_num_requests_waiting") == self.admission.waiting
+
+
+TestCrowd = Crowd.TestCase
+TestCrowd.settings = hypothesis_settings(max_examples=60, stateful_step_count=30, deadline=None)
