@@ -39,8 +39,8 @@ def _is_joining(character: str, category: str) -> bool:
     """
     code = ord(character)
     if any(code in script for script in _JOINING_SCRIPTS):
-        return category[0] in "LM"
-    return character in "\u2194\ufe0f" or (category in {"So", "Sk"} and any(code in block for block in _EMOJI_BLOCKS))
+        return category[0] == "L"
+    return character == "\u2194" or (category in {"So", "Sk"} and any(code in block for block in _EMOJI_BLOCKS))
 
 
 _CANONICAL = {c: d for c in _CATEGORY if (d := unicodedata.decomposition(c)) and not d.startswith("<")}
@@ -83,7 +83,6 @@ SYMBOL = rf"(?:(?=[^\w\s])[{_set_of(c for c, category in _CATEGORY.items() if ca
 PICTOGRAPH = rf"(?:(?![{_LATIN}])[{_set_of(c for c, category in _CATEGORY.items() if category == 'So')}])"
 """Pattern of an emoji or another picture."""
 
-_JOINING = _set_of(c for c, category in _CATEGORY.items() if _is_joining(c, category))
 _ODD = rf"{_INVISIBLE}\t\v\f\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _BLANK = rf" \n{_ODD}{_JOINERS}"
 
@@ -91,23 +90,30 @@ BLANKS = "".join(re.findall(f"[{_BLANK}]", "".join(_CATEGORY)))
 """Every blank or invisible character, for `str.strip`."""
 
 UNTIDY = re.compile(
-    rf"[{_ODD}][{_BLANK}]*+"
-    rf"| [{_BLANK}]++"
-    rf"|\n(?:\n[{_BLANK}]++|[ {_ODD}{_JOINERS}][{_BLANK}]*+)"
-    rf"|[{_JOINERS}](?:[{_BLANK}]++|(?<![{_JOINING}].)|(?![{_JOINING}]))"
+    rf"[{_ODD}{_JOINERS}][{_BLANK}]*+| [{_BLANK}]++|\n(?:\n[{_BLANK}]++|[ {_ODD}{_JOINERS}][{_BLANK}]*+)"
 )
-"""A run of blank and invisible characters that is neither one space, one or two line feeds, nor a single joiner
-between two characters that it joins."""
+"""A run of blank and invisible characters other than one space or one or two line feeds. See `tidied`."""
 
+_JOINING = _set_of(c for c, category in _CATEGORY.items() if _is_joining(c, category))
+_JOINED_BEFORE = re.compile(rf".*[{_JOINING}](?:{MARK}|[{_JOINERS}])*+", re.DOTALL)
+_JOINED_AFTER = re.compile(rf"[{_JOINING}]|{MARK}")
+_MOST_MARKS = 32
 _LINE_END = re.compile(r"\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 
 
-def tidy(run: str) -> str:
-    """What a run of blank and invisible characters comes to: one space, one or two line feeds, or nothing."""
-    breaks = len(_LINE_END.findall(run))
+def tidied(run: re.Match[str]) -> str:
+    """What a match of `UNTIDY` comes to: one space, one or two line feeds, or nothing; a joiner that joins is kept.
+
+    It joins a letter or picture that takes joiners, whatever marks it carries, to another one or to a mark.
+    """
+    text = run[0]
+    if text in _JOINERS:
+        before = _JOINED_BEFORE.fullmatch(run.string, max(0, run.start() - _MOST_MARKS), run.start())
+        return text if before and _JOINED_AFTER.match(run.string, run.end()) else ""
+    breaks = len(_LINE_END.findall(text))
     if breaks:
         return "\n" if breaks == 1 else "\n\n"
-    return " " if any(map(str.isspace, run)) else ""
+    return " " if any(map(str.isspace, text)) else ""
 
 
 def one_line(text: str) -> str:
@@ -115,7 +121,7 @@ def one_line(text: str) -> str:
 
     Of two texts of which one begins the other, so do the results: streams rely on it.
     """
-    return " ".join(UNTIDY.sub(lambda run: tidy(run[0]), text.strip(BLANKS)).split())
+    return " ".join(UNTIDY.sub(tidied, text.strip(BLANKS)).split())
 
 
 del _CATEGORY, _CANONICAL, _MARK, _SECONDS  # some megabytes

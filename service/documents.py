@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from service.characters import BLANKS, CLUSTER, PICTOGRAPH, UNSPACED, UNTIDY, one_line, tidy
+from service.characters import BLANKS, CLUSTER, PICTOGRAPH, UNSPACED, UNTIDY, one_line, tidied
 from service.errors import UnprocessableText
 from service.markup import visible_text
 from service.prompt import FENCE_OPEN
@@ -111,7 +111,7 @@ def _edit(text: str, start: int, end: int, edits: Iterator[tuple[int, int, str]]
 def _tidied(text: str) -> tuple[str, _Alignment | None]:
     """Invisible characters removed, blanks collapsed; see `characters.UNTIDY`."""
     start, end = len(text) - len(text.lstrip(BLANKS)), len(text.rstrip(BLANKS))
-    runs = ((*run.span(), tidy(run[0])) for run in UNTIDY.finditer(text, start, end))
+    runs = ((*run.span(), tidied(run)) for run in UNTIDY.finditer(text, start, end))
     return _edit(text, start, max(start, end), runs)
 
 

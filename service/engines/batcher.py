@@ -137,8 +137,10 @@ class Batcher:
                 for output in active.handle.read().values():
                     self._advance(key, active, output.generated_ids, output.finish_reason, batch)
             status = active.handle.get_status()
-            if key in self._active and status == genai.GenerationStatus.IGNORED:
-                self._end(key, Progress((), error="the engine ran out of memory for keys and values"))
+            if key in self._active and status != genai.GenerationStatus.RUNNING:  # it ended without a last token
+                out_of_memory = status == genai.GenerationStatus.IGNORED
+                error = "out of memory for keys and values" if out_of_memory else f"it ended as {status.name}"
+                self._end(key, Progress((), error=error))
 
     def _advance(
         self, key: str, active: _Active, ids: Sequence[int], reason: genai.GenerationFinishReason, batch: int

@@ -114,6 +114,8 @@ class EmbeddedEngine:
             started = time.monotonic()
             try:
                 await self._run_worker()
+            except Exception as error:  # supervision itself must not end
+                log.error("engine_supervision_failed", exc_info=error)
             finally:
                 await self._bury()
             if time.monotonic() - started > LAST_BACKOFF:
@@ -132,7 +134,7 @@ class EmbeddedEngine:
         log.info("engine_loading", pid=self._process.pid, model=str(self._options.model))
         reader, writer = await asyncio.open_connection(sock=ours, limit=LINE_LIMIT)
         started = time.monotonic()
-        if not await reader.readline():
+        if not await _line(reader):
             log.error("engine_failed_to_load", exit_code=await self._process.wait())
             writer.close()
             return
@@ -140,7 +142,7 @@ class EmbeddedEngine:
         self._writer, self._state = writer, "restarting after a failure"
         watchdog = asyncio.create_task(self._watch())
         try:
-            while line := await reader.readline():
+            while line := await _line(reader):
                 self._receive(json.loads(line))
             log.error("engine_died", exit_code=await self._process.wait(), requests_lost=len(self._requests))
         finally:
@@ -186,3 +188,11 @@ class EmbeddedEngine:
         if chunk.ids or chunk.finished:
             self._generated = self._heard
             chunks.put_nowait(chunk)
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """The next line, empty at the end. A worker that is killed with commands unread resets the connection."""
+    try:
+        return await reader.readline()
+    except ConnectionError:
+        return b""

@@ -4,6 +4,7 @@ Hugging Face rotates the two halves of a head against each other; GGUF (llama.cp
 rows are permuted on the way (llama.cpp, convert_hf_to_gguf.py, LlamaModel.permute).
 """
 
+import logging
 from typing import Any
 
 import gguf
@@ -11,6 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from service.errors import ArtifactError
+
+# gguf tells about every file it writes, at the level of our own messages.
+logging.getLogger("gguf.gguf_writer").setLevel(logging.WARNING)
 
 Floats = npt.NDArray[np.float32]
 

@@ -63,7 +63,7 @@ async def test_the_summary_is_shown_while_it_is_written(serve: Serve, says: Says
 async def test_stop_frees_the_engine_and_keeps_the_text(serve: Serve, says: Says, open_page: OpenPage) -> None:
     gate = asyncio.Semaphore(0)
     engine = says(REPLY, gate=gate)
-    async with serve(engine) as server:
+    async with serve(engine, default_deadline_ms=60_000) as server:
         page = await open_page(str(server.base_url))
         await ask(page)
         release(gate, 4)
@@ -82,7 +82,7 @@ async def test_stop_frees_the_engine_and_keeps_the_text(serve: Serve, says: Says
 async def test_a_new_question_replaces_the_one_under_way(serve: Serve, says: Says, open_page: OpenPage) -> None:
     gate = asyncio.Semaphore(0)
     engine = says(REPLY, gate=gate)
-    async with serve(engine) as server:
+    async with serve(engine, default_deadline_ms=60_000) as server:
         page = await open_page(str(server.base_url))
         await ask(page)
         release(gate, 4)
@@ -90,6 +90,7 @@ async def test_a_new_question_replaces_the_one_under_way(serve: Serve, says: Say
         await ask(page, query="how old can honey get")
         async with asyncio.timeout(20):
             await engine.until(lambda engine: engine.cancelled == 1 and engine.calls == 2)
+        await expect(page.get_by_role("status")).to_have_text("Reading the document…")
         release(gate, 100)
         assert (await answer_on(page)).summary == REPLY == await page.locator("#summary").text_content()
 
@@ -151,8 +152,13 @@ async def test_options_and_key_are_sent(live: Live, open_page: OpenPage) -> None
         await ask(page)
     request = await sent.value
     assert request.post_data_json == {
-        "query": QUERY, "document": DOCUMENT, "content_type": "text/plain", "title": "Honey", "max_words": 20, "stream": True,
-    }  # fmt: skip
+        "query": QUERY,
+        "document": DOCUMENT,
+        "content_type": "text/plain",
+        "title": "Honey",
+        "max_words": 20,
+        "stream": True,
+    }
     assert request.headers["authorization"] == "Bearer s3cret"
     assert len((await answer_on(page)).summary.split()) <= 20
     assert "s3cret" not in await page.content()
@@ -160,10 +166,13 @@ async def test_options_and_key_are_sent(live: Live, open_page: OpenPage) -> None
 
 async def test_the_curl_command_sends_the_same(live: Live, open_page: OpenPage) -> None:
     document = f"""It's "quoted", $HOME `date` \\n {DOCUMENT}\nJSON\n👩‍🔬"""
-    page = await open_page(live.url)
+    page = await open_page(live.url, permissions=["clipboard-read"])
     async with page.expect_request("**/summarize") as sent:
         await ask(page, document=document)
-    command = await page.locator("#curl").text_content() or ""
+    await page.get_by_text("The same with curl").click()
+    await page.get_by_role("button", name="Copy").click()
+    command = await page.evaluate("navigator.clipboard.readText()")
+    assert command == await page.locator("#curl").text_content()
     # A function in curl's place tells what it was called with.
     pretended = subprocess.run(
         ["bash", "-c", f'curl() {{ printf "%s\\n" "$@" >&2; cat; }}\n{command}'],

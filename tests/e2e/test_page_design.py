@@ -18,7 +18,8 @@ CONTRASTS = """() => {
     return found[1].split(',').map(Number);
   };
   const luminance = colour => {
-    const [r, g, b] = colour.slice(0, 3).map(c => c / 255).map(c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
+    const linear = c => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4;
+    const [r, g, b] = colour.slice(0, 3).map(c => linear(c / 255));
     return .2126 * r + .7152 * g + .0722 * b;
   };
   const behind = element => {

