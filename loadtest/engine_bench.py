@@ -1,4 +1,4 @@
-"""Which engine settings are fastest here: candidates, threads, tokens in a pass; one and eight requests in flight.
+"""Which engine settings are fastest here: precision, candidates, threads, tokens in a pass; 1 and 8 in flight.
 
     python -m loadtest.engine_bench [--rows 24] [--out docs/benchmarks/engine]
 
@@ -21,12 +21,13 @@ import matplotlib as mpl
 import typer
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
+from rich.table import Column, Table
 
 from loadtest.corpus import BUILT_IN, rows
 from service import model, settings
 from service.deadline import Deadline
 from service.documents import clean_document, clean_query
+from service.engines.base import Identity
 from service.engines.embedded import EmbeddedEngine
 from service.engines.factory import engine_options
 from service.engines.options import EngineOptions
@@ -54,9 +55,9 @@ class Result:
     acceptance: float
 
 
-def variants(default: EngineOptions) -> dict[str, EngineOptions]:
-    """The default, and everything that differs from it in one setting."""
-    chosen = {"default": default}
+def variants(default: EngineOptions, exact: EngineOptions) -> dict[str, EngineOptions]:
+    """The default, and everything that differs from it in one setting; `exact` in arithmetic."""
+    chosen = {"default": default, exact.precision: exact}
     for candidates in {0, 3, 5, 8} - {default.candidates}:
         chosen[f"candidates {candidates}"] = replace(default, candidates=candidates)
     chosen["1 thread"] = replace(default, threads=1)
@@ -66,7 +67,7 @@ def variants(default: EngineOptions) -> dict[str, EngineOptions]:
 
 
 async def measure(
-    name: str, options: EngineOptions, identity: model.Identity, prompts: Sequence[list[int]], loads: Sequence[int]
+    name: str, options: EngineOptions, identity: Identity, prompts: Sequence[list[int]], loads: Sequence[int]
 ) -> list[Result]:
     """Load the engine with `options` and run every prompt at each load. Prefix caching only helps the instruction."""
     engine = EmbeddedEngine(identity, options, stall_seconds=FAR)
@@ -132,8 +133,8 @@ def main(
     out: Annotated[Path, typer.Option(help="Written as OUT.json and OUT.png.")] = Path("docs/benchmarks/engine"),
 ) -> None:
     """Measure every variant and write the comparison."""
-    chosen = settings.load()
-    built = model.build(chosen)
+    chosen, exact = settings.load(), settings.load(precision="fp32")
+    built, built_exact = model.build(chosen), model.build(exact)
     tokenizer = Tokenizer(built.tokenizer_path)
     identity = built.identity
     prompts = [
@@ -149,14 +150,15 @@ def main(
         for row in rows(data, limit)
     ]
     console, results = Console(), []
-    for name, options in track(variants(engine_options(chosen, built)).items(), "engine settings", console=console):
+    compared = variants(engine_options(chosen, built), engine_options(exact, built_exact))
+    for name, options in track(compared.items(), "engine settings", console=console):
         results += asyncio.run(measure(name, options, identity, prompts, loads=(1, 8)))
     report(console, results, out, mean_prompt=statistics.mean(map(len, prompts)))
 
 
 def report(console: Console, results: list[Result], out: Path, *, mean_prompt: float) -> None:
     """A table for the terminal, JSON and a plot for the docs."""
-    table = Table("setting", "in flight", "first token s", "total s", "requests/s", "tokens/pass", "accepted")
+    table = Table(Column("setting", no_wrap=True), "in flight", "first token s", "total s", "requests/s", "tokens/pass", "accepted")
     for one in results:
         times = (f"{one.first_token:.3f}", f"{one.total:.3f}", f"{one.requests_per_second:.2f}")
         table.add_row(one.name, str(one.in_flight), *times, f"{one.compression:.2f}", f"{one.acceptance:.0%}")

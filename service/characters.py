@@ -55,6 +55,9 @@ _COMPOSING = rf"(?:(?![{_LATIN}])[{_set_of(_MARK | _SECONDS)}])"
 _HANGUL = "(?:[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?|[\uac00-\ud7a3][\u11a8-\u11c2])"
 _UNSTABLE = rf"(?:(?![{_LATIN}])[{_set_of(c for c in _CANONICAL if unicodedata.normalize('NFC', c) != c)}])"
 
+SINGLETONS = {ord(c): n for c in _CANONICAL if len(n := unicodedata.normalize("NFC", c)) == 1 and n != c}
+"""Characters that NFC replaces by one other (the Angstrom sign by the letter), for `str.translate`."""
+
 CLUSTER = re.compile(rf"(?:{_HANGUL}|(?!{_COMPOSING}).)?{_COMPOSING}++|{_HANGUL}|{_UNSTABLE}", re.DOTALL)
 """Text that NFC may change: a character or Hangul syllable in parts and its marks, or a character NFC replaces.
 NFC does not look across its borders, so that a text may be normalized cluster by cluster."""
@@ -94,22 +97,31 @@ UNTIDY = re.compile(
 )
 """A run of blank and invisible characters other than one space or one or two line feeds. See `tidied`."""
 
-_JOINING = _set_of(c for c, category in _CATEGORY.items() if _is_joining(c, category))
-_JOINED_BEFORE = re.compile(rf".*[{_JOINING}](?:{MARK}|[{_JOINERS}])*+", re.DOTALL)
-_JOINED_AFTER = re.compile(rf"[{_JOINING}]|{MARK}")
+_JOINING = frozenset(c for c, category in _CATEGORY.items() if _is_joining(c, category))
 _MOST_MARKS = 32
 _LINE_END = re.compile(r"\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 
 
-def tidied(run: re.Match[str]) -> str:
-    """What a match of `UNTIDY` comes to: one space, one or two line feeds, or nothing; a joiner that joins is kept.
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character)[0] == "M"
 
-    It joins a letter or picture that takes joiners, whatever marks it carries, to another one or to a mark.
-    """
+
+def _joins(text: str, joiner: int) -> bool:
+    """Whether the joiner at this place joins a letter or picture, whatever its marks, to another or to a mark."""
+    following = text[joiner + 1 : joiner + 2]
+    if not following or not (following in _JOINING or _is_mark(following)):
+        return False
+    before = joiner - 1
+    while before >= max(0, joiner - _MOST_MARKS) and (_is_mark(text[before]) or text[before] in _JOINERS):
+        before -= 1
+    return before >= 0 and text[before] in _JOINING
+
+
+def tidied(run: re.Match[str]) -> str:
+    """What a match of `UNTIDY` comes to: one space, one or two line feeds, or nothing; a joiner that joins is kept."""
     text = run[0]
     if text in _JOINERS:
-        before = _JOINED_BEFORE.fullmatch(run.string, max(0, run.start() - _MOST_MARKS), run.start())
-        return text if before and _JOINED_AFTER.match(run.string, run.end()) else ""
+        return text if _joins(run.string, run.start()) else ""
     breaks = len(_LINE_END.findall(text))
     if breaks:
         return "\n" if breaks == 1 else "\n\n"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from service.characters import BLANKS, CLUSTER, PICTOGRAPH, UNSPACED, UNTIDY, one_line, tidied
+from service.characters import BLANKS, CLUSTER, PICTOGRAPH, SINGLETONS, UNSPACED, UNTIDY, one_line, tidied
 from service.errors import UnprocessableText
 from service.markup import visible_text
 from service.prompt import FENCE_OPEN
@@ -36,7 +36,7 @@ _LONGEST_WORD = 100
 _WORD_BY_ITSELF = re.compile(rf"[{UNSPACED}]|{PICTOGRAPH}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Alignment:
     """Where the pieces of an edited text come from: piece k, at `target[k]`, from `start[k]` to `end[k]`.
 
@@ -67,11 +67,14 @@ class _Alignment:
 
 @dataclass(frozen=True, slots=True)
 class CleanDocument:
-    """`text` is what the model sees; `source` is what offsets count in: the submitted text, or that of its HTML."""
+    """`text` is what the model sees; `source` is what offsets count in: the submitted text, or that of its HTML.
 
-    text: str
-    source: str
-    _alignments: tuple[_Alignment, ...] = ()
+    Neither shows in the representation, which may end up in a log.
+    """
+
+    text: str = field(repr=False)
+    source: str = field(repr=False)
+    _alignments: tuple[_Alignment, ...] = field(default=(), repr=False)
 
     def to_source(self, start: int, end: int) -> tuple[int, int]:
         """The span of `source` that a span of `text` (0 <= start < end <= len(text)) comes from, in code points."""
@@ -111,7 +114,7 @@ def _edit(text: str, start: int, end: int, edits: Iterator[tuple[int, int, str]]
 def _tidied(text: str) -> tuple[str, _Alignment | None]:
     """Invisible characters removed, blanks collapsed; see `characters.UNTIDY`."""
     start, end = len(text) - len(text.lstrip(BLANKS)), len(text.rstrip(BLANKS))
-    runs = ((*run.span(), tidied(run)) for run in UNTIDY.finditer(text, start, end))
+    runs = ((*run.span(), tidy) for run in UNTIDY.finditer(text, start, end) if (tidy := tidied(run)) != run[0])
     return _edit(text, start, max(start, end), runs)
 
 
@@ -119,6 +122,7 @@ def _composed(text: str) -> tuple[str, _Alignment | None]:
     """NFC, cluster by cluster, and at most 31 marks on a character."""
     if unicodedata.is_normalized("NFC", text):
         return text, None
+    text = text.translate(SINGLETONS)
 
     def edits() -> Iterator[tuple[int, int, str]]:
         for cluster in CLUSTER.finditer(text):
@@ -130,8 +134,8 @@ def _composed(text: str) -> tuple[str, _Alignment | None]:
 
 
 def _clean(source: str) -> CleanDocument:
-    tidied, first = _tidied(source)
-    composed, second = _composed(tidied)
+    tidy, first = _tidied(source)
+    composed, second = _composed(tidy)
     text = _CONTROL_TOKEN.sub(lambda token: token[0].translate(_DEFUSED), composed)
     return CleanDocument(text, source, tuple(alignment for alignment in (first, second) if alignment))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 
 from service import logs, settings
@@ -24,6 +25,10 @@ from service.engines.fake import FakeEngine
 from service.model.manifest import Manifest
 from service.server import Server
 from service.tokenization import Tokenizer
+
+# The same examples on every run; no time limit on one, because a busy machine is no bug.
+hypothesis.settings.register_profile("querygist", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("querygist")
 
 REPOSITORY = Path(__file__).parent.parent
 WEIGHTS = REPOSITORY / "model_repository" / "weights"

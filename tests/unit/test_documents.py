@@ -189,6 +189,7 @@ def test_refusals_never_quote() -> None:
         with pytest.raises(UnprocessableText) as caught:
             clean_document(text, content_type="text/plain")
         assert "secret" not in caught.value.detail
+    assert "secret" not in repr(clean("secret"))
 
 
 @pytest.mark.parametrize(
