@@ -58,10 +58,10 @@ class Result:
 def variants(default: EngineOptions, exact: EngineOptions) -> dict[str, EngineOptions]:
     """The default, and everything that differs from it in one setting; `exact` in arithmetic."""
     chosen = {"default": default, exact.precision: exact}
-    for candidates in {0, 3, 5, 8} - {default.candidates}:
+    for candidates in sorted({0, 3, 5, 8} - {default.candidates}):
         chosen[f"candidates {candidates}"] = replace(default, candidates=candidates)
     chosen["1 thread"] = replace(default, threads=1)
-    for tokens in {256, 1024, 2048} - {default.pass_tokens}:
+    for tokens in sorted({256, 512, 1024, 2048} - {default.pass_tokens}):
         chosen[f"{tokens} tokens a pass"] = replace(default, pass_tokens=tokens)
     return chosen
 
@@ -158,7 +158,15 @@ def main(
 
 def report(console: Console, results: list[Result], out: Path, *, mean_prompt: float) -> None:
     """A table for the terminal, JSON and a plot for the docs."""
-    table = Table(Column("setting", no_wrap=True), "in flight", "first token s", "total s", "requests/s", "tokens/pass", "accepted")
+    table = Table(
+        Column("setting", no_wrap=True),
+        "in flight",
+        "first token s",
+        "total s",
+        "requests/s",
+        "tokens/pass",
+        "accepted",
+    )
     for one in results:
         times = (f"{one.first_token:.3f}", f"{one.total:.3f}", f"{one.requests_per_second:.2f}")
         table.add_row(one.name, str(one.in_flight), *times, f"{one.compression:.2f}", f"{one.acceptance:.0%}")
