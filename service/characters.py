@@ -58,7 +58,7 @@ _UNSTABLE = rf"(?:(?![{_LATIN}])[{_set_of(c for c in _CANONICAL if unicodedata.n
 SINGLETONS = {ord(c): n for c in _CANONICAL if len(n := unicodedata.normalize("NFC", c)) == 1 and n != c}
 """Characters that NFC replaces by one other (the Angstrom sign by the letter), for `str.translate`."""
 
-CLUSTER = re.compile(rf"(?:{_HANGUL}|(?!{_COMPOSING}).)?{_COMPOSING}++|{_HANGUL}|{_UNSTABLE}", re.DOTALL)
+CLUSTER = re.compile(rf"(?:{_HANGUL}|(?!{_COMPOSING}).)?{_COMPOSING}+|{_HANGUL}|{_UNSTABLE}", re.DOTALL)
 """Text that NFC may change: a character or Hangul syllable in parts and its marks, or a character NFC replaces.
 NFC does not look across its borders, so that a text may be normalized cluster by cluster."""
 
@@ -92,9 +92,7 @@ _BLANK = rf" \n{_ODD}{_JOINERS}"
 BLANKS = "".join(re.findall(f"[{_BLANK}]", "".join(_CATEGORY)))
 """Every blank or invisible character, for `str.strip`."""
 
-UNTIDY = re.compile(
-    rf"[{_ODD}{_JOINERS}][{_BLANK}]*+| [{_BLANK}]++|\n(?:\n[{_BLANK}]++|[ {_ODD}{_JOINERS}][{_BLANK}]*+)"
-)
+UNTIDY = re.compile(rf"[{_ODD}{_JOINERS}][{_BLANK}]*| [{_BLANK}]+|\n(?:\n[{_BLANK}]+|[ {_ODD}{_JOINERS}][{_BLANK}]*)")
 """A run of blank and invisible characters other than one space or one or two line feeds. See `tidied`."""
 
 _JOINING = frozenset(c for c, category in _CATEGORY.items() if _is_joining(c, category))

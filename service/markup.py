@@ -7,6 +7,7 @@ lexbor busy for six seconds, 12 kB of unclosed `<b>` make it a million elements.
 
 import re
 
+import regex
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from service.errors import UnprocessableText
@@ -29,12 +30,12 @@ _BLANK = re.compile(r"[ \t\n\f\r]+")
 _MAIN_SHARE = 0.5
 
 _ATTRIBUTE = r"""[\s/]++|[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|(?!["'>])[^\s>]*+))?+"""
-_ATTRIBUTES = re.compile(_ATTRIBUTE)
-_TAG = re.compile(
+_ATTRIBUTES = regex.compile(_ATTRIBUTE)  # not `re`: Debian 12's Python 3.11.2 gets possessive repeats wrong
+_TAG = regex.compile(
     rf"""<!--(?:-?>|.*?(?:--!?>|\Z))
     |<(script|style|textarea|title|iframe|noembed|noframes|xmp)(?=[\s/>]).*?(?:</\1(?=[\s/>])|\Z)
     |<(/?)([a-z][^\s/>]*+)((?:{_ATTRIBUTE})*+)""",
-    re.DOTALL | re.IGNORECASE | re.VERBOSE,
+    regex.DOTALL | regex.IGNORECASE | regex.VERBOSE,
 )
 _FORMATTING = re.compile(r"<(/?)(?:a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)(?=[\s/>])", re.IGNORECASE)
 _VOID = frozenset(

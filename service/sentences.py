@@ -22,10 +22,10 @@ def _all_of(spaced: str) -> frozenset[str]:
 
 _CLOSERS = r"\"'”’»›)\]}」』）】》〉"
 _STRONG = "。！？｡।॥؟۔።။។։"  # ends a sentence whatever follows, even without a space
-_END = re.compile(  # possessive throughout: backtracking would let a later character overturn an end
-    rf"([.!?…]++(?:[{_CLOSERS}]|\[\d{{1,3}}\])*+)\s++(?=\S)"  # [3] is a footnote mark of an encyclopedia
-    rf"|([{_STRONG}][{_STRONG}.!?…]*+[{_CLOSERS}]*+)\s*+(?=\S)"
-    r"|()\n\s*+(?=\S)"
+_END = re.compile(  # nothing to backtrack into: it would let a later character overturn an end
+    rf"([.!?…]+(?:[{_CLOSERS}]|\[\d{{1,3}}\])*)\s+(?=\S)"  # [3] is a footnote mark of an encyclopedia
+    rf"|([{_STRONG}][{_STRONG}.!?…]*(?![{_STRONG}.!?…])[{_CLOSERS}]*(?![{_CLOSERS}]))\s*(?=\S)"
+    r"|()\n\s*(?=\S)"
 )
 _WEAK, _SURE, _LINE = 1, 2, 3
 
@@ -40,8 +40,8 @@ _BEFORE_ANYTHING = _all_of("e.g i.e eg ie cf vs viz al approx resp incl")
 _LONGEST_ABBREVIATION = 16
 _SHORT_LINE = 50  # characters; a line that breaks earlier was not wrapped: a heading, an item, a row of a table
 
-_RUN = rf"{LETTER}++(?:{MARK}++{LETTER}*+)*+"
-_WORD = re.compile(rf"{_RUN}(?:(?:['’]|(?<=\d)[.,](?=\d)){_RUN})*+|(?:(?=\S)[{UNSPACED}]|{SYMBOL}){MARK}*+")
+_RUN = rf"{LETTER}+(?:{MARK}+{LETTER}*)*"
+_WORD = re.compile(rf"{_RUN}(?:(?:['’]|(?<=\d)[.,](?=\d)){_RUN})*|(?:(?=\S)[{UNSPACED}]|{SYMBOL}){MARK}*")
 _STOP_WORDS = _all_of(
     "a about an and any are as at be been but by can could did do does for from had has have he her his how i if in "
     "into is it its me my of on or our she should so than that the their them then there these they this those to was "
