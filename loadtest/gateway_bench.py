@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -28,7 +27,6 @@ from rich.console import Console
 
 from loadtest.corpus import BUILT_IN, rows
 from service.client import Client
-from service.schemas import Answer
 
 MAX_WORDS = 40
 DEADLINE = 60.0
@@ -77,16 +75,13 @@ async def summaries(url: str, data: Sequence[dict[str, str]], in_flight: int, as
     places = asyncio.Semaphore(in_flight)
     first_text: list[float] = []
     total: list[float] = []
-    copied: list[float] = []
 
     async def one(row: dict[str, str], client: Client) -> None:
         async with places:
             began, first = time.monotonic(), 0.0
             query = f"{asked} {row['query']}"
-            async for event in client.stream(query, row["document"], max_words=MAX_WORDS, fallback="none"):
+            async for _ in client.stream(query, row["document"], max_words=MAX_WORDS, fallback="none"):
                 now = time.monotonic() - began
-                if isinstance(event, Answer):
-                    copied.append(event.copied)
                 first = first or now
             first_text.append(first)
             total.append(time.monotonic() - began)
@@ -100,7 +95,6 @@ async def summaries(url: str, data: Sequence[dict[str, str]], in_flight: int, as
         "total_p50_ms": _percentile(total, 50),
         "total_p95_ms": _percentile(total, 95),
         "requests_per_second": round(len(data) / elapsed, 2),
-        "copied_mean": round(statistics.mean(copied), 3),
     }
 
 

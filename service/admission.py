@@ -64,10 +64,12 @@ class Admission:
         entered = time.monotonic()
         self._running_tokens += tokens
         self._publish()
+        finished = False
         try:
             yield entered - arrived
-            self._learn(tokens / max(time.monotonic() - entered, 1e-3))
+            finished = True
         finally:
+            self._learn(tokens / max(time.monotonic() - entered, 1e-3), finished=finished)
             self._running_tokens -= tokens
             self._leave()
 
@@ -121,8 +123,12 @@ class Admission:
             self._free += 1
         self._publish()
 
-    def _learn(self, speed: float) -> None:
-        self._speed = speed if self._speed is None else self._speed + SMOOTHING * (speed - self._speed)
+    def _learn(self, speed: float, *, finished: bool) -> None:
+        """Of a request that was cut off only this is known: its place was at most this fast."""
+        if self._speed is None:
+            self._speed = speed if finished else None
+        elif finished or speed < self._speed:
+            self._speed += SMOOTHING * (speed - self._speed)
 
     def _publish(self) -> None:
         self._metrics.num_requests_running.set(self.in_flight)

@@ -32,7 +32,7 @@ def generated(job: Job, summary: Summary, identity: Identity, *, flight: Flight 
     )
 
 
-def extracted(job: Job, extract: Snippet, identity: Identity) -> Answer:
+def extracted(job: Job, extract: Snippet, copied: float, identity: Identity) -> Answer:
     """The answer of the extractive fallback: every word is the document's."""
     total = time.monotonic() - job.started
     return Answer(
@@ -44,7 +44,7 @@ def extracted(job: Job, extract: Snippet, identity: Identity) -> Answer:
         sources=[
             Span(start=start, end=end) for start, end in (job.document.to_source(*span) for span in extract.spans)
         ],
-        copied=1.0 if extract.text else 0.0,
+        copied=round(copied, 4),
         text=job.extracted_text,
         model=ModelName(name=identity.name, version=identity.version),
         usage=Usage(prompt_tokens=0, completion_tokens=0, truncated=False),

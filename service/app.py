@@ -69,6 +69,7 @@ def openapi_document() -> dict[str, Any]:
 def _api(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None) -> FastAPI:
     app: FastAPI = FastAPIOffline(
         redoc_url=None,
+        redirect_slashes=False,
         title="Querygist",
         version=__version__,
         description="What this document says about this query: short, grounded summaries in real time.",

@@ -55,6 +55,8 @@ class Authenticator:
         if self._tenants is None:
             return
         quota = self._tenants[tenant].per_minute
+        if documents > quota:
+            raise QuotaExceeded(f"This key may ask for {quota} documents a minute; send at most that many in a batch.")
         item = RateLimitItemPerMinute(quota)
         if not self._limiter.hit(item, tenant, cost=documents):
             raise QuotaExceeded(

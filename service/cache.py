@@ -139,6 +139,7 @@ class SummaryCache:
         )
         self._flights: dict[bytes, Flight] = {}
         self._metrics = metrics
+        metrics.cache_bytes.set_function(lambda: self._finished.currsize)
 
     def get(self, key: bytes) -> Summary | None:
         """A finished summary, if one is kept."""
@@ -176,7 +177,6 @@ class SummaryCache:
             summary = await compute(flight)
             if summary.size <= self._finished.maxsize:
                 self._finished[key] = summary
-            self._metrics.cache_bytes.set(self._finished.currsize)
             return summary
         finally:
             self._forget(key, flight)

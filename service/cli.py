@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from service import logs, settings
@@ -31,7 +32,7 @@ def main() -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    errors.print(f"[bold red]error:[/] {message}", highlight=False)
+    errors.print(f"[bold red]error:[/] {escape(message)}", highlight=False)
     sys.exit(1)
 
 
@@ -102,7 +103,7 @@ def check_config() -> None:
     table = Table("setting", "value", "meaning", title="QUERYGIST_*")
     chosen = settings.load()
     for name, field in type(chosen).model_fields.items():
-        table.add_row(name.upper(), str(getattr(chosen, name)), field.description)
+        table.add_row(name.upper(), escape(str(getattr(chosen, name))), field.description)
     Console().print(table)
 
 

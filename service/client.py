@@ -73,7 +73,7 @@ class Client:
         body = {"query": query, "document": document, "stream": True, **options}
         async with self._post("/summarize", body, deadline) as response:
             event = ""
-            async for line in response.aiter_lines():
+            async for line in _lines(response):
                 name, _, value = line.partition(": ")
                 if name == "event":
                     event = value
@@ -90,7 +90,7 @@ class Client:
         """One line a document, each as soon as it is ready; a line has an answer or a problem."""
         body = {"query": query, "documents": list(documents)}
         async with self._post("/summarize/batch", body, deadline) as response:
-            async for line in response.aiter_lines():
+            async for line in _lines(response):
                 yield BatchLine.model_validate_json(line)
 
     @asynccontextmanager
@@ -111,9 +111,11 @@ class Client:
                 if last or not await self._pause(attempt, ends):
                     raise
                 continue
-            if response.status_code in RETRIED and not last and await self._pause(attempt, ends, response):
+            if response.status_code in RETRIED and not last:
+                await response.aread()
                 await response.aclose()
-                continue
+                if await self._pause(attempt, ends, response):
+                    continue
             break
         try:
             if response.is_error:
@@ -126,11 +128,21 @@ class Client:
         """Wait before the next attempt; False when the deadline leaves no room for one."""
         pause = random.uniform(0, self._backoff * 2**attempt)  # noqa: S311
         if response is not None:
-            pause = max(pause, float(response.headers.get("Retry-After", 0)))
+            told = response.headers.get("Retry-After", "")  # a proxy's may be a date: then ours
+            pause = max(pause, float(told) if told.isdecimal() else 0.0)
         if time.monotonic() + pause >= ends:
             return False
         await asyncio.sleep(pause)
         return True
+
+
+async def _lines(response: httpx.Response) -> AsyncGenerator[str, None]:
+    """Lines ended by a line feed; httpx's own would also split at the line separators inside of a text."""
+    rest = b""
+    async for chunk in response.aiter_bytes():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line.decode()
 
 
 def _problem(status: int, body: bytes) -> Problem:

@@ -16,6 +16,9 @@ from service.lifecycle import Lifecycle
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
+TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context, 3.2."""
+
 QUIET = {"/livez", "/readyz", "/metrics"}
 """Probed every few seconds: logged at debug level."""
 
@@ -72,6 +75,7 @@ class RequestMiddleware:
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
+        trace = TRACE_PARENT.fullmatch(Headers(scope=scope).get("traceparent", ""))
         started, status = time.monotonic(), 0
 
         async def send_with_id(message: Message) -> None:
@@ -106,4 +110,5 @@ class RequestMiddleware:
                 status=status or "client left",
                 milliseconds=round(1000 * (time.monotonic() - started), 1),
                 tenant=scope["state"].get("tenant"),
+                trace_id=trace and trace[1],
             )

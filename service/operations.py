@@ -6,8 +6,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response
 from prometheus_client.exposition import choose_encoder
 
+from service import routes
+from service.entrance import Here
 from service.errors import EngineUnavailable, NotReady
-from service.routes import Here
 
 PAGE = Path(__file__).parent / "static" / "index.html"
 
@@ -25,7 +26,7 @@ async def livez() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@router.get("/readyz", tags=["operations"])
+@router.get("/readyz", tags=["operations"], responses={503: routes.PROBLEMS[503] | {"description": "Not ready"}})
 async def readyz(here: Here) -> dict[str, str]:
     """Ready: a canary inference succeeds and the process is not shutting down. Send no traffic when this fails."""
     if here.lifecycle.draining:

@@ -30,6 +30,8 @@ DETAILS = {
     500: "The failure was logged under this request id. Trying again may help.",
 }
 
+MOST_ERRORS = 20
+
 MENDING = {
     "extra_forbidden": "is not a field of this request; see /docs for those that are",
     "string_unicode": "contains half a character (a lone UTF-16 surrogate); send valid Unicode",
@@ -50,8 +52,11 @@ def validation_problem(error: RequestValidationError, request_id: str | None) ->
         detail = f"The body is not valid JSON: {items[0]['ctx']['error']} at character {position}."
         return _problem(400, *TITLES[400], detail, request_id)
     errors = [
-        {"field": ".".join(str(part) for part in item["loc"] if part != "body") or "body", "message": _message(item)}
-        for item in items
+        {
+            "field": ".".join(str(part)[:64] for part in item["loc"] if part != "body") or "body",
+            "message": _message(item),
+        }
+        for item in items[:MOST_ERRORS]
     ]
     detail = "; ".join(f"{one['field']}: {one['message']}" for one in errors[:5])
     problem = _problem(422, *TITLES[422], detail, request_id)

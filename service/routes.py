@@ -3,22 +3,24 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Coroutine
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import structlog
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response, StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel, ValidationError
 
-from service import gateway, problems
+from service import problems
 from service.deadline import Deadline
-from service.errors import HttpError, InvalidRequest, NotReady, UnsupportedMediaType
+from service.entrance import HEADERS, AdmittingRoute, Here, spend
+from service.errors import HttpError, InvalidRequest
 from service.gateway import Gateway
 from service.schemas import (
     Answer,
     BatchDocument,
+    BatchId,
     BatchLine,
     BatchRequest,
     Problem,
@@ -30,37 +32,10 @@ log = structlog.get_logger("querygist.routes")
 
 T = TypeVar("T")
 
-Here = Annotated[Gateway, Depends(gateway.of)]
-
 LINE_SCHEMA = {"$ref": "#/components/schemas/BatchLine"}
 
 STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
-
-def admit(request: Request, here: Here, authorization: Annotated[str | None, Header()] = None) -> str:
-    """Turn away what cannot be served: while shutting down, without a key, with a body that is not JSON."""
-    if here.lifecycle.refusing:
-        raise NotReady("This instance is shutting down. Send the request again.", retry_after=1)
-    tenant = request.state.tenant = here.authenticator.tenant(authorization)
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        raise UnsupportedMediaType("Send the body as JSON, with the header `Content-Type: application/json`.")
-    return tenant
-
-
-def deadline_of(here: Here, x_deadline_ms: Annotated[str | None, Header()] = None) -> Deadline:
-    """The request's deadline: X-Deadline-Ms milliseconds from now, or the default; never later than the longest."""
-    if x_deadline_ms is None:
-        milliseconds = here.settings.default_deadline_ms
-    elif x_deadline_ms.isascii() and x_deadline_ms.isdigit() and int(x_deadline_ms[:10]) > 0:
-        milliseconds = int(x_deadline_ms[:10])
-    else:
-        raise InvalidRequest("X-Deadline-Ms must be a whole number of milliseconds, 1 or more, such as 800.")
-    return Deadline.after(min(milliseconds, here.settings.max_deadline_ms) / 1000)
-
-
-Tenant = Annotated[str, Depends(admit)]
-Until = Annotated[Deadline, Depends(deadline_of)]
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": description, "content": {problems.MEDIA_TYPE: {}}}
@@ -72,23 +47,24 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         415: "Body is not JSON",
         422: "A field is wrong, or the text cannot be summarized",
         429: "Tenant quota used up",
-        503: "Overloaded, starting or draining (with `fallback: none`)",
+        503: "Draining; with `fallback: none` also overloaded, starting or without an engine",
         504: "Deadline passed (with `fallback: none`)",
     }.items()
 }
 
-router = APIRouter(responses=PROBLEMS)
+router = APIRouter(responses=PROBLEMS, route_class=AdmittingRoute)
 
 
 @router.post("/v1/summarize", include_in_schema=False)
 @router.post(
     "/summarize",
     response_model=Answer,
-    openapi_extra={"responses": {"200": {"content": {"text/event-stream": {}}}}},
+    openapi_extra={"parameters": HEADERS, "responses": {"200": {"content": {"text/event-stream": {}}}}},
 )
-async def summarize(body: SummarizeRequest, request: Request, here: Here, tenant: Tenant, deadline: Until) -> Response:
+async def summarize(body: SummarizeRequest, request: Request, here: Here) -> Response:
     """Summarize what one document says about one query."""
-    here.authenticator.spend(tenant, 1)
+    spend(request, here, 1)
+    deadline = request.state.deadline
     if not body.stream:
         answer = await _while_connected(request, here.summarizer.answer(body.query, body, deadline))
         return Response(answer.model_dump_json(), media_type="application/json") if answer else _nobody()
@@ -109,15 +85,16 @@ async def summarize(body: SummarizeRequest, request: Request, here: Here, tenant
 @router.post(
     "/summarize/batch",
     response_class=StreamingResponse,
-    openapi_extra={"responses": {"200": {"content": {"application/x-ndjson": {"schema": LINE_SCHEMA}}}}},
+    openapi_extra={
+        "parameters": HEADERS,
+        "responses": {"200": {"content": {"application/x-ndjson": {"schema": LINE_SCHEMA}}}},
+    },
 )
-async def summarize_batch(
-    body: BatchRequest, request: Request, here: Here, tenant: Tenant, deadline: Until
-) -> Response:
+async def summarize_batch(body: BatchRequest, request: Request, here: Here) -> Response:
     """Summarize a results page: one line of NDJSON a document, each as soon as it is ready."""
-    here.authenticator.spend(tenant, len(body.documents))
+    spend(request, here, len(body.documents))
     return StreamingResponse(
-        _as_ready(body, here, deadline, request.state.request_id),
+        _as_ready(body, here, request.state.deadline, request.state.request_id),
         media_type="application/x-ndjson",
         headers=STREAM_HEADERS,
     )
@@ -133,6 +110,9 @@ async def _server_sent(
                 yield _event(event)
         except HttpError as error:
             yield _sse("error", problems.problem_of(error, request_id))
+        except Exception as error:
+            log.error("stream_crashed", request_id=request_id, exc_info=error)
+            yield _sse("error", problems.internal_problem(request_id))
 
 
 def _event(event: str | Answer) -> bytes:
@@ -149,16 +129,21 @@ async def _as_ready(
     """One line a document, in the order they finish; no more at once than the engine has places."""
     places = asyncio.Semaphore(here.settings.max_in_flight)
 
-    async def one(line_id: str, fields: dict[str, Any], duplicate: bool) -> BatchLine:
+    async def one(line_id: str, fields: object, duplicate: bool) -> bytes:
+        line = await _line(line_id, fields, duplicate)
+        return line.model_dump_json(exclude_none=True).encode() + b"\n"
+
+    async def _line(line_id: str, fields: object, duplicate: bool) -> BatchLine:
         try:
-            if duplicate:
-                raise InvalidRequest(f"Two documents have the id {line_id!r}. Give each its own.")
             document = BatchDocument.model_validate(fields)
-            async with places:
-                return BatchLine(id=line_id, answer=await here.summarizer.answer(body.query, document, deadline))
         except ValidationError as error:
             invalid = RequestValidationError(error.errors(include_input=False, include_url=False))
             return BatchLine(id=line_id, problem=problems.validation_problem(invalid, request_id))
+        try:
+            if duplicate:
+                raise InvalidRequest("Two documents have this id. Give each its own.")
+            async with places:
+                return BatchLine(id=line_id, answer=await here.summarizer.answer(body.query, document, deadline))
         except HttpError as error:
             return BatchLine(id=line_id, problem=problems.problem_of(error, request_id))
         except Exception as error:  # one document's bad luck is not the others'
@@ -172,16 +157,18 @@ async def _as_ready(
     ]
     try:
         for ready in asyncio.as_completed(tasks):
-            yield (await ready).model_dump_json(exclude_none=True).encode() + b"\n"
+            yield await ready
     finally:
         for task in tasks:
             task.cancel()
 
 
-def _line_id(number: int, fields: dict[str, Any]) -> str:
+def _line_id(number: int, fields: object) -> str:
     """The document's own id; one without a usable id is told apart by its place."""
-    given = fields.get("id")
-    return given if isinstance(given, str) and given else f"#{number}"
+    try:
+        return BatchId.validate_python(fields["id"])  # type: ignore[index]
+    except (TypeError, KeyError, ValidationError):
+        return f"#{number}"
 
 
 async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T | None:

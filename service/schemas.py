@@ -2,12 +2,14 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 MAX_QUERY = 512
 MAX_DOCUMENT = 200_000
 MAX_TITLE = 512
 MAX_BATCH = 32
+MAX_FIELDS = 32
 
 Query = Annotated[
     str, Field(min_length=1, max_length=MAX_QUERY, description="What the searcher asked, 1-512 characters")
@@ -16,6 +18,14 @@ Query = Annotated[
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, value: Any) -> Any:
+        """Each unknown field gets a message: do not write a hundred thousand of them."""
+        if isinstance(value, dict) and len(value) > MAX_FIELDS:
+            raise PydanticCustomError("too_many_fields", "has more fields than any request; see /docs")
+        return value
 
 
 class DocumentFields(_Strict):
@@ -57,10 +67,14 @@ class SummarizeRequest(DocumentFields):
     )
 
 
+Id = Annotated[str, Field(min_length=1, max_length=128, description="Yours; comes back with the answer")]
+BatchId: TypeAdapter[str] = TypeAdapter(Id, config=ConfigDict(strict=True))
+
+
 class BatchDocument(DocumentFields):
     """One document of a batch."""
 
-    id: Annotated[str, Field(min_length=1, max_length=128, description="Yours; comes back with the answer")]
+    id: Id
 
 
 class BatchRequest(_Strict):
@@ -68,7 +82,7 @@ class BatchRequest(_Strict):
 
     query: Query
     documents: Annotated[
-        list[dict[str, Any]],
+        list[Any],
         Field(min_length=1, max_length=MAX_BATCH),
         WithJsonSchema(
             {

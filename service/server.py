@@ -39,6 +39,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, and say where."""
         await super().startup(sockets)
+        if not self.started:
+            return
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         log.info("listening", url=f"http://{host}:{port}", engine=self._gateway.settings.engine)
 

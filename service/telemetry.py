@@ -54,7 +54,9 @@ class Metrics:
         self.request_prompt_tokens = Histogram(
             "querygist_request_prompt_tokens", "Prompt tokens of one request", registry=registry, buckets=TOKENS
         )
-        self.generation_tokens = Counter("querygist_generation_tokens", "Tokens generated", registry=registry)
+        self.generation_tokens = Counter(
+            "querygist_generation_tokens", "Tokens generated, end tokens included", registry=registry
+        )
         self.forward_passes = Counter(
             "querygist_forward_passes",
             "Forward passes that generated tokens, counted per request: tokens / passes is the step compression",
@@ -143,7 +145,7 @@ class Generation:
         elif chunk.ids:
             metrics.inter_token_latency.observe((now - self._last) / len(chunk.ids))
         metrics.forward_passes.inc()
-        metrics.generation_tokens.inc(len(chunk.ids))
+        metrics.generation_tokens.inc(len(chunk.ids) + (chunk.finished == "stop"))  # the end token is generated too
         metrics.candidate_tokens_drafted.inc(chunk.drafted)
         metrics.candidate_tokens_accepted.inc(chunk.accepted)
         if chunk.batch:

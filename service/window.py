@@ -30,10 +30,23 @@ def fit(
     Texts must have come through `service.documents`.
     """
 
+    title = _shortened(tokenizer, title, prompt_limit // 8) if title else None
+
     def encode(text: str) -> list[int]:
         segments = prompt.render(prompt_version, query=query, title=title, document=text, max_words=max_words)
         return prompt.encode(tokenizer, segments)
 
     budget = prompt_limit - len(encode(""))
-    passage = select(document, query, budget=budget, count=tokenizer.count_each)
-    return Window(encode(passage.text), passage.truncated)
+    while True:
+        passage = select(document, query, budget=budget, count=tokenizer.count_each)
+        ids = encode(passage.text)
+        if len(ids) <= prompt_limit:
+            return Window(ids, passage.truncated)
+        budget -= len(ids) - prompt_limit  # pieces joined may take a few tokens more than the pieces
+
+
+def _shortened(tokenizer: Tokenizer, title: str, limit: int) -> str:
+    """At most `limit` tokens of a title, so that there is always room for the document."""
+    while (tokens := len(tokenizer.encode(title))) > limit:
+        title = title[: min(len(title) - 1, len(title) * limit // tokens)]
+    return title.rstrip()

@@ -162,7 +162,7 @@ async def until_ready(url: str, *, seconds: float = 120) -> None:
 def embedded_server() -> Generator[Live, None, None]:
     """The real model behind a real server, loaded once for the whole run."""
     engine, tokenizer = create_engine(settings.load())
-    with live_server(engine, tokenizer) as live:
+    with live_server(engine, tokenizer, default_deadline_ms=60_000) as live:
         with ThreadPoolExecutor(1) as thread:  # this fixture may be set up inside of a test's event loop
             thread.submit(lambda: asyncio.run(until_ready(live.url))).result()
         yield live

@@ -6,6 +6,7 @@ dies or falls silent it is started again, and the requests it held end with Engi
 
 import asyncio
 import contextlib
+import itertools
 import json
 import socket
 import sys
@@ -21,10 +22,13 @@ from service.engines.options import EngineOptions
 from service.errors import DeadlineExceeded, EngineUnavailable
 
 CANARY_SECONDS = 5.0
-"""How long a canary may take. It queues behind at most one forward pass of 512 tokens, about a second here."""
+"""How long an engine may be silent towards a canary, which waits behind the prompts that came before it."""
 
 FRESH_SECONDS = 1.0
 """A token generated this recently proves the engine as well as a canary would."""
+
+LOAD_SECONDS = 300.0
+"""A worker that takes longer to load hangs."""
 
 FIRST_BACKOFF, LAST_BACKOFF = 0.1, 10.0
 LINE_LIMIT = 1 << 20
@@ -42,11 +46,14 @@ class EmbeddedEngine:
         self._process: asyncio.subprocess.Process | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._requests: dict[str, asyncio.Queue[Chunk | EngineUnavailable]] = {}
-        self._heard = time.monotonic()
+        self._outstanding: set[str] = set()  # sent to the worker, and not yet ended by its word
+        self._heard = 0.0
         self._generated = 0.0
+        self._token = asyncio.Event()
         self._supervisor: asyncio.Task[None] | None = None
         self._state = "not started"
-        self._canary = asyncio.Lock()
+        self._numbers = itertools.count()
+        self._canary: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -74,8 +81,9 @@ class EmbeddedEngine:
         chunks: asyncio.Queue[Chunk | EngineUnavailable] = asyncio.Queue()
         self._requests[request_id] = chunks
         finished = False
-        if len(self._requests) == 1:
+        if not self._outstanding:
             self._heard = time.monotonic()  # silence counts from the moment there is something to say
+        self._outstanding.add(request_id)
         self._send({"submit": request_id, "ids": list(ids), "max_new_tokens": max_new_tokens})
         try:
             while not finished:
@@ -96,17 +104,34 @@ class EmbeddedEngine:
 
     async def ready(self) -> None:
         """See `Engine.ready`."""
-        async with self._canary:  # any number of probes make one canary
-            if time.monotonic() - self._generated < FRESH_SECONDS:
-                return
-            ids, deadline = [self.identity.end_id], Deadline.after(CANARY_SECONDS)
-            canary = self.generate(ids, max_new_tokens=1, deadline=deadline, request_id="canary")
-            async with contextlib.aclosing(canary):
-                try:
-                    async for _ in canary:
-                        pass
-                except DeadlineExceeded:
-                    raise EngineUnavailable(f"The engine was silent for {CANARY_SECONDS:g} s.") from None
+        if time.monotonic() - self._generated < FRESH_SECONDS:
+            return
+        if self._canary is None or self._canary.done():  # any number of probes share one canary
+            self._canary = asyncio.create_task(self._run_canary())
+        await asyncio.shield(self._canary)
+
+    async def _run_canary(self) -> None:
+        """Generate a token, or see that one is generated for somebody else meanwhile."""
+        self._token.clear()
+        canary = self.generate(
+            [self.identity.end_id],
+            max_new_tokens=1,
+            deadline=Deadline.after(2 * CANARY_SECONDS),
+            request_id=f"canary-{next(self._numbers)}",
+        )
+        own = asyncio.ensure_future(anext(canary))
+        any_other = asyncio.ensure_future(self._token.wait())
+        try:
+            await asyncio.wait({own, any_other}, timeout=CANARY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if own.done():
+                own.result()
+            elif not any_other.done():
+                raise EngineUnavailable(f"The engine has been silent for {CANARY_SECONDS:g} s.", retry_after=5)
+        finally:
+            own.cancel()
+            any_other.cancel()
+            await asyncio.gather(own, any_other, return_exceptions=True)
+            await canary.aclose()
 
     async def _supervise(self) -> None:
         backoff = FIRST_BACKOFF
@@ -134,7 +159,13 @@ class EmbeddedEngine:
         log.info("engine_loading", pid=self._process.pid, model=str(self._options.model))
         reader, writer = await asyncio.open_connection(sock=ours, limit=LINE_LIMIT)
         started = time.monotonic()
-        if not await _line(reader):
+        try:
+            async with asyncio.timeout(LOAD_SECONDS):
+                loaded = await _line(reader)
+        except TimeoutError:
+            loaded = b""
+            self._process.kill()
+        if not loaded:
             log.error("engine_failed_to_load", exit_code=await self._process.wait())
             writer.close()
             return
@@ -150,17 +181,21 @@ class EmbeddedEngine:
             writer.close()
 
     async def _watch(self) -> None:
-        """Kill a worker that holds requests and says nothing: its death is then noticed like any other."""
+        """Kill a worker that owes an answer and says nothing: its death is then noticed like any other.
+
+        It owes one also when whoever asked has left: a cancelled request is answered too.
+        """
         while True:
             await asyncio.sleep(self._stall_seconds / 4)
             silent = time.monotonic() - self._heard
-            if self._requests and silent > self._stall_seconds and self._process:
+            if self._outstanding and silent > self._stall_seconds and self._process:
                 log.error("engine_stalled", silent_seconds=round(silent, 1), pid=self._process.pid)
                 self._process.kill()
 
     async def _bury(self) -> None:
         """Make sure the worker is gone, and tell the requests it held."""
         self._writer, self._generated = None, 0.0
+        self._outstanding.clear()
         if self._process and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
@@ -176,23 +211,27 @@ class EmbeddedEngine:
             self._writer.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
 
     def _receive(self, message: dict[str, object]) -> None:
-        self._heard = time.monotonic()
         key, error = str(message.pop("key")), message.pop("error")
+        self._heard = time.monotonic()
+        if message["finished"] or error:
+            self._outstanding.discard(key)
         chunks = self._requests.get(key)
         if chunks is None:  # cancelled meanwhile
             return
-        if error is not None:
-            chunks.put_nowait(EngineUnavailable(f"The engine could not run this request: {error}."))
+        if error:
+            chunks.put_nowait(EngineUnavailable(f"The engine could not run this request: {error}.", retry_after=1))
             return
         chunk = Chunk(**(message | {"ids": tuple(message["ids"])}))  # type: ignore[arg-type]
         if chunk.ids or chunk.finished:
             self._generated = self._heard
+            self._token.set()
             chunks.put_nowait(chunk)
 
 
 async def _line(reader: asyncio.StreamReader) -> bytes:
-    """The next line, empty at the end. A worker that is killed with commands unread resets the connection."""
+    """The next whole line, empty at the end. A worker that is killed with commands unread resets the connection."""
     try:
-        return await reader.readline()
+        line = await reader.readline()
     except ConnectionError:
         return b""
+    return line if line.endswith(b"\n") else b""

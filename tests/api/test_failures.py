@@ -43,9 +43,9 @@ async def sample(client: httpx.AsyncClient, name: str, **labels: str) -> float:
 class TestDeadline:
     async def test_an_extract_comes_in_time(self, fake: FakeEngine, serve: Serve) -> None:
         async with serve(held(fake)) as client:
-            answer = (await client.post("/summarize", json=BODY, headers={"X-Deadline-Ms": "150"})).json()
+            answer = (await client.post("/summarize", json=BODY, headers={"X-Deadline-Ms": "1000"})).json()
             assert (answer["method"], answer["answerable"], answer["cached"]) == ("extractive", True, False)
-            assert answer["timings_ms"]["total"] < 150
+            assert answer["timings_ms"]["total"] < 1000
             assert "Fleming" in answer["summary"]
             words = answer["summary"].split()
             quoted = " ".join(DOCUMENT[span["start"] : span["end"]] for span in answer["sources"]).split()
@@ -68,7 +68,7 @@ class TestDeadline:
     async def test_a_stream_that_began_ends_with_an_error_event(self, fake: FakeEngine, serve: Serve) -> None:
         async with serve(held(fake)) as client:
             release(fake, 4)
-            events = await events_of(client, BODY, headers={"X-Deadline-Ms": "300"})
+            events = await events_of(client, BODY, headers={"X-Deadline-Ms": "1000"})
             assert [name for name, _ in events][-1] == "error"
             assert events[0][0] == "token"
             assert events[-1][1]["type"] == "urn:querygist:problem:deadline-exceeded"
@@ -76,7 +76,7 @@ class TestDeadline:
 
     async def test_a_stream_that_has_not_begun_gives_the_extract(self, fake: FakeEngine, serve: Serve) -> None:
         async with serve(held(fake)) as client:
-            events = await events_of(client, BODY, headers={"X-Deadline-Ms": "150"})
+            events = await events_of(client, BODY, headers={"X-Deadline-Ms": "1000"})
             assert [name for name, _ in events] == ["token", "done"]
             assert events[-1][1]["method"] == "extractive"
 

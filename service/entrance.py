@@ -1,0 +1,82 @@
+"""What is decided by a request's headers, before its body is read."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+
+from service import gateway
+from service.deadline import Deadline
+from service.errors import HttpError, InvalidRequest, NotReady, UnsupportedMediaType
+from service.gateway import Gateway
+
+Here = Annotated[Gateway, Depends(gateway.of)]
+
+HEADERS = [
+    {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": description,
+    }
+    for name, description in {
+        "X-Deadline-Ms": "How long the caller will wait, in whole milliseconds",
+        "X-Request-Id": "Comes back with the answer and stands in the log",
+        "traceparent": "W3C trace context; its trace id stands in the log",
+        "Authorization": "`Bearer KEY`, where keys are required",
+    }.items()
+]
+
+
+class AdmittingRoute(APIRoute):
+    """Looks at the headers before the body is read: FastAPI would read and parse it first, for anyone."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's hook for this."""
+        handle = super().get_route_handler()
+
+        async def admitted(request: Request) -> Response:
+            here = gateway.of(request)
+            try:
+                _admit(request, here)
+            except HttpError as error:
+                here.metrics.requests.labels(error.slug, "none").inc()
+                raise
+            return await handle(request)
+
+        return admitted
+
+
+def _admit(request: Request, here: Gateway) -> None:
+    """Start the clock, and turn away what cannot be served: while draining, without a key, a body that is not JSON."""
+    headers = request.headers
+    request.state.deadline = _deadline(here, headers.get("x-deadline-ms"))
+    if here.lifecycle.refusing:
+        raise NotReady("This instance is shutting down. Send the request again.", retry_after=1)
+    request.state.tenant = here.authenticator.tenant(headers.get("authorization"))
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise UnsupportedMediaType("Send the body as JSON, with the header `Content-Type: application/json`.")
+
+
+def _deadline(here: Gateway, given: str | None) -> Deadline:
+    """X-Deadline-Ms milliseconds from now, or the default; never later than the longest."""
+    if given is None:
+        milliseconds = here.settings.default_deadline_ms
+    elif given.isascii() and given.isdigit() and int(given[:10]) > 0:
+        milliseconds = int(given[:10])
+    else:
+        raise InvalidRequest("X-Deadline-Ms must be a whole number of milliseconds, 1 or more, such as 800.")
+    return Deadline.after(min(milliseconds, here.settings.max_deadline_ms) / 1000)
+
+
+def spend(request: Request, here: Gateway, documents: int) -> None:
+    """Take from the tenant's quota."""
+    try:
+        here.authenticator.spend(request.state.tenant, documents)
+    except HttpError as error:
+        here.metrics.requests.labels(error.slug, "none").inc(documents)
+        raise
