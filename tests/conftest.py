@@ -170,5 +170,6 @@ def embedded_server() -> Generator[Live, None, None]:
 
 @pytest.fixture(scope="session")
 def rows() -> list[dict[str, str]]:
-    """Real rows of public data sets: query, document, human summary."""
-    return [json.loads(line) for line in (REPOSITORY / "tests/data/rows.jsonl").read_text().splitlines()]
+    """Real rows of public data sets, the shortest first: query, document, human summary."""
+    lines = (REPOSITORY / "tests/data/rows.jsonl").read_text().splitlines()
+    return sorted(map(json.loads, lines), key=lambda row: len(row["document"]))

@@ -7,18 +7,16 @@ dies or falls silent it is started again, and the requests it held end with Engi
 import asyncio
 import contextlib
 import itertools
-import json
-import socket
-import sys
 import time
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import asdict
+from typing import Any
 
 import structlog
 
 from service.deadline import Deadline
 from service.engines.base import Chunk, Identity
 from service.engines.options import EngineOptions
+from service.engines.worker_process import WORKER, WorkerProcess, running
 from service.errors import DeadlineExceeded, EngineUnavailable
 
 CANARY_SECONDS = 5.0
@@ -31,7 +29,6 @@ LOAD_SECONDS = 300.0
 """A worker that takes longer to load hangs."""
 
 FIRST_BACKOFF, LAST_BACKOFF = 0.1, 10.0
-LINE_LIMIT = 1 << 20
 
 log = structlog.get_logger("querygist.engine")
 
@@ -39,12 +36,14 @@ log = structlog.get_logger("querygist.engine")
 class EmbeddedEngine:
     """One worker process and the requests it holds. For one event loop."""
 
-    def __init__(self, identity: Identity, options: EngineOptions, *, stall_seconds: float) -> None:
+    def __init__(
+        self, identity: Identity, options: EngineOptions, *, stall_seconds: float, worker: Sequence[str] = WORKER
+    ) -> None:
         self.identity = identity
         self._options = options
         self._stall_seconds = stall_seconds
-        self._process: asyncio.subprocess.Process | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._command = worker
+        self._loaded: WorkerProcess | None = None
         self._requests: dict[str, asyncio.Queue[Chunk | EngineUnavailable]] = {}
         self._outstanding: set[str] = set()  # sent to the worker, and not yet ended by its word
         self._heard = 0.0
@@ -57,8 +56,8 @@ class EmbeddedEngine:
 
     @property
     def pid(self) -> int | None:
-        """The worker's process id, while there is one."""
-        return self._process.pid if self._process else None
+        """The process id of a worker that has loaded, while there is one."""
+        return self._loaded.pid if self._loaded else None
 
     async def start(self) -> None:
         """Start the worker in the background; requests raise EngineUnavailable until it has loaded."""
@@ -76,7 +75,8 @@ class EmbeddedEngine:
         self, ids: Sequence[int], *, max_new_tokens: int, deadline: Deadline, request_id: str
     ) -> AsyncGenerator[Chunk, None]:
         """See `Engine.generate`."""
-        if self._writer is None:
+        worker = self._loaded
+        if worker is None:
             raise EngineUnavailable(f"The engine is {self._state}. Try again in a few seconds.", retry_after=5)
         chunks: asyncio.Queue[Chunk | EngineUnavailable] = asyncio.Queue()
         self._requests[request_id] = chunks
@@ -84,7 +84,7 @@ class EmbeddedEngine:
         if not self._outstanding:
             self._heard = time.monotonic()  # silence counts from the moment there is something to say
         self._outstanding.add(request_id)
-        self._send({"submit": request_id, "ids": list(ids), "max_new_tokens": max_new_tokens})
+        worker.send({"submit": request_id, "ids": list(ids), "max_new_tokens": max_new_tokens})
         try:
             while not finished:
                 try:
@@ -100,7 +100,7 @@ class EmbeddedEngine:
         finally:
             del self._requests[request_id]
             if not finished:
-                self._send({"cancel": request_id})
+                worker.send({"cancel": request_id})
 
     async def ready(self) -> None:
         """See `Engine.ready`."""
@@ -138,49 +138,40 @@ class EmbeddedEngine:
         while True:
             started = time.monotonic()
             try:
-                await self._run_worker()
+                async with running(self._command, self._options) as worker:
+                    await self._serve(worker)
             except Exception as error:  # supervision itself must not end
                 log.error("engine_supervision_failed", exc_info=error)
-            finally:
-                await self._bury()
             if time.monotonic() - started > LAST_BACKOFF:
                 backoff = FIRST_BACKOFF
             await asyncio.sleep(backoff)
             backoff = min(2 * backoff, LAST_BACKOFF)
 
-    async def _run_worker(self) -> None:
-        ours, theirs = socket.socketpair()
-        options = json.dumps(asdict(self._options), default=str)
-        with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "service.engines.worker", str(theirs.fileno()), options,
-                pass_fds=[theirs.fileno()], start_new_session=True, stdin=asyncio.subprocess.DEVNULL,
-            )  # fmt: skip
-        log.info("engine_loading", pid=self._process.pid, model=str(self._options.model))
-        reader, writer = await asyncio.open_connection(sock=ours, limit=LINE_LIMIT)
+    async def _serve(self, worker: WorkerProcess) -> None:
+        """Hand on what one worker says, until it ends."""
+        log.info("engine_loading", pid=worker.pid, model=str(self._options.model))
         started = time.monotonic()
         try:
             async with asyncio.timeout(LOAD_SECONDS):
-                loaded = await _line(reader)
+                loaded = await worker.receive()
         except TimeoutError:
-            loaded = b""
-            self._process.kill()
-        if not loaded:
-            log.error("engine_failed_to_load", exit_code=await self._process.wait())
-            writer.close()
+            loaded = None
+            worker.kill()
+        if loaded is None:
+            log.error("engine_failed_to_load", exit_code=await worker.exit_code())
             return
-        log.info("engine_loaded", pid=self._process.pid, seconds=round(time.monotonic() - started, 2))
-        self._writer, self._state = writer, "restarting after a failure"
-        watchdog = asyncio.create_task(self._watch())
+        log.info("engine_loaded", pid=worker.pid, seconds=round(time.monotonic() - started, 2))
+        self._loaded, self._state = worker, "restarting after a failure"
+        watchdog = asyncio.create_task(self._watch(worker))
         try:
-            while line := await _line(reader):
-                self._receive(json.loads(line))
-            log.error("engine_died", exit_code=await self._process.wait(), requests_lost=len(self._requests))
+            while (message := await worker.receive()) is not None:
+                self._receive(message)
+            log.error("engine_died", exit_code=await worker.exit_code(), requests_lost=len(self._requests))
         finally:
             watchdog.cancel()
-            writer.close()
+            self._bury()
 
-    async def _watch(self) -> None:
+    async def _watch(self, worker: WorkerProcess) -> None:
         """Kill a worker that owes an answer and says nothing: its death is then noticed like any other.
 
         It owes one also when whoever asked has left: a cancelled request is answered too.
@@ -188,30 +179,21 @@ class EmbeddedEngine:
         while True:
             await asyncio.sleep(self._stall_seconds / 4)
             silent = time.monotonic() - self._heard
-            if self._outstanding and silent > self._stall_seconds and self._process:
-                log.error("engine_stalled", silent_seconds=round(silent, 1), pid=self._process.pid)
-                self._process.kill()
+            if self._outstanding and silent > self._stall_seconds:
+                log.error("engine_stalled", silent_seconds=round(silent, 1), pid=worker.pid)
+                worker.kill()
 
-    async def _bury(self) -> None:
-        """Make sure the worker is gone, and tell the requests it held."""
-        self._writer, self._generated = None, 0.0
+    def _bury(self) -> None:
+        """Tell the requests that the worker held."""
+        self._loaded, self._generated = None, 0.0
         self._outstanding.clear()
-        if self._process and self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            await self._process.wait()
-        self._process = None
         for chunks in self._requests.values():
             chunks.put_nowait(
                 EngineUnavailable("The engine stopped while it worked on this request. Try again.", retry_after=5)
             )
 
-    def _send(self, message: dict[str, object]) -> None:
-        if self._writer is not None and not self._writer.is_closing():
-            self._writer.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
-
-    def _receive(self, message: dict[str, object]) -> None:
-        key, error = str(message.pop("key")), message.pop("error")
+    def _receive(self, message: dict[str, Any]) -> None:
+        key, error = message.pop("key"), message.pop("error")
         self._heard = time.monotonic()
         if message["finished"] or error:
             self._outstanding.discard(key)
@@ -221,17 +203,8 @@ class EmbeddedEngine:
         if error:
             chunks.put_nowait(EngineUnavailable(f"The engine could not run this request: {error}.", retry_after=1))
             return
-        chunk = Chunk(**(message | {"ids": tuple(message["ids"])}))  # type: ignore[arg-type]
+        chunk = Chunk(**(message | {"ids": tuple(message["ids"])}))
         if chunk.ids or chunk.finished:
             self._generated = self._heard
             self._token.set()
             chunks.put_nowait(chunk)
-
-
-async def _line(reader: asyncio.StreamReader) -> bytes:
-    """The next whole line, empty at the end. A worker that is killed with commands unread resets the connection."""
-    try:
-        line = await reader.readline()
-    except ConnectionError:
-        return b""
-    return line if line.endswith(b"\n") else b""

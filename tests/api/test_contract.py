@@ -91,8 +91,8 @@ async def test_html_is_reduced_to_its_text_which_sources_index(client: httpx.Asy
     html = f"<html><script>alert(1)</script><nav>Menu</nav><article><p>{DOCUMENT}</p></article></html>"
     answer = (await client.post("/summarize", json=BODY | {"document": html, "content_type": "text/html"})).json()
     assert answer["text"] == DOCUMENT
-    for span in answer["sources"]:
-        assert DOCUMENT[span["start"] : span["end"]]
+    plain = (await client.post("/summarize", json=BODY)).json()
+    assert (answer["summary"], answer["sources"]) == (plain["summary"], plain["sources"])
 
 
 async def test_the_title_is_read(client: httpx.AsyncClient) -> None:
@@ -100,6 +100,14 @@ async def test_the_title_is_read(client: httpx.AsyncClient) -> None:
         (await client.post("/summarize", json=BODY | extra)).json() for extra in ({}, {"title": "Penicillin"})
     ]
     assert titled["usage"]["prompt_tokens"] > bare["usage"]["prompt_tokens"]
+
+
+@pytest.mark.parametrize("title", ["龘" * 512, "🦓" * 512, "a title " * 64])
+async def test_a_title_of_any_legal_length_leaves_room_for_the_document(client: httpx.AsyncClient, title: str) -> None:
+    answer = (await client.post("/summarize", json=BODY | {"title": title})).json()
+    assert answer["method"] == "generative"
+    assert answer["usage"]["prompt_tokens"] <= 896
+    assert not answer["usage"]["truncated"]
 
 
 async def test_a_long_document_is_read_in_part(client: httpx.AsyncClient) -> None:
@@ -139,6 +147,24 @@ async def test_a_results_page_comes_line_by_line(client: httpx.AsyncClient) -> N
     assert problems["wrong"]["errors"][0]["field"] == "max_words"
     assert "own" in problems["good"]["detail"]
     assert problems["#4"]["errors"] == [{"field": "id", "message": "is missing"}]
+
+
+@pytest.mark.parametrize(
+    "bad", ["text", 7, None, [], {"id": "\ud800", "document": "x"}, {"id": "x" * 129, "document": "x"}]
+)
+async def test_no_line_of_a_batch_spoils_another(client: httpx.AsyncClient, bad: object) -> None:
+    content = json.dumps({"query": QUERY, "documents": [{"id": "good", "document": DOCUMENT}, bad]})
+    response = await client.post("/summarize/batch", content=content, headers=JSON)
+    lines = {line["id"]: line for line in map(json.loads, response.text.splitlines())}
+    assert set(lines) == {"good", "#1"}
+    assert lines["good"]["answer"]["method"] == "generative"
+    assert lines["#1"]["problem"]["status"] == 422
+
+
+async def test_a_flood_of_fields_gets_a_short_answer(client: httpx.AsyncClient) -> None:
+    response = await client.post("/summarize", json=BODY | {f"field{n}": n for n in range(100_000)})
+    problem_of(response, 422, "invalid-fields")
+    assert len(response.content) < 2000
 
 
 async def test_the_request_id_is_echoed_or_made(client: httpx.AsyncClient) -> None:
@@ -233,6 +259,8 @@ BAD_REQUESTS = [
     ("GET", "/summarize", b"", {}, 405, "method-not-allowed"),
     ("DELETE", "/summarize/batch", b"", {}, 405, "method-not-allowed"),
     ("GET", "/nothing/here", b"", {}, 404, "not-found"),
+    ("POST", "/summarize/", b"{}", JSON, 404, "not-found"),
+    ("POST", "/summarize", b"{", JSON | {"X-Deadline-Ms": "soon"}, 400, "invalid-request"),
 ]
 
 

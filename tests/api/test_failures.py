@@ -4,6 +4,8 @@ import asyncio
 import hashlib
 import io
 import json
+import logging
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 
 from service import prompt
 from service.client import Client, ProblemError
+from service.engines.base import Chunk
 from service.engines.fake import FakeEngine
 from service.errors import ConfigurationError
 from service.schemas import Answer
@@ -173,6 +176,19 @@ class TestDeadEngine:
             whole = (await client.post("/summarize", json=BODY | {"query": "another"})).json()
             assert whole["method"] == "extractive", "a JSON answer has sent nothing yet"
 
+    async def test_a_crash_in_the_middle_of_a_stream_is_an_error_event(self, fake: FakeEngine, serve: Serve) -> None:
+        class Crashing(FakeEngine):
+            async def generate(self, *args: Any, **kwargs: Any) -> AsyncGenerator[Chunk, None]:
+                async for chunk in super().generate(*args, **kwargs):
+                    yield chunk
+                    if self.calls == 1 and len(self.running) == 1:
+                        raise ValueError("a bug")
+
+        async with serve(Crashing(fake.identity, fake.reply)) as client:
+            events = await events_of(client, BODY)
+            assert [name for name, _ in events] == ["token", "error"]
+            assert events[-1][1]["type"] == "urn:querygist:problem:internal"
+
     async def test_a_crash_of_ours_is_a_500_that_tells_nothing(
         self, fake: FakeEngine, serve: Serve, logged: io.StringIO
     ) -> None:
@@ -231,6 +247,20 @@ class TestKeys:
             assert "3 documents a minute" in problem_of(spent, 429, "quota-exceeded")["detail"]
             assert int(spent.headers["retry-after"]) >= 1
             assert (await client.get("/livez")).status_code == 200
+            page = {"query": QUERY, "documents": [{"id": str(n), "document": DOCUMENT} for n in range(4)]}
+            too_many = await client.post("/summarize/batch", json=page, headers=good)
+            assert "at most that many in a batch" in problem_of(too_many, 429, "quota-exceeded")["detail"]
+            assert await sample(client, "querygist_requests_total", outcome="quota-exceeded", method="none") == 5
+            assert await sample(client, "querygist_requests_total", outcome="unauthorized", method="none") == 1
+
+    async def test_are_asked_for_before_the_body_is_read(self, fake: FakeEngine, serve: Serve, keys: Path) -> None:
+        async with serve(fake, api_keys_file=keys) as client:
+            reader, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+            writer.write(
+                b"POST /summarize HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n"
+            )
+            assert await reader.readline() == b"HTTP/1.1 401 Unauthorized\r\n"
+            writer.close()
 
     @pytest.mark.parametrize("content", ["[]", "{", '{"a": {"sha256": "short", "per_minute": 1}}', None])
     async def test_a_bad_key_file_stops_the_start(
@@ -287,6 +317,20 @@ class TestClient:
                 [event async for event in client.stream(QUERY, DOCUMENT)]
             assert fake.calls == 1
 
+    async def test_understands_proxies_and_line_separators(self) -> None:
+        answers = iter(
+            [
+                httpx.Response(503, headers={"Retry-After": "Sun, 22 Nov 2026 12:00:00 GMT"}, text="<html>"),
+                httpx.Response(200, text='{"id":"a\u2028b\x85","problem":null}\n'),
+            ]
+        )
+        client = Client("http://querygist.test", backoff=0.001)
+        client._http = httpx.AsyncClient(
+            base_url="http://querygist.test", transport=httpx.MockTransport(lambda _: next(answers))
+        )
+        async with client:
+            assert [line.id async for line in client.batch(QUERY, [])] == ["a\u2028b\x85"]
+
     async def test_gives_up_when_the_deadline_leaves_no_time(self, unused_tcp_port: int) -> None:
         async with Client(f"http://127.0.0.1:{unused_tcp_port}", backoff=3600, deadline=0.5) as client:
             with pytest.raises(httpx.ConnectError):
@@ -295,8 +339,9 @@ class TestClient:
 
 async def test_no_query_or_document_text_reaches_the_log(fake: FakeEngine, serve: Serve, logged: io.StringIO) -> None:
     marked = "xyzzyplugh"
+    logging.getLogger().setLevel("DEBUG")
     document = f"{DOCUMENT} {marked}. {marked} is a word."
-    async with serve(fake, log_level="debug") as client:
+    async with serve(fake) as client:
         for body in (
             {"query": marked, "document": document},
             {"query": marked, "document": document, "stream": True},
@@ -313,6 +358,7 @@ async def test_no_query_or_document_text_reaches_the_log(fake: FakeEngine, serve
         await client.post(
             "/summarize/batch", json={"query": marked, "documents": [{"id": marked, "document": document}]}
         )
+    logging.getLogger().setLevel("INFO")
     log = logged.getvalue()
     assert log.count('"event": "request"') >= 8
     assert marked not in log.lower()
