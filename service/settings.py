@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     )
 
     engine: Literal["embedded"] = Field("embedded", description="which engine answers")
-    precision: Precision = Field("int8", description="weights and arithmetic: int8, or fp32 (slower, exact)")
+    precision: Precision = Field("int8", description="weights and arithmetic: int8, or fp32 (exact, and larger)")
     threads: int = Field(0, ge=0, le=1024, description="threads of the embedded engine; 0: one per core")
     candidate_tokens: int = Field(
         5, ge=0, le=64, description="n-gram candidates verified in each forward pass; 0 decodes one token at a time"

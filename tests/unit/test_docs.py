@@ -42,3 +42,9 @@ def test_serving_loads_neither_torch_nor_openvino_into_the_gateway() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY)
     assert done.stdout.strip() == "[]"
+
+
+def test_nothing_is_left_to_fill_in() -> None:
+    for document in ("README.md", "ARCHITECTURE.md"):
+        text = re.sub(r"```.*?```|`[^`]*`", "", (REPOSITORY / document).read_text(), flags=re.S)
+        assert not re.findall(r"\b(?:TODO|FIXME|XXX|[A-Z0-9]+_[A-Z0-9_]+)\b", text), document
