@@ -110,5 +110,5 @@ class RequestMiddleware:
                 status=status or "client left",
                 milliseconds=round(1000 * (time.monotonic() - started), 1),
                 tenant=scope["state"].get("tenant"),
-                trace_id=trace and trace[1],
+                **({"trace_id": trace[1]} if trace else {}),
             )

@@ -362,3 +362,12 @@ async def test_no_query_or_document_text_reaches_the_log(fake: FakeEngine, serve
     log = logged.getvalue()
     assert log.count('"event": "request"') >= 8
     assert marked not in log.lower()
+
+
+async def test_the_trace_of_the_caller_stands_in_the_log(fake: FakeEngine, serve: Serve, logged: io.StringIO) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    async with serve(fake) as client:
+        await client.post("/summarize", json=BODY, headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+        await client.post("/summarize", json=BODY, headers={"traceparent": "a secret"})
+    assert logged.getvalue().count(f'"trace_id": "{trace}"') == 1
+    assert "secret" not in logged.getvalue()
