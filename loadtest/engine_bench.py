@@ -7,7 +7,6 @@ and eight at a time, in one run, so that the ratios hold where the machine is no
 """
 
 import asyncio
-import contextlib
 import itertools
 import json
 import statistics
@@ -31,7 +30,7 @@ from service.engines.base import Identity
 from service.engines.embedded import EmbeddedEngine
 from service.engines.factory import engine_options
 from service.engines.options import EngineOptions
-from service.errors import EngineUnavailable
+from service.offline import until_loaded
 from service.tokenization import Tokenizer
 from service.window import fit
 
@@ -73,7 +72,7 @@ async def measure(
     engine = EmbeddedEngine(identity, options, stall_seconds=FAR)
     await engine.start()
     try:
-        await _loaded(engine)
+        await until_loaded(engine)
         numbers = itertools.count()
         await _request(engine, prompts[-1], f"warm-up {next(numbers)}")
         results = []
@@ -104,14 +103,6 @@ async def measure(
         return results
     finally:
         await engine.close()
-
-
-async def _loaded(engine: EmbeddedEngine) -> None:
-    async with asyncio.timeout(FAR):
-        while True:
-            with contextlib.suppress(EngineUnavailable):
-                return await engine.ready()
-            await asyncio.sleep(0.05)
 
 
 async def _request(engine: EmbeddedEngine, ids: list[int], name: str) -> tuple[float, float, int, int, int, int]:

@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from cachetools import TTLCache
@@ -52,7 +52,7 @@ def cache_key(
 ) -> bytes:
     """What a summary depends on, hashed. `query` and `document` as the caller sent them, after query normalisation."""
     digest = hashlib.blake2b(digest_size=32)
-    for part in (repr(astuple(identity)), query, document, title, content_type, max_words):
+    for part in (repr(identity), query, document, title, content_type, max_words):
         encoded = repr(part).encode() if not isinstance(part, str) else part.encode()
         digest.update(f"{type(part).__name__}{len(encoded)}:".encode())
         digest.update(encoded)
@@ -102,7 +102,7 @@ class Flight:
             self._task.cancel()
 
     async def text(self, deadline: Deadline) -> AsyncIterator[str]:
-        """Every piece from the first on, as they come. Raises what the computation raised, or DeadlineExceeded."""
+        """Every piece from the first on, as they come; how it ended, `result` tells. Raises DeadlineExceeded."""
         seen = 0
         while True:
             changed = self._changed
@@ -110,9 +110,8 @@ class Flight:
                 yield self.pieces[seen]
                 seen += 1
             if self.done:
-                break
+                return
             await _before(deadline, changed.wait())
-        await self.result(deadline)
 
     async def result(self, deadline: Deadline) -> Summary:
         """The finished summary. Raises what the computation raised, or DeadlineExceeded."""

@@ -72,10 +72,11 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
-        trace = TRACE_PARENT.fullmatch(Headers(scope=scope).get("traceparent", ""))
+        trace = TRACE_PARENT.fullmatch(headers.get("traceparent", ""))
         started, status = time.monotonic(), 0
 
         async def send_with_id(message: Message) -> None:

@@ -19,13 +19,14 @@ async def summarize_once(settings: Settings, request: SummarizeRequest) -> Answe
     engine, tokenizer = create_engine(settings)
     app = create_app(settings, engine, tokenizer)
     async with app.router.lifespan_context(app):
-        await _loaded(engine)
+        await until_loaded(engine)
         deadline = Deadline.after(settings.max_deadline_ms / 1000)
         answer: Answer = await app.state.gateway.summarizer.answer(request.query, request, deadline)
         return answer
 
 
-async def _loaded(engine: Engine) -> None:
+async def until_loaded(engine: Engine) -> None:
+    """Wait until a started engine answers. Raises EngineUnavailable when it does not within LOAD_SECONDS."""
     given_up = Deadline.after(LOAD_SECONDS)
     while True:
         try:

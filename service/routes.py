@@ -129,11 +129,7 @@ async def _as_ready(
     """One line a document, in the order they finish; no more at once than the engine has places."""
     places = asyncio.Semaphore(here.settings.max_in_flight)
 
-    async def one(line_id: str, fields: object, duplicate: bool) -> bytes:
-        line = await _line(line_id, fields, duplicate)
-        return line.model_dump_json(exclude_none=True).encode() + b"\n"
-
-    async def _line(line_id: str, fields: object, duplicate: bool) -> BatchLine:
+    async def one(line_id: str, fields: object, duplicate: bool) -> BatchLine:
         try:
             document = BatchDocument.model_validate(fields)
         except ValidationError as error:
@@ -157,7 +153,7 @@ async def _as_ready(
     ]
     try:
         for ready in asyncio.as_completed(tasks):
-            yield await ready
+            yield (await ready).model_dump_json(exclude_none=True).encode() + b"\n"
     finally:
         for task in tasks:
             task.cancel()

@@ -8,7 +8,7 @@ import queue
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import openvino
@@ -60,13 +60,13 @@ class _Cancel:
 
 
 class Batcher:
-    """Owns one pipeline. `submit`, `cancel` and `stop` may be called from any thread; `run` is the loop."""
+    """Owns one pipeline. `submit` and `cancel` may be called from any thread; `run` is the loop."""
 
     def __init__(self, options: EngineOptions) -> None:
         """Load the model; takes seconds. Raises RuntimeError from OpenVINO when it cannot."""
         self._options = options
         self._pipeline = _pipeline(options)
-        self._commands: queue.SimpleQueue[_Submit | _Cancel | None] = queue.SimpleQueue()
+        self._commands: queue.SimpleQueue[_Submit | _Cancel] = queue.SimpleQueue()
         self._active: dict[str, _Active] = {}
         # Request ids are reused, because the pipeline keeps statistics for every id it has ever seen; the one freed
         # last is reused last, because a cancelled request stays in the pipeline until the next pass.
@@ -80,31 +80,25 @@ class Batcher:
         """Stop a request between two passes; unknown or finished ones are ignored."""
         self._commands.put(_Cancel(key))
 
-    def stop(self) -> None:
-        """Make `run` return after the pass under way."""
-        self._commands.put(None)
-
-    def run(self) -> None:
-        """Step while there is work, sleep while there is none, until `stop`. Raises what the pipeline raises."""
-        while self._take_commands():
+    def run(self) -> NoReturn:
+        """Step while there is work, sleep while there is none. Raises what the pipeline raises."""
+        while True:
+            self._take_commands()
             if self._active:
                 self._pipeline.step()
                 self._deliver()
 
-    def _take_commands(self) -> bool:
-        """Carry out what is asked; waits when idle. False: stop."""
+    def _take_commands(self) -> None:
+        """Carry out what is asked; waits when idle."""
         wait = not self._active
         while wait or not self._commands.empty():
             command = self._commands.get()
             wait = False
-            if command is None:
-                return False
             if isinstance(command, _Submit):
                 self._start(command)
             elif (active := self._active.get(command.key)) is not None:
                 active.handle.cancel()
                 self._end(command.key, Progress((), finished="cancelled"))
-        return True
 
     def _start(self, command: _Submit) -> None:
         options = self._options
