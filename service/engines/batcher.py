@@ -5,17 +5,16 @@ for the whole forward pass, so commands from other threads are seen between pass
 """
 
 import queue
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
-import openvino
 import openvino_genai as genai
 from numpy.typing import NDArray
 
 from service.engines.candidates import prompt_lookup
+from service.engines.lane import Decoding, Lane
 from service.engines.options import EngineOptions
 
 
@@ -32,25 +31,27 @@ class Progress:
 
 
 Sink = Callable[[Progress], None]
-"""Takes a request's progress. Called on the thread that runs the loop; must not block."""
+"""Takes a request's progress: an empty one when it joins the batch, then one a pass. Called on the thread that runs the
+loop; must not block."""
 
 
 @dataclass(slots=True)
 class _Active:
     handle: Any  # openvino_genai's GenerationHandle
+    lane: Lane
     slot: int
     sink: Sink
+    decoding: Decoding
     ids: NDArray[np.int64]  # prompt and output; filled up to `length`
     length: int
     prompt_length: int
-    max_new_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Submit:
     key: str
     ids: Sequence[int]
-    max_new_tokens: int
+    decoding: Decoding
     sink: Sink
 
 
@@ -60,33 +61,43 @@ class _Cancel:
 
 
 class Batcher:
-    """Owns one pipeline. `submit` and `cancel` may be called from any thread; `run` is the loop."""
+    """Owns the pipelines. `submit`, `cancel` and `stop` may be called from any thread; `run` is the loop.
+
+    A pipeline drafts for all its requests or for none. Requests that want what the usual one cannot do (no candidates
+    where it drafts; a least number of tokens, which the drafting one ignores) go to a plain one, loaded for the first
+    of them: a few seconds in which everybody waits.
+    """
 
     def __init__(self, options: EngineOptions) -> None:
         """Load the model; takes seconds. Raises RuntimeError from OpenVINO when it cannot."""
         self._options = options
-        self._pipeline = _pipeline(options)
-        self._commands: queue.SimpleQueue[_Submit | _Cancel] = queue.SimpleQueue()
+        usual = Lane(options, drafting=options.candidates > 0)
+        self._lanes = {usual.drafting: usual}
+        self._commands: queue.SimpleQueue[_Submit | _Cancel | None] = queue.SimpleQueue()
         self._active: dict[str, _Active] = {}
-        # Request ids are reused, because the pipeline keeps statistics for every id it has ever seen; the one freed
-        # last is reused last, because a cancelled request stays in the pipeline until the next pass.
-        self._slots = deque(range(4 * options.max_batch))
+        self._running = True
 
-    def submit(self, key: str, ids: Sequence[int], max_new_tokens: int, sink: Sink) -> None:
-        """Ask for a greedy continuation of `ids`; `sink` hears of every pass."""
-        self._commands.put(_Submit(key, ids, max_new_tokens, sink))
+    def submit(self, key: str, ids: Sequence[int], decoding: Decoding, sink: Sink) -> None:
+        """Ask for a continuation of `ids`; `sink` hears of every pass."""
+        self._commands.put(_Submit(key, ids, decoding, sink))
 
     def cancel(self, key: str) -> None:
         """Stop a request between two passes; unknown or finished ones are ignored."""
         self._commands.put(_Cancel(key))
 
-    def run(self) -> NoReturn:
-        """Step while there is work, sleep while there is none. Raises what the pipeline raises."""
-        while True:
+    def stop(self) -> None:
+        """Make `run` return before the next pass; requests in flight hear that they are cancelled."""
+        self._commands.put(None)
+
+    def run(self) -> None:
+        """Step while there is work, sleep while there is none, until `stop`. Raises what a pipeline raises."""
+        while self._running:
             self._take_commands()
-            if self._active:
-                self._pipeline.step()
-                self._deliver()
+            for lane in {id(active.lane): active.lane for active in self._active.values()}.values():
+                lane.step()
+            self._deliver()
+        for key in list(self._active):
+            self._end(key, Progress((), finished="cancelled"))
 
     def _take_commands(self) -> None:
         """Carry out what is asked; waits when idle."""
@@ -94,6 +105,9 @@ class Batcher:
         while wait or not self._commands.empty():
             command = self._commands.get()
             wait = False
+            if command is None:
+                self._running = False
+                return
             if isinstance(command, _Submit):
                 self._start(command)
             elif (active := self._active.get(command.key)) is not None:
@@ -101,33 +115,26 @@ class Batcher:
                 self._end(command.key, Progress((), finished="cancelled"))
 
     def _start(self, command: _Submit) -> None:
-        options = self._options
-        config = genai.GenerationConfig()
-        config.max_new_tokens = command.max_new_tokens
-        config.do_sample = False
-        config.eos_token_id = options.end_id
-        config.stop_token_ids = {options.end_id}
-        if options.candidates:
-            config.num_assistant_tokens = options.candidates
-            config.max_ngram_size = options.ngram
+        decoding = command.decoding
+        drafting = decoding.candidates > 0 and not decoding.min_tokens
+        if drafting not in self._lanes:
+            self._lanes[drafting] = Lane(self._options, drafting=drafting)
+        lane = self._lanes[drafting]
         prompt = np.asarray(command.ids, dtype=np.int64)
-        slot = self._slots.popleft()
         try:
-            handle = self._pipeline.add_request(slot, openvino.Tensor(prompt[np.newaxis, :].copy()), config)
+            slot, handle = lane.add(prompt, decoding)
         except RuntimeError as error:
-            self._slots.append(slot)
             command.sink(Progress((), error=f"the engine refused the request: {type(error).__name__}"))
             return
-        ids = np.empty(len(prompt) + command.max_new_tokens, dtype=np.int64)
+        ids = np.empty(len(prompt) + decoding.max_new_tokens, dtype=np.int64)
         ids[: len(prompt)] = prompt
-        self._active[command.key] = _Active(
-            handle, slot, command.sink, ids, len(prompt), len(prompt), command.max_new_tokens
-        )
+        self._active[command.key] = _Active(handle, lane, slot, command.sink, decoding, ids, len(prompt), len(prompt))
+        command.sink(Progress(()))
 
     def _deliver(self) -> None:
         batch = len(self._active)
         for key, active in list(self._active.items()):
-            while active.handle.can_read():
+            while key in self._active and active.handle.can_read():
                 for output in active.handle.read().values():
                     self._advance(key, active, output.generated_ids, output.finish_reason, batch)
             status = active.handle.get_status()
@@ -144,9 +151,14 @@ class Batcher:
         accepted = max(0, min(len(new) - 1, drafted))
         reasons = {genai.GenerationFinishReason.STOP: "stop", genai.GenerationFinishReason.LENGTH: "length"}
         finished = reasons.get(reason)
-        if new and new[-1] == self._options.end_id:
+        if new and new[-1] == active.decoding.end_id:
             new, finished = new[:-1], "stop"
         active.ids[active.length : active.length + len(new)] = new
+        if (length := _stopped_at(active, active.length + len(new))) is not None:
+            new = new[: length - active.length]
+            if finished is None:
+                active.handle.cancel()
+            finished = "stop"
         active.length += len(new)
         progress = Progress(new, drafted, accepted, batch, finished)
         if finished:
@@ -156,34 +168,23 @@ class Batcher:
 
     def _drafted(self, active: _Active) -> int:
         made = active.length - active.prompt_length
-        if not self._options.candidates or not made:  # the pass that ends the prefill verifies nothing
+        if not active.lane.drafting or not made:  # the pass that ends the prefill verifies nothing
             return 0
-        left = active.max_new_tokens - made - 1
-        tokens = min(self._options.candidates, left)
+        left = active.decoding.max_new_tokens - made - 1
+        tokens = min(active.decoding.candidates, left)
         return len(prompt_lookup(active.ids[: active.length], tokens=tokens, ngram=self._options.ngram))
 
     def _end(self, key: str, progress: Progress) -> None:
         active = self._active.pop(key)
-        self._slots.append(active.slot)
+        active.lane.free(active.slot)
         active.sink(progress)
 
 
-def _pipeline(options: EngineOptions) -> genai.ContinuousBatchingPipeline:
-    scheduler = genai.SchedulerConfig()
-    scheduler.cache_size = options.kv_cache_gb
-    scheduler.max_num_batched_tokens = options.pass_tokens
-    scheduler.max_num_seqs = options.max_batch
-    scheduler.dynamic_split_fuse = True
-    scheduler.enable_prefix_caching = True
-    properties: dict[str, object] = {}
-    if options.threads:
-        properties["INFERENCE_NUM_THREADS"] = options.threads
-    if options.candidates:
-        properties["prompt_lookup"] = True
-    if options.precision == "fp32":
-        properties |= {
-            "INFERENCE_PRECISION_HINT": "f32",
-            "KV_CACHE_PRECISION": "f32",
-            "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
-        }
-    return genai.ContinuousBatchingPipeline(str(options.model), scheduler, "CPU", properties)
+def _stopped_at(active: _Active, length: int) -> int | None:
+    """Where, among the ids up to `length`, the first stop sequence that ends among the newest of them ends."""
+    for end in range(active.length + 1, length + 1):
+        for sequence in active.decoding.stop_sequences:
+            start = end - len(sequence)
+            if start >= active.prompt_length and tuple(active.ids[start:end]) == sequence:
+                return end
+    return None

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from service.engines.batcher import Batcher, Progress
+from service.engines.lane import Decoding
 from service.engines.options import EngineOptions
 
 
@@ -30,17 +31,18 @@ def main() -> None:
     options = EngineOptions(**json.loads(sys.argv[2]))
     batcher = Batcher(replace(options, model=Path(options.model)))
     _send(connection, {"loaded": True})
-    threading.Thread(target=_read, args=(connection, batcher), daemon=True).start()
+    threading.Thread(target=_read, args=(connection, batcher, options), daemon=True).start()
     batcher.run()
 
 
-def _read(connection: socket.socket, batcher: Batcher) -> None:
+def _read(connection: socket.socket, batcher: Batcher, options: EngineOptions) -> None:
     with connection.makefile("rb") as lines:
         for line in lines:
             message = json.loads(line)
             if "submit" in message:
                 key = message["submit"]
-                batcher.submit(key, message["ids"], message["max_new_tokens"], partial(_report, connection, key))
+                decoding = Decoding(message["max_new_tokens"], options.end_id, options.candidates)
+                batcher.submit(key, message["ids"], decoding, partial(_report, connection, key))
             else:
                 batcher.cancel(message["cancel"])
     os._exit(0)  # the gateway is gone; a pass under way is of no use to anyone
