@@ -6,7 +6,6 @@ dies or falls silent it is started again, and the requests it held end with Engi
 
 import asyncio
 import contextlib
-import itertools
 import time
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
@@ -15,15 +14,10 @@ import structlog
 
 from service.deadline import Deadline
 from service.engines.base import Chunk, Identity
+from service.engines.canary import Canary
 from service.engines.options import EngineOptions
 from service.engines.worker_process import WORKER, WorkerProcess, running
 from service.errors import DeadlineExceeded, EngineUnavailable
-
-CANARY_SECONDS = 5.0
-"""How long an engine may be silent towards a canary, which waits behind the prompts that came before it."""
-
-FRESH_SECONDS = 1.0
-"""A token generated this recently proves the engine as well as a canary would."""
 
 LOAD_SECONDS = 300.0
 """A worker that takes longer to load hangs."""
@@ -47,12 +41,13 @@ class EmbeddedEngine:
         self._requests: dict[str, asyncio.Queue[Chunk | EngineUnavailable]] = {}
         self._outstanding: set[str] = set()  # sent to the worker, and not yet ended by its word
         self._heard = 0.0
-        self._generated = 0.0
-        self._token = asyncio.Event()
         self._supervisor: asyncio.Task[None] | None = None
         self._state = "not started"
-        self._numbers = itertools.count()
-        self._canary: asyncio.Task[None] | None = None
+        self._canary = Canary(
+            lambda deadline, request_id: self.generate(
+                [identity.end_id], max_new_tokens=1, deadline=deadline, request_id=request_id
+            )
+        )
 
     @property
     def pid(self) -> int | None:
@@ -104,34 +99,7 @@ class EmbeddedEngine:
 
     async def ready(self) -> None:
         """See `Engine.ready`."""
-        if time.monotonic() - self._generated < FRESH_SECONDS:
-            return
-        if self._canary is None or self._canary.done():  # any number of probes share one canary
-            self._canary = asyncio.create_task(self._run_canary())
-        await asyncio.shield(self._canary)
-
-    async def _run_canary(self) -> None:
-        """Generate a token, or see that one is generated for somebody else meanwhile."""
-        self._token.clear()
-        canary = self.generate(
-            [self.identity.end_id],
-            max_new_tokens=1,
-            deadline=Deadline.after(2 * CANARY_SECONDS),
-            request_id=f"canary-{next(self._numbers)}",
-        )
-        own = asyncio.ensure_future(anext(canary))
-        any_other = asyncio.ensure_future(self._token.wait())
-        try:
-            await asyncio.wait({own, any_other}, timeout=CANARY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            if own.done():
-                own.result()
-            elif not any_other.done():
-                raise EngineUnavailable(f"The engine has been silent for {CANARY_SECONDS:g} s.", retry_after=5)
-        finally:
-            own.cancel()
-            any_other.cancel()
-            await asyncio.gather(own, any_other, return_exceptions=True)
-            await canary.aclose()
+        await self._canary.check()
 
     async def _supervise(self) -> None:
         backoff = FIRST_BACKOFF
@@ -185,7 +153,8 @@ class EmbeddedEngine:
 
     def _bury(self) -> None:
         """Tell the requests that the worker held."""
-        self._loaded, self._generated = None, 0.0
+        self._loaded = None
+        self._canary.forget()
         self._outstanding.clear()
         for chunks in self._requests.values():
             chunks.put_nowait(
@@ -205,6 +174,5 @@ class EmbeddedEngine:
             return
         chunk = Chunk(**(message | {"ids": tuple(message["ids"])}))
         if chunk.ids or chunk.finished:
-            self._generated = self._heard
-            self._token.set()
+            self._canary.heard()
             chunks.put_nowait(chunk)

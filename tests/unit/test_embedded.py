@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from service.deadline import Deadline
-from service.engines import embedded
+from service.engines import canary
 from service.engines.base import Chunk, Identity
 from service.engines.embedded import EmbeddedEngine
 from service.engines.options import EngineOptions
@@ -108,7 +108,7 @@ async def test_a_hung_worker_is_replaced_although_no_request_waits_long() -> Non
 
 
 async def test_a_worker_that_only_answers_cancels_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "CANARY_SECONDS", 0.05)
+    monkeypatch.setattr(canary, "CANARY_SECONDS", 0.05)
     async with engine(ONLY_CANCELS) as one:
         for _ in range(3):
             results = await asyncio.gather(*(one.ready() for _ in range(5)), return_exceptions=True)

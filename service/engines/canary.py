@@ -1,0 +1,62 @@
+"""Is an engine alive? A canary inference, unless tokens prove it anyway."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncGenerator, Callable
+
+from service.deadline import Deadline
+from service.engines.base import Chunk
+from service.errors import EngineUnavailable
+
+CANARY_SECONDS = 5.0
+"""How long an engine may be silent towards a canary, which waits behind the prompts that came before it."""
+
+FRESH_SECONDS = 1.0
+"""A token generated this recently proves the engine as well as a canary would."""
+
+
+class Canary:
+    """Asks an engine for one token: `ask(deadline, request_id)` yields it. For one event loop."""
+
+    def __init__(self, ask: Callable[[Deadline, str], AsyncGenerator[Chunk, None]]) -> None:
+        self._ask = ask
+        self._numbers = itertools.count()
+        self._token = asyncio.Event()
+        self._heard: float | None = None
+        self._running: asyncio.Task[None] | None = None
+
+    def heard(self) -> None:
+        """A token has come, for whomever."""
+        self._heard = time.monotonic()
+        self._token.set()
+
+    def forget(self) -> None:
+        """The engine has ended: what was heard of it proves nothing any more."""
+        self._heard = None
+
+    async def check(self) -> None:
+        """Raises EngineUnavailable with the reason when the engine makes no token. Any number of callers share one."""
+        if self._heard is not None and time.monotonic() - self._heard < FRESH_SECONDS:
+            return
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._run())
+        await asyncio.shield(self._running)
+
+    async def _run(self) -> None:
+        """Generate a token, or see that one is generated for somebody else meanwhile."""
+        self._token.clear()
+        canary = self._ask(Deadline.after(2 * CANARY_SECONDS), f"canary-{next(self._numbers)}")
+        own = asyncio.ensure_future(anext(canary))
+        any_other = asyncio.ensure_future(self._token.wait())
+        try:
+            await asyncio.wait({own, any_other}, timeout=CANARY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if own.done():
+                own.result()
+            elif not any_other.done():
+                raise EngineUnavailable(f"The engine has been silent for {CANARY_SECONDS:g} s.", retry_after=5)
+        finally:
+            own.cancel()
+            any_other.cancel()
+            await asyncio.gather(own, any_other, return_exceptions=True)
+            await canary.aclose()
