@@ -38,7 +38,7 @@ def _fail(message: str) -> NoReturn:
 
 @app.command()
 def serve(
-    engine: Annotated[str | None, typer.Option(help="Which engine answers: embedded.")] = None,
+    engine: Annotated[str | None, typer.Option(help="Which engine answers: embedded or triton.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
 ) -> None:
@@ -51,6 +51,21 @@ def serve(
     logs.configure(log_format=chosen.log_format, level=chosen.log_level)
     built_engine, tokenizer = create_engine(chosen)
     server.serve(create_app(chosen, built_engine, tokenizer))
+
+
+@app.command()
+def triton(
+    port: Annotated[int | None, typer.Option(help="The gateway's port; 0 picks a free one.")] = None,
+    grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="Triton's gRPC port; 0 picks a free one.")] = 8001,
+    metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Triton's metrics port; 0 likewise.")] = 8002,
+    gateway: Annotated[bool, typer.Option(help="Also serve the API and the demo page through this Triton.")] = True,
+) -> None:
+    """Run a real Triton server with the CPU model, kept alive, and the gateway in front of it."""
+    from service.triton.launch import launch
+
+    chosen = settings.load(port=port)
+    logs.configure(log_format=chosen.log_format, level=chosen.log_level)
+    raise typer.Exit(launch(chosen, grpc_port=grpc_port, metrics_port=metrics_port, gateway=gateway))
 
 
 @app.command()

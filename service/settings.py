@@ -39,11 +39,19 @@ class Settings(BaseSettings):
         "serves without the adapter",
     )
 
-    engine: Literal["embedded"] = Field("embedded", description="which engine answers")
+    engine: Literal["embedded", "triton"] = Field("embedded", description="which engine answers")
+    triton_endpoints: str = Field(
+        "127.0.0.1:8001",
+        pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$",
+        description="gRPC addresses of the Triton servers, HOST:PORT, separated by commas",
+    )
     precision: Precision = Field("int8", description="weights and arithmetic: int8, or fp32 (exact, and larger)")
     threads: int = Field(0, ge=0, le=1024, description="threads of the embedded engine; 0: one per core")
     candidate_tokens: int = Field(
-        5, ge=0, le=64, description="n-gram candidates verified in each forward pass; 0 decodes one token at a time"
+        5,
+        ge=0,
+        le=64,
+        description="n-gram candidates verified in each forward pass; 0 decodes one token at a time, in Triton too",
     )
     candidate_ngram: int = Field(3, ge=1, le=16, description="longest n-gram looked up in the prompt for candidates")
     pass_tokens: int = Field(
@@ -51,7 +59,11 @@ class Settings(BaseSettings):
     )
     kv_cache_gb: int = Field(1, ge=1, le=64, description="memory for keys and values, GB")
     stall_seconds: float = Field(
-        30, gt=0, description="an engine process that is silent this long with work in hand is killed and restarted, s"
+        30, gt=0, description="an engine process that is silent this long with work in hand is killed and restarted, "
+        "and a stream from Triton given up, s"
+    )
+    triton_venv: Path = Field(
+        Path(".venv-triton"), description="virtual environment with the Triton server of `querygist triton`"
     )
 
     max_in_flight: int = Field(8, ge=1, le=256, description="requests in the engine at once")

@@ -4,18 +4,41 @@ from service import model
 from service.engines.base import Engine
 from service.engines.embedded import EmbeddedEngine
 from service.engines.options import EngineOptions
+from service.engines.triton import TritonEngine
+from service.engines.triton_identity import check_reachable
+from service.model.manifest import Manifest
 from service.settings import Settings
 from service.tokenization import Tokenizer
 
 
 def create_engine(settings: Settings) -> tuple[Engine, Tokenizer]:
-    """The engine that `settings.engine` names, not yet started. Builds the model when it is not built yet.
+    """The engine that `settings.engine` names, not yet started. Builds the embedded one's model if it is not built yet.
 
-    Raises ArtifactError when the model is missing, damaged or not what its manifest says.
+    Raises ArtifactError when the model is missing, damaged or not what its manifest says, or when a Triton server that
+    answers now serves another one.
     """
+    if settings.engine == "triton":
+        return _triton(settings)
     built = model.build(settings)
     engine = EmbeddedEngine(built.identity, engine_options(settings, built), stall_seconds=settings.stall_seconds)
     return engine, Tokenizer(built.tokenizer_path)
+
+
+def _triton(settings: Settings) -> tuple[Engine, Tokenizer]:
+    """The gateway's side needs the manifest and the tokenizer only, except for another base: its tokenizer is built."""
+    if settings.base:
+        built = model.build(settings)
+        identity, tokenizer_path = built.identity, built.tokenizer_path
+    else:
+        manifest = Manifest.load(settings.weights_dir)
+        identity = manifest.identity(settings.precision)
+        tokenizer_path = settings.weights_dir / manifest.tokenizer.file
+    addresses = settings.triton_endpoints.split(",")
+    check_reachable(addresses, identity)
+    engine = TritonEngine(
+        identity, addresses, plain=settings.candidate_tokens == 0, stall_seconds=settings.stall_seconds
+    )
+    return engine, Tokenizer(tokenizer_path)
 
 
 def engine_options(settings: Settings, built: model.BuiltModel) -> EngineOptions:

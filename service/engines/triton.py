@@ -1,0 +1,74 @@
+"""Triton Inference Servers behind the gateway: TensorRT-LLM on GPUs or the CPU model, by the same tensors."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
+
+from service.deadline import Deadline
+from service.engines.base import Chunk, Identity
+from service.engines.triton_endpoint import Endpoint
+from service.errors import EngineUnavailable, Overloaded
+
+RETRY_SHARE, RETRY_BURST = 0.1, 10.0
+"""Retries are at most this share of requests, after a burst: where everything fails, retrying adds to the load."""
+
+
+class TritonEngine:
+    """Spreads requests over servers: to the one that holds the fewest, of those that are well. For one event loop."""
+
+    def __init__(self, identity: Identity, addresses: Sequence[str], *, plain: bool, stall_seconds: float) -> None:
+        """`identity` is what every server must serve; see `Endpoint` for the rest."""
+        self.identity = identity
+        self.endpoints = [
+            Endpoint(address, identity, plain=plain, stall_seconds=stall_seconds) for address in addresses
+        ]
+        self._retries = RETRY_BURST
+        self._turn = 0
+
+    async def start(self) -> None:
+        """Begin to connect; requests raise EngineUnavailable until a server has proved itself."""
+        for endpoint in self.endpoints:
+            endpoint.start()
+
+    async def close(self) -> None:
+        """Hang up."""
+        await asyncio.gather(*(endpoint.close() for endpoint in self.endpoints))
+
+    async def ready(self) -> None:
+        """See `Engine.ready`: each server is asked every second; one that answers is enough."""
+        if all(endpoint.trouble for endpoint in self.endpoints):
+            reasons = " ".join(endpoint.trouble.detail for endpoint in self.endpoints if endpoint.trouble)
+            raise EngineUnavailable(reasons, retry_after=5)
+
+    async def generate(
+        self, ids: Sequence[int], *, max_new_tokens: int, deadline: Deadline, request_id: str
+    ) -> AsyncGenerator[Chunk, None]:
+        """See `Engine.generate`. Until its first token a request that fails is given to another server, once."""
+        self._retries = min(RETRY_BURST, self._retries + RETRY_SHARE)
+        first = self._choose(None)
+        begun = False
+        try:
+            async with contextlib.aclosing(
+                first.generate(ids, max_new_tokens=max_new_tokens, deadline=deadline, request_id=request_id)
+            ) as chunks:
+                async for chunk in chunks:
+                    begun = True
+                    yield chunk
+            return
+        except (EngineUnavailable, Overloaded):
+            second = self._choose(first)
+            if begun or second is first or self._retries < 1:
+                raise
+            self._retries -= 1
+        async with contextlib.aclosing(
+            second.generate(ids, max_new_tokens=max_new_tokens, deadline=deadline, request_id=request_id)
+        ) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    def _choose(self, failed: Endpoint | None) -> Endpoint:
+        """The least loaded server that is well, the next in turn among equals; `failed` only if there is no other."""
+        self._turn += 1
+        count = len(self.endpoints)
+        in_turn = [self.endpoints[(self._turn + number) % count] for number in range(count)]
+        return min(in_turn, key=lambda one: (one is failed, one.trouble is not None, one.load))

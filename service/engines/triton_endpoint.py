@@ -1,0 +1,190 @@
+"""One Triton server, as the gateway sees it: connected or not, well or not, and the requests it holds."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+import grpc
+import structlog
+from tritonclient.grpc.aio import InferenceServerClient
+
+from service.deadline import Deadline
+from service.engines import triton_wire as wire
+from service.engines.base import Chunk, Identity
+from service.engines.canary import Canary
+from service.engines.triton_errors import classify
+from service.engines.triton_identity import CONNECT_SECONDS, Served
+from service.errors import ArtifactError, DeadlineExceeded, EngineUnavailable, ServiceError
+
+PROBE_SECONDS = 1.0
+"""Between two looks at a server."""
+
+CHANNEL = [
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),  # gRPC's default would wait up to two minutes for a restarted server
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+log = structlog.get_logger("querygist.triton")
+
+
+class Endpoint:
+    """`load` counts the requests it holds for this gateway. For one event loop."""
+
+    def __init__(self, address: str, expected: Identity, *, plain: bool, stall_seconds: float) -> None:
+        """`plain`: decode without lookahead. `stall_seconds`: longest silence between two tokens of a stream."""
+        self.address = address
+        self.load = 0
+        self.trouble: EngineUnavailable | None = EngineUnavailable(
+            f"The gateway has not yet reached Triton at {address}.", retry_after=5
+        )
+        self._expected = expected
+        self._plain = plain
+        self._stall_seconds = stall_seconds
+        self._served: Served | None = None
+        self._calls: dict[Any, bool] = {}  # streams under way; True: given up because the server failed
+        self._canary = Canary(self._ask_canary)
+        self._client: InferenceServerClient | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to connect and to watch."""
+        self._client = InferenceServerClient(self.address, channel_args=CHANNEL)
+        self._watcher = asyncio.create_task(self._watch(self._client))
+
+    async def close(self) -> None:
+        """Hang up; requests under way end with EngineUnavailable."""
+        if self._watcher is None or self._client is None:
+            return
+        self._watcher.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._watcher
+        self._fail(EngineUnavailable("The gateway is shutting down.", retry_after=1))
+        await self._client.close()
+
+    async def generate(
+        self, ids: Sequence[int], *, max_new_tokens: int, deadline: Deadline, request_id: str
+    ) -> AsyncGenerator[Chunk, None]:
+        """See `Engine.generate`; also raises Overloaded when Triton's queue is full."""
+        if self.trouble is not None:
+            raise self.trouble
+        lookahead = wire.PLAIN if self._plain or self._served is None else self._served.lookahead
+        self.load += 1
+        try:
+            async with contextlib.aclosing(
+                self._stream(ids, max_new_tokens, lookahead, deadline, request_id)
+            ) as chunks:
+                async for chunk in chunks:
+                    self._canary.heard()
+                    yield chunk
+        finally:
+            self.load -= 1
+
+    async def _stream(
+        self,
+        ids: Sequence[int],
+        max_new_tokens: int,
+        lookahead: tuple[int, int, int] | None,
+        deadline: Deadline,
+        request_id: str,
+    ) -> AsyncGenerator[Chunk, None]:
+        """One request on a stream of its own, so that cancelling it cancels nothing else."""
+        if self._client is None:
+            raise RuntimeError("start() comes first")
+        call = wire.stream(
+            self._client,
+            ids,
+            max_new_tokens=max_new_tokens,
+            end_id=self._expected.end_id,
+            lookahead=lookahead,
+            request_id=request_id,
+            timeout=max(0.001, deadline.remaining()),
+        )
+        self._calls[call] = False
+        made = drafted = accepted = 0
+        patience = deadline.remaining()
+        try:
+            while True:
+                now = await self._next(call, deadline, patience)
+                made += len(now.ids)
+                # Triton tells no reason: a request that ended before its length was ended by the end id.
+                finished = ("length" if made >= max_new_tokens else "stop") if now.final else None
+                yield Chunk(now.ids, now.drafted - drafted, now.accepted - accepted, 0, finished)
+                if finished:
+                    return
+                drafted, accepted, patience = now.drafted, now.accepted, self._stall_seconds
+        finally:
+            del self._calls[call]
+            call.cancel()
+
+    async def _next(self, call: Any, deadline: Deadline, patience: float) -> wire.Pass:
+        try:
+            async with asyncio.timeout(max(0.0, min(deadline.remaining(), patience))):
+                result, error = await anext(call)
+        except TimeoutError:
+            if deadline.remaining() <= 0:
+                raise DeadlineExceeded("The deadline passed while the model was writing.") from None
+            raise self._fail(
+                EngineUnavailable(f"Triton at {self.address} fell silent for {patience:g} s.", retry_after=5)
+            ) from None
+        except asyncio.CancelledError:
+            if self._calls[call] and self.trouble is not None:
+                raise self.trouble from None
+            raise
+        except StopAsyncIteration:
+            raise EngineUnavailable(f"Triton at {self.address} ended the stream early.", retry_after=1) from None
+        except grpc.RpcError as failed:
+            raise self._classified(failed) from None
+        if error is not None:  # a server too old for gRPC statuses on streams
+            raise EngineUnavailable(f"Triton at {self.address} could not run this request.", retry_after=1)
+        return wire.read(result)
+
+    def _classified(self, failed: grpc.RpcError) -> ServiceError:
+        failure = classify(failed, self.address)
+        log.warning("triton_call_failed", address=self.address, status=failed.code().name, kind=failure.error.reason)
+        if failure.endpoint_failed and isinstance(failure.error, EngineUnavailable):
+            self._fail(failure.error)
+        return failure.error
+
+    def _fail(self, trouble: EngineUnavailable) -> EngineUnavailable:
+        """Send nothing there until a canary succeeds, and give up what it holds."""
+        if self.trouble is None:
+            log.error("triton_endpoint_down", address=self.address, reason=trouble.detail, requests_lost=self.load)
+        self.trouble, self._served = trouble, None
+        self._canary.forget()
+        for call in self._calls:
+            self._calls[call] = True
+            call.cancel()
+        return trouble
+
+    async def _watch(self, client: InferenceServerClient) -> None:
+        while True:
+            try:
+                if self._served is None:
+                    self._served = await self._identify(client)
+                await self._canary.check()
+                if self.trouble is not None:
+                    log.info("triton_endpoint_up", address=self.address)
+                    self.trouble = None
+            except ServiceError as error:
+                self._fail(error if isinstance(error, EngineUnavailable) else EngineUnavailable(error.detail))
+            except Exception as error:  # the watch itself must not end
+                log.error("triton_watch_failed", address=self.address, exc_info=error)
+            await asyncio.sleep(PROBE_SECONDS)
+
+    async def _identify(self, client: InferenceServerClient) -> Served:
+        try:
+            answer = await client.get_model_config(wire.MODEL, client_timeout=CONNECT_SECONDS)
+        except wire.ERRORS as error:
+            raise EngineUnavailable(
+                f"Triton at {self.address} does not answer ({wire.status_of(error)}).", retry_after=5
+            ) from None
+        try:
+            return Served.of(answer.config, self._expected, self.address)
+        except ArtifactError as error:
+            raise EngineUnavailable(error.detail, retry_after=30) from None
+
+    def _ask_canary(self, deadline: Deadline, request_id: str) -> AsyncGenerator[Chunk, None]:
+        return self._stream([self._expected.end_id], 1, None, deadline, request_id)
