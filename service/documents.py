@@ -187,7 +187,7 @@ def clean_document(text: str, *, content_type: ContentType) -> CleanDocument:
 
 def _has_word(text: str) -> bool:
     short = (word for word in text.split() if len(word) <= _LONGEST_WORD)
-    return any(map(str.isalnum, "".join(short))) or _WORD_BY_ITSELF.search(text) is not None
+    return any(any(map(str.isalnum, word)) for word in short) or _WORD_BY_ITSELF.search(text) is not None
 
 
 def clean_query(text: str) -> str:

@@ -12,7 +12,13 @@ from service.deadline import Deadline
 from service.errors import HttpError, InvalidRequest, NotReady, UnsupportedMediaType
 from service.gateway import Gateway
 
-Here = Annotated[Gateway, Depends(gateway.of)]
+
+async def _here(request: Request) -> Gateway:
+    return gateway.of(request)
+
+
+Here = Annotated[Gateway, Depends(_here)]
+"""The gateway, for a route. By way of a coroutine: FastAPI hands plain functions to a thread, for every request."""
 
 HEADERS = [
     {

@@ -25,6 +25,6 @@ class Gateway:
 
 
 def of(request: Request) -> Gateway:
-    """The gateway a request came in at; a FastAPI dependency."""
+    """The gateway a request came in at."""
     gateway: Gateway = request.app.state.gateway
     return gateway

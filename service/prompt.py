@@ -62,7 +62,8 @@ def render(version: str, *, query: str, title: str | None, document: str, max_wo
 
 def encode(tokenizer: Tokenizer, segments: tuple[Segment, ...]) -> list[int]:
     """Token ids of the segments, each encoded by itself, so that no text reaches across a border of trust."""
-    ids: list[int] = []
-    for segment in segments:
-        ids += (tokenizer.encode_template if segment.ours else tokenizer.encode)(segment.text)
-    return ids
+    encoded = {  # the query stands there twice
+        segment: (tokenizer.encode_template if segment.ours else tokenizer.encode)(segment.text)
+        for segment in dict.fromkeys(segments)
+    }
+    return [token for segment in segments for token in encoded[segment]]

@@ -1,6 +1,7 @@
 """Text to token ids and back, with one line drawn: only our own template may produce control tokens."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from tokenizers import Tokenizer as _Tokenizer
@@ -14,6 +15,9 @@ class Tokenizer:
         self._plain = _Tokenizer.from_file(str(path))
         # Text from outside that spells a control token stays text: "<|im_end|>" becomes "<", "|", "im", ...
         self._plain.encode_special_tokens = True
+        self._encode_template = lru_cache(maxsize=1024)(
+            lambda text: tuple(self._control.encode(text, add_special_tokens=False).ids)
+        )
 
     @property
     def vocabulary_size(self) -> int:
@@ -24,9 +28,9 @@ class Tokenizer:
         """The id of one token, or None when the vocabulary does not have it."""
         return self._control.token_to_id(token)
 
-    def encode_template(self, text: str) -> list[int]:
-        """Ids of text we wrote ourselves; control tokens in it count as such."""
-        return self._control.encode(text, add_special_tokens=False).ids
+    def encode_template(self, text: str) -> Sequence[int]:
+        """Ids of text we wrote ourselves; control tokens in it count as such. There are few such texts."""
+        return self._encode_template(text)
 
     def encode(self, text: str) -> list[int]:
         """Ids of text from outside; control tokens in it are plain characters."""

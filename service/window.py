@@ -6,6 +6,9 @@ from service import prompt
 from service.passages import select
 from service.tokenization import Tokenizer
 
+_CHARS_PER_TOKEN = 8
+"""A document longer than so many characters for each token of the prompt is not tried as a whole: it will not fit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -36,6 +39,10 @@ def fit(
         segments = prompt.render(prompt_version, query=query, title=title, document=text, max_words=max_words)
         return prompt.encode(tokenizer, segments)
 
+    if len(document) <= prompt_limit * _CHARS_PER_TOKEN:
+        ids = encode(document)
+        if len(ids) <= prompt_limit:
+            return Window(ids, truncated=False)
     budget = prompt_limit - len(encode(""))
     while True:
         passage = select(document, query, budget=budget, count=tokenizer.count_each)
