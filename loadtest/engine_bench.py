@@ -22,17 +22,15 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Column, Table
 
-from loadtest.corpus import BUILT_IN, rows
+from loadtest.corpus import BUILT_IN, prompts, rows
 from service import model, settings
 from service.deadline import Deadline
-from service.documents import clean_document, clean_query
 from service.engines.base import Identity
 from service.engines.embedded import EmbeddedEngine
 from service.engines.factory import engine_options
 from service.engines.options import EngineOptions
 from service.offline import until_loaded
 from service.tokenization import Tokenizer
-from service.window import fit
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
@@ -127,24 +125,12 @@ def main(
     chosen, exact = settings.load(), settings.load(precision="fp32")
     built, built_exact = model.build(chosen), model.build(exact)
     tokenizer = Tokenizer(built.tokenizer_path)
-    identity = built.identity
-    prompts = [
-        fit(
-            tokenizer,
-            prompt_version=identity.prompt_version,
-            prompt_limit=identity.prompt_limit,
-            query=clean_query(row["query"]),
-            title=None,
-            document=clean_document(row["document"], content_type="text/plain").text,
-            max_words=40,
-        ).ids
-        for row in rows(data, limit)
-    ]
+    asked = prompts(rows(data, limit), tokenizer, built.identity)
     console, results = Console(), []
     compared = variants(engine_options(chosen, built), engine_options(exact, built_exact))
     for name, options in track(compared.items(), "engine settings", console=console):
-        results += asyncio.run(measure(name, options, identity, prompts, loads=(1, 8)))
-    report(console, results, out, mean_prompt=statistics.mean(map(len, prompts)))
+        results += asyncio.run(measure(name, options, built.identity, asked, loads=(1, 8)))
+    report(console, results, out, mean_prompt=statistics.mean(map(len, asked)))
 
 
 def report(console: Console, results: list[Result], out: Path, *, mean_prompt: float) -> None:

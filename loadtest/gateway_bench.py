@@ -12,11 +12,9 @@ import json
 import os
 import re
 import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +24,7 @@ import typer
 from rich.console import Console
 
 from loadtest.corpus import BUILT_IN, rows
+from loadtest.processes import gateway
 from service.client import Client
 
 MAX_WORDS = 40
@@ -33,38 +32,6 @@ DEADLINE = 60.0
 LIVEZ_PERIOD = 0.02
 
 console = Console()
-
-
-@asynccontextmanager
-async def gateway(**settings: str) -> AsyncGenerator[tuple[str, subprocess.Popen[bytes], float], None]:
-    """A gateway on a free port: its address, its process, and seconds from start to ready."""
-    environment = os.environ | {f"QUERYGIST_{name}": value for name, value in settings.items()}
-    with tempfile.TemporaryFile() as log:
-        began = time.monotonic()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service", "serve", "--port", "0"],
-            env=environment | {"QUERYGIST_LOG_FORMAT": "json"},
-            stderr=log,
-        )
-        try:
-            url = await _address(process, log.fileno())
-            async with httpx.AsyncClient(base_url=url, timeout=10) as client:
-                while (await client.get("/readyz")).status_code != 200:
-                    await asyncio.sleep(0.05)
-            yield url, process, time.monotonic() - began
-        finally:
-            process.terminate()
-            process.wait()
-
-
-async def _address(process: subprocess.Popen[bytes], log: int) -> str:
-    while True:
-        text = os.pread(log, 1 << 20, 0).decode()
-        if found := re.search(r'"url": "([^"]+)"', text):
-            return found[1]
-        if process.poll() is not None:
-            raise RuntimeError(f"the gateway ended: {text}")
-        await asyncio.sleep(0.02)
 
 
 async def summaries(url: str, data: Sequence[dict[str, str]], in_flight: int, asked: str) -> dict[str, float]:

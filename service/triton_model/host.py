@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import threading
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,12 +19,9 @@ from service.engines.batcher import Batcher, Progress, Sink
 from service.engines.lane import Decoding
 from service.engines.options import EngineOptions
 from service.triton_model.counts import Counts
-from service.triton_model.inputs import InputError, Limits, asks, wants_stop
+from service.triton_model.inputs import MAX_SEQ_LEN, InputError, Limits, asks, wants_stop
 from service.triton_model.lookahead import Lookahead
 from service.triton_model.outputs import Reply
-
-MAX_SEQ_LEN = 1152
-"""What TensorRT-LLM's engine is built for: 896 tokens of prompt, 192 of output, 39 drafts, rounded up."""
 
 
 class TokenSource(Protocol):
@@ -47,12 +45,29 @@ class TokenSource(Protocol):
 
 
 class _Request:
-    """One Triton request with its prompts' keys; `final` goes with the last response of the last of them."""
+    """One Triton request and the keys of its prompts that are not yet answered.
 
-    def __init__(self, sender: Any, request_id: str) -> None:
-        self.sender = sender
+    Once the final response is sent nothing may be asked of the sender: the server has freed what it stands for, and
+    crashes. So the thread that sends and the thread that asks take turns.
+    """
+
+    def __init__(self, sender: Any, request_id: str, keys: Iterable[str]) -> None:
         self.id = request_id
-        self.open: set[str] = set()
+        self.open = set(keys)
+        self._sender = sender
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def send(self, response: Any) -> None:
+        """Send a response: the final one when no key is open."""
+        with self._lock:
+            self._ended = not self.open
+            self._sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL if self._ended else 0)
+
+    def cancelled(self) -> bool:
+        """Whether nobody waits for the rest."""
+        with self._lock:
+            return not self._ended and bool(self._sender.is_cancelled())
 
 
 class Host:
@@ -115,9 +130,8 @@ class Host:
             if name not in request.requested_output_names():
                 raise InputError(f"{name} tensor must be present in list of output tensors")
         wanted = list(asks(tensors, lookahead=self._lookahead, limits=self._limits, exclude_input=self._exclude_input))
-        taken = _Request(sender, request.request_id())
         keys = [f"{next(self._numbers)}" for _ in wanted]
-        taken.open.update(keys)
+        taken = _Request(sender, request.request_id(), keys)
         with self._lock:
             self._requests |= dict.fromkeys(keys, taken)
         for index, (key, ask) in enumerate(zip(keys, wanted, strict=True)):
@@ -127,20 +141,18 @@ class Host:
 
     def _send(self, key: str, request: _Request, reply: Reply, progress: Progress) -> None:
         self._counts.progress(progress)
-        ended = bool(progress.finished or progress.error)
-        if ended:
+        if progress.finished or progress.error:
             with self._lock:
                 del self._requests[key]
             request.open.discard(key)
-        flags = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL if ended and not request.open else 0
         if progress.error:
             error = pb_utils.TritonError(
                 f"Executor failed process request due to the following error: {progress.error}"
             )
-            request.sender.send(pb_utils.InferenceResponse(error=error), flags=flags)
+            request.send(pb_utils.InferenceResponse(error=error))
         elif (outputs := reply.add(progress)) is not None:
             tensors = [pb_utils.Tensor(name, values) for name, values in outputs.items()]
-            request.sender.send(pb_utils.InferenceResponse(tensors), flags=flags)
+            request.send(pb_utils.InferenceResponse(tensors))
 
     def _stop_others(self, request_id: str) -> None:
         if not request_id:
@@ -163,7 +175,7 @@ class Host:
             with self._lock:
                 requests = list(self._requests.items())
             for key, request in requests:
-                if request.sender.is_cancelled():
+                if request.cancelled():
                     self._source.cancel(key)
             self._counts.publish(active=len(requests))
 

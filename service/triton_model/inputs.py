@@ -16,6 +16,9 @@ from service.triton_model.stop_words import sequences
 
 Tensors = Mapping[str, NDArray[Any]]
 
+MAX_SEQ_LEN = 1152
+"""What TensorRT-LLM's engine is built for: 896 tokens of prompt, 192 of output, 39 drafts, rounded up."""
+
 NEUTRAL = {
     "beam_width": (1,),
     "num_return_sequences": (1,),
@@ -104,7 +107,7 @@ def asks(tensors: Tensors, *, lookahead: Lookahead, limits: Limits, exclude_inpu
             raise InputError(f"{name} is not supported by the CPU model. Leave it out.")
     if "input_ids" not in tensors:
         raise InputError("input_ids is not present in the request.")
-    prompts = tensors["input_ids"].reshape(-1, tensors["input_ids"].shape[-1])
+    prompts = tensors["input_ids"]
     for row, prompt in enumerate(prompts):
         read = _Row(tensors, row, len(prompts))
         if len(prompts) > 1:

@@ -1,0 +1,14 @@
+"""Triton's entry for the scripted model; its configuration is that of the CPU model."""
+
+from pathlib import Path
+
+from loadtest.scripted_model.source import ScriptedSource
+from service.triton_model.host import Host, TokenSource
+
+
+class TritonPythonModel(Host):
+    """The name Triton looks for."""
+
+    def make_source(self, parameters: dict[str, str]) -> TokenSource:
+        """A script in place of the engine."""
+        return ScriptedSource(Path(parameters["script"]))
