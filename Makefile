@@ -1,26 +1,35 @@
-# Two commands for everyone: `make serve` and `make test`. Each does its own set-up, once.
+# Three commands for everyone: `make serve`, `make triton` and `make test`. Each does its own set-up, once.
 PORT ?= 8000
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: serve test lint model clean help
+# Triton's python backend wants a numpy of its own, and a Python that is not too new.
+TRITON_PYTHON ?= $(PYTHON)
+TRITON_VENV := .venv-triton
+TRITON_PIP := $(TRITON_VENV)/bin/python -m pip install -qq --disable-pip-version-check --no-deps
+
+.PHONY: serve triton test lint model clean help
 
 help:
 	@echo "make serve   serve the API and the demo page on http://127.0.0.1:$(PORT)"
+	@echo "make triton  the same, through a real Triton Inference Server on this machine's CPU"
 	@echo "make test    every check: lint, types, unit, API, property, real-server and browser tests"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make model   fetch and build the model, nothing else"
-	@echo "make clean   remove the virtual environment"
+	@echo "make clean   remove the virtual environments"
 
 serve: $(VENV)/.serve model
 	$(BIN)/querygist serve --port $(PORT)
 
+triton: $(VENV)/.serve $(TRITON_VENV)/.installed model
+	$(BIN)/querygist triton --port $(PORT)
+
 model: $(VENV)/.serve
 	@$(BIN)/querygist model build
 
-test: $(VENV)/.develop model
+test: $(VENV)/.develop $(TRITON_VENV)/.installed model
 	sh tests/system-packages.sh
 	$(MAKE) lint
 	$(BIN)/python -m pytest
@@ -32,7 +41,7 @@ lint: $(VENV)/.develop
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(TRITON_VENV)
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), f"Python 3.11 to 3.13 is needed, this is {sys.version}: make PYTHON=python3.11"'
@@ -46,4 +55,15 @@ $(VENV)/.serve: $(VENV)/bin/python pyproject.toml constraints.txt
 $(VENV)/.develop: $(VENV)/.serve
 	@echo "Installing what the tests need into $(VENV) ..."
 	$(PIP) --editable '.[dev,load,train]'
+	@touch $@
+
+$(TRITON_VENV)/bin/python:
+	$(TRITON_PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 13), f"Triton needs Python 3.11 or 3.12, this is {sys.version}: make TRITON_PYTHON=python3.11"'
+	$(TRITON_PYTHON) -m venv $(TRITON_VENV)
+
+$(TRITON_VENV)/.installed: $(TRITON_VENV)/bin/python deploy/triton/requirements.txt
+	@echo "Installing a Triton server into $(TRITON_VENV) ..."
+	$(TRITON_PIP) --requirement deploy/triton/requirements.txt
+	$(TRITON_PIP) --editable .
+	sh deploy/triton/libpython.sh $(TRITON_VENV)
 	@touch $@

@@ -42,7 +42,7 @@ def configure(*, log_format: Literal["console", "json"], level: str) -> None:
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
     logging.getLogger("uvicorn.access").disabled = True  # ours knows the request id and the route, and no query string
-    for noisy in ("uvicorn.error", "httpx", "httpcore", "asyncio"):  # `server` tells of start and end itself
+    for noisy in ("uvicorn.error", "httpx", "httpcore", "asyncio", "grpc"):  # `server` tells of start and end itself
         logging.getLogger(noisy).setLevel("WARNING")
 
 

@@ -59,8 +59,10 @@ class Settings(BaseSettings):
     )
     kv_cache_gb: int = Field(1, ge=1, le=64, description="memory for keys and values, GB")
     stall_seconds: float = Field(
-        30, gt=0, description="an engine process that is silent this long with work in hand is killed and restarted, "
-        "and a stream from Triton given up, s"
+        30,
+        gt=0,
+        description="an engine process that is silent this long with work in hand is killed and restarted, "
+        "and a stream from Triton given up, s",
     )
     triton_venv: Path = Field(
         Path(".venv-triton"), description="virtual environment with the Triton server of `querygist triton`"

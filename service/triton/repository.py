@@ -1,0 +1,48 @@
+"""The model repository a server is started with: the shipped one, and what only this machine knows added to it."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from google.protobuf import text_format
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+from service.errors import ConfigurationError
+
+CPU_MODEL = Path(__file__).parent.parent.parent / "model_repository" / "cpu" / "tensorrt_llm"
+"""The CPU model as it is shipped: config.pbtxt and 1/model.py."""
+
+CONFIG = "config.pbtxt"
+
+
+def load_config(model: Path) -> ModelConfig:
+    """A model folder's configuration. Raises ConfigurationError when it cannot be read."""
+    path = model / CONFIG
+    try:
+        return text_format.Parse(path.read_text(encoding="utf-8"), ModelConfig())
+    except (OSError, UnicodeDecodeError, text_format.ParseError) as error:
+        raise ConfigurationError(f"Cannot read the Triton model's configuration {path}: {error}") from None
+
+
+def lookahead(config: ModelConfig) -> tuple[int, int, int]:
+    """The (window, n-gram, verification set) the model decodes with, from its configuration's parameters."""
+    window, ngram, verification_set = (
+        int(config.parameters[f"lookahead_{name}"].string_value)
+        for name in ("window_size", "ngram_size", "verification_set_size")
+    )
+    return window, ngram, verification_set
+
+
+def render(source: Path, into: Path, parameters: Mapping[str, str]) -> Path:
+    """Copy the model folder `source` into the repository `into`, `parameters` added to its configuration.
+
+    A parameter that is there already gets the new value. Returns the new model folder. The copy is where the server
+    works because it writes `__pycache__` beside the model. Raises ConfigurationError when `source` cannot be read.
+    """
+    config = load_config(source)
+    for name, value in parameters.items():
+        config.parameters[name].string_value = value
+    rendered = into / source.name
+    shutil.copytree(source, rendered, ignore=shutil.ignore_patterns("__pycache__"))
+    (rendered / CONFIG).write_text(text_format.MessageToString(config), encoding="utf-8")
+    return rendered

@@ -1,0 +1,181 @@
+"""Keeps one Triton server alive.
+
+A canary inference tells whether it is: Triton calls a model ready whose process is dead. The whole server is replaced,
+because requests in flight then fail at once, where those on a dead model process would hang until their deadlines.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Coroutine
+from typing import Any, NoReturn
+
+import structlog
+from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+from service.engines.triton_wire import ERRORS, MODEL, status_of
+from service.triton.canary import Canary
+from service.triton.server import HOST, ServerOptions, ServerProcess, running
+
+LOAD_SECONDS = 300.0
+"""A server that takes longer to load hangs."""
+
+PROBE_SECONDS = 1.0
+
+LOAD_PROBE_SECONDS = 0.1
+
+STATISTICS_SECONDS = 1.0
+
+EXIT_NOTICE_SECONDS = 0.1
+
+FIRST_BACKOFF, LAST_BACKOFF = 0.1, 10.0
+
+QUEUE_FULL = "Exceeds maximum queue size"
+"""What Triton answers at once when its queue is full: no proof of the model's life, nor of its death."""
+
+RECONNECT = [
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 200),
+]
+
+log = structlog.get_logger("querygist.triton")
+
+
+class Supervisor:
+    """Starts a server, and another one whenever that fails. `stall_seconds`: when neither a canary nor anything else is
+    answered for so long, the model hangs.
+    """
+
+    def __init__(self, options: ServerOptions, canary: Canary, *, stall_seconds: float) -> None:
+        self._options = options
+        self._address = f"{HOST}:{options.ports.grpc}"
+        self._canary = canary
+        self._stall_seconds = stall_seconds
+        self._server: ServerProcess | None = None
+        self._alive_at: float | None = None  # the last moment at which a model was known to work
+
+    async def run(self) -> NoReturn:
+        """Supervise until cancelled; then the server is stopped and nothing of it is left."""
+        backoff = FIRST_BACKOFF
+        try:
+            while True:
+                started = time.monotonic()
+                try:
+                    await self._one_life()
+                except Exception as error:  # supervision itself must not end
+                    log.error("triton_supervision_failed", exc_info=error)
+                if time.monotonic() - started > LAST_BACKOFF:
+                    backoff = FIRST_BACKOFF
+                await asyncio.sleep(backoff)
+                backoff = min(2 * backoff, LAST_BACKOFF)
+        finally:
+            log.info("triton_stopped")
+
+    def kill(self) -> None:
+        """End the server at once, also one that is being stopped."""
+        if self._server:
+            self._server.kill()
+
+    async def _one_life(self) -> None:
+        """From a server's start to its failure."""
+        try:
+            async with running(self._options) as server:
+                self._server = server
+                log.info("triton_starting", pid=server.pid)
+                client = InferenceServerClient(self._address, channel_args=RECONNECT)
+                try:
+                    await self._attend(server, client)
+                finally:
+                    await client.close()
+        finally:
+            self._server = None
+
+    async def _attend(self, server: ServerProcess, client: InferenceServerClient) -> None:
+        """Return once the server has failed, killed."""
+        started = time.monotonic()
+        reason = await _first(self._loading(client), _ended(server))
+        if reason is not None:
+            log.error("triton_failed", reason=reason, pid=server.pid)
+            server.kill()
+            return
+        now = time.monotonic()
+        outage = {} if self._alive_at is None else {"outage_seconds": round(now - self._alive_at, 2)}
+        log.info("triton_ready", seconds=round(now - started, 2), grpc=self._address, pid=server.pid, **outage)
+        self._alive_at = now
+        reason = await _first(self._probing(client), _ended(server))
+        with contextlib.suppress(TimeoutError):  # a canary may notice sooner, but an exit code tells more
+            async with asyncio.timeout(EXIT_NOTICE_SECONDS):
+                reason = await _ended(server)
+        log.error("triton_restarting", reason=reason, pid=server.pid)
+        server.kill()
+
+    async def _loading(self, client: InferenceServerClient) -> str | None:
+        """Wait until a canary succeeds and return None, or return why none will. UNAVAILABLE is what a server says, or
+        rather does not say, before its models are loaded.
+        """
+        try:
+            async with asyncio.timeout(LOAD_SECONDS):
+                while True:
+                    try:
+                        await self._canary.run(client, timeout=LOAD_SECONDS)
+                        return None
+                    except ERRORS as error:
+                        if status_of(error) != "UNAVAILABLE":
+                            return f"the canary failed: {_message(error)}"
+                    await asyncio.sleep(LOAD_PROBE_SECONDS)
+        except TimeoutError:
+            return f"not ready after {LOAD_SECONDS:g} s"
+
+    async def _probing(self, client: InferenceServerClient) -> str:
+        """Send canaries; return what is wrong once something is. A canary may wait behind prompts that came before it,
+        or be refused for their number: then those being answered prove the model.
+        """
+        answered, alive_at = await _answered(client, 0), time.monotonic()
+        while True:
+            await asyncio.sleep(PROBE_SECONDS)
+            try:
+                await self._canary.run(client, timeout=self._stall_seconds)
+                alive = True
+            except TimeoutError:
+                alive = False
+            except ERRORS as error:
+                if QUEUE_FULL not in _message(error):
+                    return f"the canary failed: {_message(error)}"
+                alive = False
+            before, answered = answered, await _answered(client, answered)
+            if alive or answered > before:
+                self._alive_at = alive_at = time.monotonic()
+            elif time.monotonic() - alive_at >= self._stall_seconds:
+                return f"nothing was answered for {self._stall_seconds:g} s"
+
+
+async def _first(*coroutines: Coroutine[Any, Any, str | None]) -> str | None:
+    """The result of whichever ends first; the other ones are cancelled."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return done.pop().result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _ended(server: ServerProcess) -> str:
+    return f"the server ended with exit code {await server.exit_code()}"
+
+
+async def _answered(client: InferenceServerClient, otherwise: int) -> int:
+    """How many requests the model has answered since the server's start; `otherwise` when the server does not say."""
+    try:
+        statistics = await client.get_inference_statistics(MODEL, client_timeout=STATISTICS_SECONDS)
+    except ERRORS:
+        return otherwise
+    return int(statistics.model_stats[0].inference_stats.success.count)
+
+
+def _message(error: Exception) -> str:
+    text = error.message() if isinstance(error, InferenceServerException) else error.details()  # type: ignore[attr-defined]
+    return f"{status_of(error)} {text}"
