@@ -15,7 +15,7 @@ from service.engines.base import Chunk, Identity
 from service.engines.canary import Canary
 from service.engines.triton_errors import classify
 from service.engines.triton_identity import CONNECT_SECONDS, Served
-from service.errors import ArtifactError, DeadlineExceeded, EngineUnavailable, ServiceError
+from service.errors import ArtifactError, DeadlineExceeded, EngineUnavailable, Overloaded, ServiceError
 
 PROBE_SECONDS = 1.0
 """Between two looks at a server."""
@@ -45,6 +45,7 @@ class Endpoint:
         self._stall_seconds = stall_seconds
         self._served: Served | None = None
         self._calls: dict[Any, bool] = {}  # streams under way; True: given up because the server failed
+        self._endings: set[asyncio.Task[None]] = set()
         self._canary = Canary(self._ask_canary)
         self._client: InferenceServerClient | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -61,7 +62,10 @@ class Endpoint:
         self._watcher.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._watcher
-        self._fail(EngineUnavailable("The gateway is shutting down.", retry_after=1))
+        self.trouble = EngineUnavailable("The gateway is shutting down.", retry_after=1)
+        self._give_up()
+        if self._endings:
+            await asyncio.wait(self._endings, timeout=CONNECT_SECONDS)
         await self._client.close()
 
     async def generate(
@@ -105,19 +109,36 @@ class Endpoint:
         self._calls[call] = False
         made = drafted = accepted = 0
         patience = deadline.remaining()
+        finished = None
         try:
-            while True:
+            while finished is None:
                 now = await self._next(call, deadline, patience)
                 made += len(now.ids)
                 # Triton tells no reason: a request that ended before its length was ended by the end id.
                 finished = ("length" if made >= max_new_tokens else "stop") if now.final else None
                 yield Chunk(now.ids, now.drafted - drafted, now.accepted - accepted, 0, finished)
-                if finished:
-                    return
                 drafted, accepted, patience = now.drafted, now.accepted, self._stall_seconds
         finally:
             del self._calls[call]
-            call.cancel()
+            if finished is None:
+                call.cancel()
+            else:
+                self._see_off(call)
+
+    def _see_off(self, call: Any) -> None:
+        """Let a stream end by itself whose last response has come, and nobody wait for it.
+
+        Cancelled in that moment, it may keep Triton 2.51 from unloading the model (2 of 6 stops, measured).
+        """
+
+        async def until_over() -> None:
+            with contextlib.suppress(grpc.RpcError):
+                async for _ in call:
+                    pass
+
+        ending = asyncio.create_task(until_over())
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
 
     async def _next(self, call: Any, deadline: Deadline, patience: float) -> wire.Pass:
         try:
@@ -126,9 +147,9 @@ class Endpoint:
         except TimeoutError:
             if deadline.remaining() <= 0:
                 raise DeadlineExceeded("The deadline passed while the model was writing.") from None
-            raise self._fail(
-                EngineUnavailable(f"Triton at {self.address} fell silent for {patience:g} s.", retry_after=5)
-            ) from None
+            silent = EngineUnavailable(f"Triton at {self.address} fell silent for {patience:g} s.", retry_after=5)
+            self._set_aside(silent)
+            raise silent from None
         except asyncio.CancelledError:
             if self._calls[call] and self.trouble is not None:
                 raise self.trouble from None
@@ -145,31 +166,35 @@ class Endpoint:
         failure = classify(failed, self.address)
         log.warning("triton_call_failed", address=self.address, status=failed.code().name, kind=failure.error.reason)
         if failure.endpoint_failed and isinstance(failure.error, EngineUnavailable):
-            self._fail(failure.error)
+            self._set_aside(failure.error)
+            self._give_up()
         return failure.error
 
-    def _fail(self, trouble: EngineUnavailable) -> EngineUnavailable:
-        """Send nothing there until a canary succeeds, and give up what it holds."""
+    def _set_aside(self, trouble: EngineUnavailable) -> None:
+        """Send nothing there until a canary succeeds. What it holds may still be answered."""
         if self.trouble is None:
-            log.error("triton_endpoint_down", address=self.address, reason=trouble.detail, requests_lost=self.load)
+            log.error("triton_endpoint_down", address=self.address, reason=trouble.detail, requests_held=self.load)
         self.trouble, self._served = trouble, None
         self._canary.forget()
+
+    def _give_up(self) -> None:
+        """End what it holds: on a dead model's server it would wait for its deadlines."""
         for call in self._calls:
             self._calls[call] = True
             call.cancel()
-        return trouble
 
     async def _watch(self, client: InferenceServerClient) -> None:
         while True:
             try:
                 if self._served is None:
                     self._served = await self._identify(client)
-                await self._canary.check()
+                with contextlib.suppress(Overloaded):  # a full queue is an answer too
+                    await self._canary.check()
                 if self.trouble is not None:
                     log.info("triton_endpoint_up", address=self.address)
                     self.trouble = None
             except ServiceError as error:
-                self._fail(error if isinstance(error, EngineUnavailable) else EngineUnavailable(error.detail))
+                self._set_aside(EngineUnavailable(error.detail, retry_after=error.retry_after))
             except Exception as error:  # the watch itself must not end
                 log.error("triton_watch_failed", address=self.address, exc_info=error)
             await asyncio.sleep(PROBE_SECONDS)

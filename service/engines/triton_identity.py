@@ -33,8 +33,10 @@ class Served:
         parameters = {key: value.string_value for key, value in config.parameters.items()}
         try:
             told = json.loads(parameters[PARAMETER])
+            if not isinstance(told, dict):
+                raise TypeError(f"{PARAMETER} is not a JSON object")
             window, ngram, verification_set = (int(parameters[name]) for name in LOOKAHEAD)
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(
                 f"The model {MODEL!r} at {address} does not say which model it is ({error!r}). Serve Querygist's "
                 f"model repository, whose config.pbtxt has the parameters {PARAMETER} and lookahead_*."

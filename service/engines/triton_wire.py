@@ -1,6 +1,5 @@
 """What goes over gRPC to Triton's `tensorrt_llm` model and back: token ids as tensors, nothing else."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -77,20 +76,6 @@ def read(result: InferResult) -> Pass:
         accepted=int(accepted.reshape(-1)[0]) if accepted is not None else 0,
         final=result.get_response().parameters["triton_final_response"].bool_param,
     )
-
-
-async def canary(client: InferenceServerClient, *, end_id: int, timeout: float) -> None:  # noqa: ASYNC109 also ends the stream at the server
-    """Have one token generated. Raises one of ERRORS, or TimeoutError after `timeout` seconds of silence."""
-    call = stream(
-        client, [end_id], max_new_tokens=1, end_id=end_id, lookahead=None, request_id="canary", timeout=timeout + 1
-    )
-    try:
-        async with asyncio.timeout(timeout):
-            _, error = await anext(call)
-    finally:
-        call.cancel()
-    if error is not None:
-        raise error
 
 
 def status_of(error: Exception) -> str:
