@@ -66,11 +66,7 @@ class Summarizer:
         with self._metrics.count_request() as counted:
             job = await self._prepare(query, fields, deadline)
             try:
-                async with contextlib.aclosing(self._events(job)) as events:
-                    async for event in events:
-                        if isinstance(event, Answer):
-                            return counted(event)
-                raise AssertionError("events end with an answer")
+                return counted(await self._whole(job))
             except ServiceError as error:
                 return counted(await self._fall_back(job, error))
 
@@ -118,27 +114,38 @@ class Summarizer:
             fields=fields,
         )
 
+    async def _whole(self, job: Job) -> Answer:
+        """The answer, from memory or from the flight that computes it."""
+        key = self._key(job)
+        if (known := self._cache.get(key)) is not None:
+            return generated(job, known, self._engine.identity, flight=None)
+        async with self._cache.follow(key, job.deadline, lambda flight: self._compute(job, flight)) as flight:
+            summary = await flight.result(job.deadline)
+            return generated(job, summary, self._engine.identity, flight=flight)
+
     async def _events(self, job: Job) -> AsyncGenerator[str | Answer, None]:
-        """Pieces of the summary, then the answer: from memory, or from the flight that computes it."""
-        identity = self._engine.identity
-        key = cache_key(
-            identity,
+        """Pieces of the summary as they come, then the answer."""
+        key = self._key(job)
+        if (known := self._cache.get(key)) is not None:
+            if known.text:
+                yield known.text
+            yield generated(job, known, self._engine.identity, flight=None)
+            return
+        async with self._cache.follow(key, job.deadline, lambda flight: self._compute(job, flight)) as flight:
+            async for piece in flight.text(job.deadline):
+                yield piece
+            summary = await flight.result(job.deadline)
+            yield generated(job, summary, self._engine.identity, flight=flight)
+
+    def _key(self, job: Job) -> bytes:
+        return cache_key(
+            self._engine.identity,
             query=job.query,
             document=job.document.source,
             title=job.title,
             content_type=job.fields.content_type,
             max_words=job.fields.max_words,
         )
-        if (known := self._cache.get(key)) is not None:
-            if known.text:
-                yield known.text
-            yield generated(job, known, identity, flight=None)
-            return
-        async with self._cache.follow(key, job.deadline, lambda flight: self._compute(job, flight)) as flight:
-            async for piece in flight.text(job.deadline):
-                yield piece
-            summary = await flight.result(job.deadline)
-            yield generated(job, summary, identity, flight=flight)
 
     async def _compute(self, job: Job, flight: Flight) -> Summary:
         """One generation: admission, passages and prompt, engine, streaming, grounding."""
