@@ -20,6 +20,7 @@ from typing import Annotated
 
 import matplotlib.pyplot as plt
 import typer
+import uvloop
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -219,7 +220,7 @@ def main(
 ) -> None:
     """Measure, print and write."""
     logs.configure(log_format="console", level="warning")
-    report(asyncio.run(measure(seconds)), out)
+    report(uvloop.run(measure(seconds)), out)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ class Settings(BaseSettings):
         description="gRPC addresses of the Triton servers, HOST:PORT, separated by commas",
     )
     precision: Precision = Field("int8", description="weights and arithmetic: int8, or fp32 (exact, and larger)")
-    threads: int = Field(0, ge=0, le=1024, description="threads of the embedded engine; 0: one per core")
+    threads: int = Field(0, ge=0, le=1024, description="threads of the OpenVINO engine; 0: one per core")
     candidate_tokens: int = Field(
         5,
         ge=0,

@@ -22,9 +22,12 @@ from service.app import create_app
 from service.engines.base import Engine, Identity
 from service.engines.factory import create_engine
 from service.engines.fake import FakeEngine
+from service.errors import ConfigurationError
 from service.model.manifest import Manifest
 from service.server import Server
 from service.tokenization import Tokenizer
+from service.triton.installation import Installation
+from tests.triton_servers import TritonServer, cpu_model
 
 # The same examples on every run; no time limit on one, because a busy machine is no bug.
 hypothesis.settings.register_profile("querygist", deadline=None, derandomize=True)
@@ -158,13 +161,46 @@ async def until_ready(url: str, *, seconds: float = 120) -> None:
             await asyncio.sleep(0.1)
 
 
+@contextlib.contextmanager
+def loaded(**overrides: object) -> Iterator[Live]:
+    """The engine that these settings name, behind a real server; ready when the block begins."""
+    engine, tokenizer = create_engine(settings.load(**overrides))
+    with live_server(engine, tokenizer, default_deadline_ms=60_000) as live:
+        with ThreadPoolExecutor(1) as thread:  # this may be called inside of a test's event loop
+            thread.submit(lambda: asyncio.run(until_ready(live.url))).result()
+        yield live
+
+
 @pytest.fixture(scope="session")
 def embedded_server() -> Generator[Live, None, None]:
     """The real model behind a real server, loaded once for the whole run."""
-    engine, tokenizer = create_engine(settings.load())
-    with live_server(engine, tokenizer, default_deadline_ms=60_000) as live:
-        with ThreadPoolExecutor(1) as thread:  # this fixture may be set up inside of a test's event loop
-            thread.submit(lambda: asyncio.run(until_ready(live.url))).result()
+    with loaded() as live:
+        yield live
+
+
+@pytest.fixture(scope="session")
+def triton_installation() -> Installation:
+    """The Triton server in QUERYGIST_TRITON_VENV, or where `make triton` puts it."""
+    try:
+        return Installation.find(REPOSITORY / settings.load().triton_venv)
+    except ConfigurationError as error:
+        missing(error.detail)
+        raise
+
+
+@pytest.fixture(scope="session")
+def triton_model_server(
+    triton_installation: Installation, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[TritonServer, None, None]:
+    """A real Triton with the real CPU model, started once for the whole run."""
+    with cpu_model(triton_installation, tmp_path_factory.mktemp("triton") / "triton.log") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def triton_server(triton_model_server: TritonServer) -> Generator[Live, None, None]:
+    """A real server in front of that Triton."""
+    with loaded(engine="triton", triton_endpoints=triton_model_server.address) as live:
         yield live
 
 

@@ -116,6 +116,6 @@ class ScriptedSource:
     def _read(self) -> Script:
         changed = self._path.stat().st_mtime_ns
         if changed != self._changed:
-            self._changed = changed
             self._script = Script(**json.loads(self._path.read_text()))
+            self._changed = changed  # last: two threads read here
         return self._script

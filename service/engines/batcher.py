@@ -86,7 +86,7 @@ class Batcher:
         self._commands.put(_Cancel(key))
 
     def stop(self) -> None:
-        """Make `run` return before the next pass; requests in flight hear that they are cancelled."""
+        """Make `run` return after the pass under way; requests in flight hear that they are cancelled."""
         self._commands.put(None)
 
     def run(self) -> None:
@@ -117,13 +117,13 @@ class Batcher:
     def _start(self, command: _Submit) -> None:
         decoding = command.decoding
         drafting = decoding.candidates > 0 and not decoding.min_tokens
-        if drafting not in self._lanes:
-            self._lanes[drafting] = Lane(self._options, drafting=drafting)
-        lane = self._lanes[drafting]
         prompt = np.asarray(command.ids, dtype=np.int64)
         try:
+            if drafting not in self._lanes:
+                self._lanes[drafting] = Lane(self._options, drafting=drafting)
+            lane = self._lanes[drafting]
             slot, handle = lane.add(prompt, decoding)
-        except RuntimeError as error:
+        except Exception as error:  # one request's fault is not the others'
             command.sink(Progress((), error=f"the engine refused the request: {type(error).__name__}"))
             return
         ids = np.empty(len(prompt) + decoding.max_new_tokens, dtype=np.int64)

@@ -17,10 +17,16 @@ FRESH_SECONDS = 1.0
 
 
 class Canary:
-    """Asks an engine for one token: `ask(deadline, request_id)` yields it. For one event loop."""
+    """Asks an engine for one token: `ask(deadline, request_id)` yields it. For one event loop.
 
-    def __init__(self, ask: Callable[[Deadline, str], AsyncGenerator[Chunk, None]]) -> None:
+    `patience` in seconds, CANARY_SECONDS unless given: an engine that others use as well may have their prompts to do.
+    """
+
+    def __init__(
+        self, ask: Callable[[Deadline, str], AsyncGenerator[Chunk, None]], *, patience: float | None = None
+    ) -> None:
         self._ask = ask
+        self._patience = patience
         self._numbers = itertools.count()
         self._token = asyncio.Event()
         self._heard: float | None = None
@@ -43,18 +49,25 @@ class Canary:
             self._running = asyncio.create_task(self._run())
         await asyncio.shield(self._running)
 
+    async def close(self) -> None:
+        """End a canary that is out."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.gather(self._running, return_exceptions=True)
+
     async def _run(self) -> None:
         """Generate a token, or see that one is generated for somebody else meanwhile."""
+        patience = self._patience or CANARY_SECONDS
         self._token.clear()
-        canary = self._ask(Deadline.after(2 * CANARY_SECONDS), f"canary-{next(self._numbers)}")
+        canary = self._ask(Deadline.after(2 * patience), f"canary-{next(self._numbers)}")
         own = asyncio.ensure_future(anext(canary))
         any_other = asyncio.ensure_future(self._token.wait())
         try:
-            await asyncio.wait({own, any_other}, timeout=CANARY_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({own, any_other}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             if own.done():
                 own.result()
             elif not any_other.done():
-                raise EngineUnavailable(f"The engine has been silent for {CANARY_SECONDS:g} s.", retry_after=5)
+                raise EngineUnavailable(f"The engine has been silent for {patience:g} s.", retry_after=5)
         finally:
             own.cancel()
             any_other.cancel()

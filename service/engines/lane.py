@@ -44,13 +44,13 @@ class Lane:
         self._next = len(self._free)
 
     def add(self, prompt: NDArray[np.int64], decoding: Decoding) -> tuple[int, Any]:
-        """Put a request to the pipeline: its slot and GenAI's handle. Raises RuntimeError when it is refused."""
+        """Put a request to the pipeline: its slot and GenAI's handle. Raises what GenAI raises when it is refused."""
         slot = self._take_slot()
         try:
             handle = self._pipeline.add_request(
                 slot, openvino.Tensor(prompt[np.newaxis, :].copy()), self._config(decoding)
             )
-        except RuntimeError:
+        except Exception:
             self.free(slot)
             raise
         return slot, handle

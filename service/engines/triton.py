@@ -57,7 +57,7 @@ class TritonEngine:
             return
         except (EngineUnavailable, Overloaded):
             second = self._choose(first)
-            if begun or second is first or self._retries < 1:
+            if begun or second is first or second.trouble is not None or self._retries < 1:
                 raise
             self._retries -= 1
         async with contextlib.aclosing(

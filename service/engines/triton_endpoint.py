@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import grpc
 import structlog
 from tritonclient.grpc.aio import InferenceServerClient
+from tritonclient.utils import InferenceServerException
 
 from service.deadline import Deadline
 from service.engines import triton_wire as wire
@@ -19,6 +21,9 @@ from service.errors import ArtifactError, DeadlineExceeded, EngineUnavailable, O
 
 PROBE_SECONDS = 1.0
 """Between two looks at a server."""
+
+IDENTIFY_SECONDS = 60.0
+"""Between two questions which model it serves: a model can be replaced while the server runs."""
 
 CHANNEL = [
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -46,7 +51,8 @@ class Endpoint:
         self._served: Served | None = None
         self._calls: dict[Any, bool] = {}  # streams under way; True: given up because the server failed
         self._endings: set[asyncio.Task[None]] = set()
-        self._canary = Canary(self._ask_canary)
+        self._canary = Canary(self._ask_canary, patience=stall_seconds)
+        self._identified = 0.0
         self._client: InferenceServerClient | None = None
         self._watcher: asyncio.Task[None] | None = None
 
@@ -62,6 +68,7 @@ class Endpoint:
         self._watcher.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._watcher
+        await self._canary.close()
         self.trouble = EngineUnavailable("The gateway is shutting down.", retry_after=1)
         self._give_up()
         if self._endings:
@@ -74,12 +81,9 @@ class Endpoint:
         """See `Engine.generate`; also raises Overloaded when Triton's queue is full."""
         if self.trouble is not None:
             raise self.trouble
-        lookahead = wire.PLAIN if self._plain or self._served is None else self._served.lookahead
         self.load += 1
         try:
-            async with contextlib.aclosing(
-                self._stream(ids, max_new_tokens, lookahead, deadline, request_id)
-            ) as chunks:
+            async with contextlib.aclosing(self._stream(ids, max_new_tokens, deadline, request_id)) as chunks:
                 async for chunk in chunks:
                     self._canary.heard()
                     yield chunk
@@ -87,12 +91,7 @@ class Endpoint:
             self.load -= 1
 
     async def _stream(
-        self,
-        ids: Sequence[int],
-        max_new_tokens: int,
-        lookahead: tuple[int, int, int] | None,
-        deadline: Deadline,
-        request_id: str,
+        self, ids: Sequence[int], max_new_tokens: int, deadline: Deadline, request_id: str
     ) -> AsyncGenerator[Chunk, None]:
         """One request on a stream of its own, so that cancelling it cancels nothing else."""
         if self._client is None:
@@ -102,7 +101,7 @@ class Endpoint:
             ids,
             max_new_tokens=max_new_tokens,
             end_id=self._expected.end_id,
-            lookahead=lookahead,
+            lookahead=wire.PLAIN if self._plain or self._served is None else self._served.lookahead,
             request_id=request_id,
             timeout=max(0.001, deadline.remaining()),
         )
@@ -112,7 +111,7 @@ class Endpoint:
         finished = None
         try:
             while finished is None:
-                now = await self._next(call, deadline, patience)
+                now = await self._next(call, deadline, patience, request_id)
                 made += len(now.ids)
                 # Triton tells no reason: a request that ended before its length was ended by the end id.
                 finished = ("length" if made >= max_new_tokens else "stop") if now.final else None
@@ -140,35 +139,42 @@ class Endpoint:
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
 
-    async def _next(self, call: Any, deadline: Deadline, patience: float) -> wire.Pass:
+    async def _next(self, call: Any, deadline: Deadline, patience: float, request_id: str) -> wire.Pass:
         try:
             async with asyncio.timeout(max(0.0, min(deadline.remaining(), patience))):
                 result, error = await anext(call)
         except TimeoutError:
             if deadline.remaining() <= 0:
                 raise DeadlineExceeded("The deadline passed while the model was writing.") from None
-            silent = EngineUnavailable(f"Triton at {self.address} fell silent for {patience:g} s.", retry_after=5)
-            self._set_aside(silent)
-            raise silent from None
+            raise EngineUnavailable(
+                f"Triton at {self.address} fell silent for {patience:g} s.", retry_after=5
+            ) from None
         except asyncio.CancelledError:
-            if self._calls[call] and self.trouble is not None:
+            task = asyncio.current_task()
+            if self._calls[call] and self.trouble is not None and not (task and task.cancelling()):
                 raise self.trouble from None
             raise
         except StopAsyncIteration:
             raise EngineUnavailable(f"Triton at {self.address} ended the stream early.", retry_after=1) from None
         except grpc.RpcError as failed:
-            raise self._classified(failed) from None
-        if error is not None:  # a server too old for gRPC statuses on streams
-            raise EngineUnavailable(f"Triton at {self.address} could not run this request.", retry_after=1)
+            raise self._classified(failed, request_id) from None
+        if error is not None:
+            raise self._classified(error, request_id)
         return wire.read(result)
 
-    def _classified(self, failed: grpc.RpcError) -> ServiceError:
+    def _classified(self, failed: grpc.RpcError | InferenceServerException, request_id: str) -> ServiceError:
         failure = classify(failed, self.address)
-        log.warning("triton_call_failed", address=self.address, status=failed.code().name, kind=failure.error.reason)
-        if failure.endpoint_failed and isinstance(failure.error, EngineUnavailable):
+        log.warning("triton_call_failed", address=self.address, request_id=request_id, reason=failure.error.detail)
+        if isinstance(failure.error, EngineUnavailable) and failure.endpoint_failed:
             self._set_aside(failure.error)
-            self._give_up()
+            if failure.holds_on:
+                self._give_up()
         return failure.error
+
+    def _refusal(self) -> EngineUnavailable:
+        """What is wrong, as an exception of its own: one that is raised again and again keeps every frame it passed."""
+        trouble = self.trouble or EngineUnavailable(f"The gateway has not yet reached Triton at {self.address}.")
+        return EngineUnavailable(trouble.detail, retry_after=trouble.retry_after)
 
     def _set_aside(self, trouble: EngineUnavailable) -> None:
         """Send nothing there until a canary succeeds. What it holds may still be answered."""
@@ -178,7 +184,7 @@ class Endpoint:
         self._canary.forget()
 
     def _give_up(self) -> None:
-        """End what it holds: on a dead model's server it would wait for its deadlines."""
+        """End what it holds: a server never tells the streams of a model process that died."""
         for call in self._calls:
             self._calls[call] = True
             call.cancel()
@@ -186,30 +192,38 @@ class Endpoint:
     async def _watch(self, client: InferenceServerClient) -> None:
         while True:
             try:
-                if self._served is None:
-                    self._served = await self._identify(client)
-                with contextlib.suppress(Overloaded):  # a full queue is an answer too
-                    await self._canary.check()
-                if self.trouble is not None:
-                    log.info("triton_endpoint_up", address=self.address)
-                    self.trouble = None
+                await self._look(client)
+            except Overloaded:  # a full queue proves neither that the model lives nor that it does not
+                pass
             except ServiceError as error:
                 self._set_aside(EngineUnavailable(error.detail, retry_after=error.retry_after))
+            except ArtifactError as error:
+                self._set_aside(EngineUnavailable(error.detail, retry_after=30))
             except Exception as error:  # the watch itself must not end
                 log.error("triton_watch_failed", address=self.address, exc_info=error)
             await asyncio.sleep(PROBE_SECONDS)
 
-    async def _identify(self, client: InferenceServerClient) -> Served:
+    async def _look(self, client: InferenceServerClient) -> None:
+        """Find the server well, or raise what is wrong with it."""
+        if self._served is None or time.monotonic() - self._identified > IDENTIFY_SECONDS:
+            await self._identify(client)
+        await self._canary.check()
+        if self.trouble is not None and self._served is not None:  # it may have failed again meanwhile
+            log.info("triton_endpoint_up", address=self.address)
+            self.trouble = None
+
+    async def _identify(self, client: InferenceServerClient) -> None:
+        """Ask which model it serves. A server that did answer this once may be too busy to: the canary judges that."""
         try:
             answer = await client.get_model_config(wire.MODEL, client_timeout=CONNECT_SECONDS)
         except wire.ERRORS as error:
-            raise EngineUnavailable(
-                f"Triton at {self.address} does not answer ({wire.status_of(error)}).", retry_after=5
-            ) from None
-        try:
-            return Served.of(answer.config, self._expected, self.address)
-        except ArtifactError as error:
-            raise EngineUnavailable(error.detail, retry_after=30) from None
+            if self._served is None:
+                raise EngineUnavailable(
+                    f"Triton at {self.address} does not answer ({wire.status_of(error)}).", retry_after=5
+                ) from None
+            return
+        self._served = Served.of(answer.config, self._expected, self.address)
+        self._identified = time.monotonic()
 
     def _ask_canary(self, deadline: Deadline, request_id: str) -> AsyncGenerator[Chunk, None]:
-        return self._stream([self._expected.end_id], 1, None, deadline, request_id)
+        return self._stream([self._expected.end_id], 1, deadline, request_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import grpc
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
 from tritonclient.grpc.aio import InferenceServerClient
-from tritonclient.utils import InferenceServerException
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 MODEL = "tensorrt_llm"
 
@@ -19,13 +20,15 @@ PLAIN = (1, 1, 0)
 LOOKAHEAD = ("lookahead_window_size", "lookahead_ngram_size", "lookahead_verification_set_size")
 """The three inputs of a request, and the three parameters of a server."""
 
-HEADERS = {"triton_grpc_error": "true"}
-"""Makes Triton end a stream with a gRPC status where it would send a message without one (server 24.08 and later)."""
-
 ERRORS = (InferenceServerException, grpc.RpcError)
 """What tritonclient raises; which of them depends on the call."""
 
+FLAGS = ("streaming", "exclude_input_in_output", "return_perf_metrics")
+"""Inputs that are always true."""
+
 OUTPUTS = ("output_ids", "sequence_length", "total_draft_tokens", "total_accepted_draft_tokens")
+
+_REQUESTED = [InferRequestedOutput(name) for name in OUTPUTS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +47,25 @@ def stream(
     *,
     max_new_tokens: int,
     end_id: int,
-    lookahead: tuple[int, int, int] | None,
+    lookahead: tuple[int, int, int],
     request_id: str,
     timeout: float,
 ) -> Any:
     """Open a stream for one request; an async iterator of (InferResult | None, error | None) with `cancel()`.
 
-    `lookahead` is (window, n-gram, verification set), None for the server's own. `timeout` in seconds ends the stream
-    with DEADLINE_EXCEEDED.
+    `lookahead` is (window, n-gram, verification set). `timeout` in seconds ends the stream with DEADLINE_EXCEEDED.
     """
     request = {
         "model_name": MODEL,
         "inputs": _inputs(ids, max_new_tokens, end_id, lookahead),
-        "outputs": [InferRequestedOutput(name) for name in OUTPUTS],
+        "outputs": _REQUESTED,
         "request_id": request_id,
     }
 
     async def one() -> AsyncIterator[dict[str, Any]]:
         yield request
 
-    return client.stream_infer(one(), stream_timeout=timeout, headers=HEADERS)
+    return client.stream_infer(one(), stream_timeout=timeout)
 
 
 def read(result: InferResult) -> Pass:
@@ -79,30 +81,33 @@ def read(result: InferResult) -> Pass:
 
 
 def status_of(error: Exception) -> str:
-    """The gRPC status of one of ERRORS, such as UNAVAILABLE."""
+    """The gRPC status of one of ERRORS, such as UNAVAILABLE; UNKNOWN where Triton told the error in words."""
     code = error.code() if isinstance(error, grpc.RpcError) else error.status()  # type: ignore[attr-defined]
-    return str(getattr(code, "name", code)).removeprefix("StatusCode.")
+    return str(getattr(code, "name", code) or "UNKNOWN").removeprefix("StatusCode.")
 
 
-def _inputs(
-    ids: Sequence[int], max_new_tokens: int, end_id: int, lookahead: tuple[int, int, int] | None
-) -> list[InferInput]:
+def _inputs(ids: Sequence[int], max_new_tokens: int, end_id: int, lookahead: tuple[int, int, int]) -> list[InferInput]:
     integers = {
         "input_lengths": len(ids),
         "request_output_len": max_new_tokens,
         "end_id": end_id,
         "pad_id": end_id,
-        **(dict(zip(LOOKAHEAD, lookahead, strict=True)) if lookahead else {}),
+        **dict(zip(LOOKAHEAD, lookahead, strict=True)),
     }
-    flags = ("streaming", "exclude_input_in_output", "return_perf_metrics")
     return [
-        _tensor("input_ids", "INT32", np.asarray([ids], dtype=np.int32)),
-        *(_tensor(name, "INT32", np.asarray([[value]], dtype=np.int32)) for name, value in integers.items()),
-        *(_tensor(name, "BOOL", np.asarray([[True]])) for name in flags),
+        _tensor("input_ids", np.asarray([ids], dtype=np.int32)),
+        *(_scalar(name, value) for name, value in integers.items()),
+        *(_scalar(name, True) for name in FLAGS),
     ]
 
 
-def _tensor(name: str, kind: str, values: NDArray[Any]) -> InferInput:
-    tensor = InferInput(name, list(values.shape), kind)
+@lru_cache(maxsize=4096)
+def _scalar(name: str, value: int | bool) -> InferInput:
+    """Most inputs are the same for every request, and building one costs as much as all the ids."""
+    return _tensor(name, np.asarray([[value]], dtype=np.bool_ if isinstance(value, bool) else np.int32))
+
+
+def _tensor(name: str, values: NDArray[Any]) -> InferInput:
+    tensor = InferInput(name, list(values.shape), np_to_triton_dtype(values.dtype))
     tensor.set_data_from_numpy(values)
     return tensor

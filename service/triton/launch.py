@@ -18,10 +18,10 @@ from service.engines.factory import engine_options
 from service.engines.triton_wire import PLAIN
 from service.settings import Settings
 from service.triton import repository
-from service.triton.canary import Canary
 from service.triton.children import kill_group, spawn
 from service.triton.installation import Installation
 from service.triton.ports import claim
+from service.triton.probe import Probe
 from service.triton.server import HOST, Ports, ServerOptions
 from service.triton.supervisor import Supervisor
 
@@ -60,7 +60,7 @@ def launch(
             ports=Ports(grpc=grpc, metrics=metrics),
         )
         log.info("triton_ports", grpc=grpc, metrics=metrics, gateway=gateway_port[0] if gateway else None)
-        canary = Canary(built.identity.end_id, repository.lookahead(config) if options.candidates else PLAIN)
+        canary = Probe(built.identity.end_id, repository.lookahead(config) if options.candidates else PLAIN)
         supervisor = Supervisor(server, canary, stall_seconds=settings.stall_seconds)
         return asyncio.run(_Launch(settings, supervisor).run(grpc, gateway_port[0] if gateway else None))
 

@@ -6,16 +6,20 @@ because requests in flight then fail at once, where those on a dead model proces
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Coroutine
 from typing import Any, NoReturn
 
+import httpx
 import structlog
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from service.engines.triton_wire import ERRORS, MODEL, status_of
-from service.triton.canary import Canary
+from service.engines.triton_errors import classify
+from service.engines.triton_wire import ERRORS, status_of
+from service.errors import Overloaded
+from service.triton.probe import Probe
 from service.triton.server import HOST, ServerOptions, ServerProcess, running
 
 LOAD_SECONDS = 300.0
@@ -25,14 +29,14 @@ PROBE_SECONDS = 1.0
 
 LOAD_PROBE_SECONDS = 0.1
 
-STATISTICS_SECONDS = 1.0
+METRICS_SECONDS = 1.0
+
+TOKENS_MADE = re.compile(r"^querygist_batcher_generation_tokens_total\{[^}]*\} (\S+)", re.MULTILINE)
+"""The CPU model's counter on Triton's metrics page."""
 
 EXIT_NOTICE_SECONDS = 0.1
 
 FIRST_BACKOFF, LAST_BACKOFF = 0.1, 10.0
-
-QUEUE_FULL = "Exceeds maximum queue size"
-"""What Triton answers at once when its queue is full: no proof of the model's life, nor of its death."""
 
 RECONNECT = [
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -44,11 +48,11 @@ log = structlog.get_logger("querygist.triton")
 
 
 class Supervisor:
-    """Starts a server, and another one whenever that fails. `stall_seconds`: when neither a canary nor anything else is
-    answered for so long, the model hangs.
+    """Starts a server, and another one whenever that fails. `stall_seconds`: when a canary is not answered and no
+    token is made for so long, the model hangs.
     """
 
-    def __init__(self, options: ServerOptions, canary: Canary, *, stall_seconds: float) -> None:
+    def __init__(self, options: ServerOptions, canary: Probe, *, stall_seconds: float) -> None:
         self._options = options
         self._address = f"{HOST}:{options.ports.grpc}"
         self._canary = canary
@@ -119,8 +123,10 @@ class Supervisor:
             async with asyncio.timeout(LOAD_SECONDS):
                 while True:
                     try:
-                        await self._canary.run(client, timeout=LOAD_SECONDS)
+                        await self._canary.run(client, timeout=self._stall_seconds)
                         return None
+                    except TimeoutError:
+                        return f"the first canary was not answered for {self._stall_seconds:g} s"
                     except ERRORS as error:
                         if status_of(error) != "UNAVAILABLE":
                             return f"the canary failed: {_message(error)}"
@@ -130,25 +136,36 @@ class Supervisor:
 
     async def _probing(self, client: InferenceServerClient) -> str:
         """Send canaries; return what is wrong once something is. A canary may wait behind prompts that came before it,
-        or be refused for their number: then those being answered prove the model.
+        or be refused for their number: then tokens made for them prove the model. (Requests answered do not: those
+        that somebody cancelled are among them.)
         """
-        answered, alive_at = await _answered(client, 0), time.monotonic()
+        made, alive_at = await self._tokens_made(0), time.monotonic()
         while True:
             await asyncio.sleep(PROBE_SECONDS)
+            alive = False
             try:
                 await self._canary.run(client, timeout=self._stall_seconds)
                 alive = True
             except TimeoutError:
-                alive = False
+                pass
             except ERRORS as error:
-                if QUEUE_FULL not in _message(error):
+                if not isinstance(classify(error, self._address).error, Overloaded):
                     return f"the canary failed: {_message(error)}"
-                alive = False
-            before, answered = answered, await _answered(client, answered)
-            if alive or answered > before:
+            before, made = made, await self._tokens_made(made)
+            if alive or made != before:
                 self._alive_at = alive_at = time.monotonic()
             elif time.monotonic() - alive_at >= self._stall_seconds:
-                return f"nothing was answered for {self._stall_seconds:g} s"
+                return f"no token was made for {self._stall_seconds:g} s"
+
+    async def _tokens_made(self, otherwise: float) -> float:
+        """How many tokens the model has made since the server's start; `otherwise` when the server does not say."""
+        try:
+            async with httpx.AsyncClient(timeout=METRICS_SECONDS, trust_env=False) as client:
+                page = (await client.get(f"http://{HOST}:{self._options.ports.metrics}/metrics")).text
+        except httpx.HTTPError:
+            return otherwise
+        found = TOKENS_MADE.search(page)
+        return float(found[1]) if found else otherwise
 
 
 async def _first(*coroutines: Coroutine[Any, Any, str | None]) -> str | None:
@@ -165,15 +182,6 @@ async def _first(*coroutines: Coroutine[Any, Any, str | None]) -> str | None:
 
 async def _ended(server: ServerProcess) -> str:
     return f"the server ended with exit code {await server.exit_code()}"
-
-
-async def _answered(client: InferenceServerClient, otherwise: int) -> int:
-    """How many requests the model has answered since the server's start; `otherwise` when the server does not say."""
-    try:
-        statistics = await client.get_inference_statistics(MODEL, client_timeout=STATISTICS_SECONDS)
-    except ERRORS:
-        return otherwise
-    return int(statistics.model_stats[0].inference_stats.success.count)
 
 
 def _message(error: Exception) -> str:

@@ -8,7 +8,8 @@ import itertools
 import json
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -112,10 +113,11 @@ class Host:
             try:
                 if wants_stop(tensors):
                     self._stop_others(request.request_id())
-                    sender.send(flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+                    sender.send(pb_utils.InferenceResponse([]), flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
                     continue
                 self._take(request, tensors, sender)
             except InputError as error:
+                pb_utils.Logger.log_warn(f"request {request.request_id()!r} refused: {error}")
                 _refuse(sender, str(error))
 
     def finalize(self) -> None:
@@ -146,6 +148,7 @@ class Host:
                 del self._requests[key]
             request.open.discard(key)
         if progress.error:
+            pb_utils.Logger.log_error(f"request {request.id!r} failed: {progress.error}")
             error = pb_utils.TritonError(
                 f"Executor failed process request due to the following error: {progress.error}"
             )
@@ -163,21 +166,30 @@ class Host:
             self._source.cancel(key)
 
     def _run(self) -> None:
-        """The batcher's thread. If it fails, nothing here can answer any more: better no stub than a silent one."""
-        try:
+        """The batcher's thread."""
+        with _or_end():
             self._source.run()
-        except BaseException as error:
-            pb_utils.Logger.log_error(f"the engine failed, the stub ends itself: {type(error).__name__}: {error}")
-            os._exit(1)
 
     def _watch(self) -> None:
-        while not self._stopping.wait(self._period):
-            with self._lock:
-                requests = list(self._requests.items())
-            for key, request in requests:
-                if request.cancelled():
-                    self._source.cancel(key)
-            self._counts.publish(active=len(requests))
+        """The thread that sees who has left."""
+        with _or_end():
+            while not self._stopping.wait(self._period):
+                with self._lock:
+                    requests = list(self._requests.items())
+                for key, request in requests:
+                    if request.cancelled():
+                        self._source.cancel(key)
+                self._counts.publish(active=len(requests))
+
+
+@contextmanager
+def _or_end() -> Generator[None, None, None]:
+    """If one of the threads fails, nothing here can answer any more: better no stub than a silent one."""
+    try:
+        yield
+    except BaseException as error:
+        pb_utils.Logger.log_error(f"the model failed, its process ends itself: {type(error).__name__}: {error}")
+        os._exit(1)
 
 
 def _refuse(sender: Any, message: str) -> None:

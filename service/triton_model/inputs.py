@@ -150,6 +150,9 @@ def _ask(read: _Row, ids: tuple[int, ...], lookahead: Lookahead, limits: Limits,
     wanted = read.integer("request_output_len", 0)
     if wanted < 1:
         raise InputError(f"request_output_len is {wanted}; it must be at least 1.")
+    min_tokens = read.integer("min_tokens", 0)
+    if min_tokens < 0:
+        raise InputError(f"min_tokens is {min_tokens}; it cannot be negative.")
     end_id = read.integer("end_id", -1)
     if not -1 <= end_id < limits.vocabulary:
         raise InputError(f"EndId ({end_id}) is not within acceptable range [-1, {limits.vocabulary}).")
@@ -168,7 +171,7 @@ def _ask(read: _Row, ids: tuple[int, ...], lookahead: Lookahead, limits: Limits,
             max_new_tokens=min(wanted, limits.sequence - len(ids) - lookahead.max_draft_len),
             end_id=None if end_id == -1 else end_id,
             candidates=chosen.candidates,
-            min_tokens=read.integer("min_tokens", 0),
+            min_tokens=min_tokens,
             stop_sequences=stop_sequences,
         ),
         streaming=read.flag("streaming"),

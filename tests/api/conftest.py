@@ -17,8 +17,9 @@ def fake_server(identity: Identity, tokenizer: Tokenizer) -> Generator[Live, Non
         yield live
 
 
-@pytest.fixture(params=["fake", "embedded"])
+@pytest.fixture(params=["fake", "embedded", "triton"])
 async def client(request: pytest.FixtureRequest) -> AsyncGenerator[httpx.AsyncClient, None]:
     live: Live = request.getfixturevalue(f"{request.param}_server")
     async with httpx.AsyncClient(base_url=live.url, timeout=120, headers={"X-Deadline-Ms": "60000"}) as client:
+        client.engine = request.param  # type: ignore[attr-defined]
         yield client

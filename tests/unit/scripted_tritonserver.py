@@ -10,12 +10,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
 
 import grpc
 from tritonclient.grpc.service_pb2 import (
     ModelInferResponse,
-    ModelStatisticsResponse,
     ModelStreamInferResponse,
 )
 from tritonclient.grpc.service_pb2_grpc import GRPCInferenceServiceServicer, add_GRPCInferenceServiceServicer_to_server
@@ -25,7 +25,6 @@ class Scripted(GRPCInferenceServiceServicer):
     def __init__(self, mode: str) -> None:
         self.mode = mode
         self.canaries = itertools.count()
-        self.answered = itertools.count()
 
     def ModelStreamInfer(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:  # noqa: N802
         next(requests)
@@ -41,11 +40,21 @@ class Scripted(GRPCInferenceServiceServicer):
         answer.parameters["triton_final_response"].bool_param = self.mode != "early"
         yield ModelStreamInferResponse(infer_response=answer)
 
-    def ModelStatistics(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
-        answer = ModelStatisticsResponse()
-        count = next(self.answered) if "busy" in self.mode else 1
-        answer.model_stats.add(name="tensorrt_llm").inference_stats.success.count = count
-        return answer
+
+class Metrics(BaseHTTPRequestHandler):
+    """Triton's metrics page: the tokens made so far, more at each look where others are busy."""
+
+    busy: ClassVar[bool]
+    made = itertools.count()
+
+    def do_GET(self) -> None:
+        tokens = next(self.made) if self.busy else 1
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f'querygist_batcher_generation_tokens_total{{model="tensorrt_llm"}} {tokens}\n'.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
 
 
 def main() -> None:
@@ -54,9 +63,13 @@ def main() -> None:
         sys.exit("error: creating server: Internal - failed to load all models")
     server = grpc.server(ThreadPoolExecutor(8))
     add_GRPCInferenceServiceServicer_to_server(Scripted(mode), server)
-    port = re.search(r"--grpc-port=(\d+)", flags)
-    assert port
-    server.add_insecure_port(f"127.0.0.1:{port[1]}")
+    grpc_port, metrics_port = (re.search(rf"--{name}-port=(\d+)", flags) for name in ("grpc", "metrics"))
+    assert grpc_port
+    assert metrics_port
+    Metrics.busy = "busy" in mode
+    page = ThreadingHTTPServer(("127.0.0.1", int(metrics_port[1])), Metrics)
+    threading.Thread(target=page.serve_forever, daemon=True).start()
+    server.add_insecure_port(f"127.0.0.1:{grpc_port[1]}")
     server.start()
     server.wait_for_termination()
 

@@ -16,8 +16,8 @@ import pytest
 
 from service.engines.triton_wire import PLAIN
 from service.triton import supervisor as module
-from service.triton.canary import Canary
 from service.triton.ports import claim
+from service.triton.probe import Probe
 from service.triton.server import HOST, Ports, ServerOptions
 from service.triton.supervisor import Supervisor
 from tests.process.conftest import alive
@@ -43,7 +43,7 @@ async def supervised(tmp_path: Path, mode: str) -> AsyncGenerator[Supervisor, No
     binary.chmod(0o755)
     grpc, metrics = claim([(HOST, 0)] * 2)
     options = ServerOptions(binary, os.environ, tmp_path, tmp_path, Ports(grpc, metrics))
-    supervisor = Supervisor(options, Canary(2, PLAIN), stall_seconds=STALL_SECONDS)
+    supervisor = Supervisor(options, Probe(2, PLAIN), stall_seconds=STALL_SECONDS)
     task = asyncio.create_task(supervisor.run())
     try:
         yield supervisor
@@ -65,8 +65,8 @@ async def until(condition: Callable[[], object]) -> None:
         ("exits", "triton_failed", "the server ended with exit code 1"),
         ("broken", "triton_failed", "the canary failed: INTERNAL Stub process"),
         ("early", "triton_failed", "the canary failed: INTERNAL the stream ended early"),
-        ("silent", "triton_restarting", "nothing was answered for 0.4 s"),
-        ("full", "triton_restarting", "nothing was answered for 0.4 s"),
+        ("silent", "triton_restarting", "no token was made for 0.4 s"),
+        ("full", "triton_restarting", "no token was made for 0.4 s"),
     ],
 )
 async def test_a_server_that_fails_is_replaced_and_the_log_says_why(

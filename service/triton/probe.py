@@ -12,7 +12,7 @@ REQUEST_ID = "querygist-supervisor"
 
 
 @dataclass(frozen=True, slots=True)
-class Canary:
+class Probe:
     """What to ask: a prompt that is the end id, decoded with the server's own lookahead (window, n-gram, set)."""
 
     end_id: int
@@ -33,7 +33,7 @@ class Canary:
             async with asyncio.timeout(timeout):
                 final = False
                 async for result, error in call:
-                    if error is not None:  # from servers that know no gRPC statuses on streams
+                    if error is not None:
                         raise error
                     final = wire.read(result).final
             if not final:
