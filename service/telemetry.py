@@ -70,7 +70,7 @@ class Metrics:
         )
         self.batch_size = Histogram(
             "querygist_batch_size",
-            "Requests in the engine during a forward pass, seen from each of them",
+            "Requests that a forward pass made tokens for, seen from each of them",
             registry=registry,
             buckets=BATCH,
         )

@@ -32,7 +32,7 @@ class Chunk:
     """What one forward pass added to one request.
 
     `ids` are the new token ids, the end id excluded; `drafted` and `accepted` count candidate tokens of this pass, so
-    that len(ids) <= accepted + 1; `batch` is how many requests were in the engine during the pass (0: it does not say).
+    that len(ids) <= accepted + 1; `batch` is how many requests the pass made tokens for (0: the engine does not say).
     `finished` is set on the last chunk: "stop" (end id reached) or "length" (max_new_tokens reached).
     """
 

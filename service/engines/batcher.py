@@ -132,7 +132,7 @@ class Batcher:
         command.sink(Progress(()))
 
     def _deliver(self) -> None:
-        batch = len(self._active)
+        batch = sum(active.handle.can_read() for active in self._active.values())
         for key, active in list(self._active.items()):
             while key in self._active and active.handle.can_read():
                 for output in active.handle.read().values():

@@ -15,7 +15,7 @@ COUNTERS = {
     "candidate_tokens_drafted": "Candidate tokens put before the model",
     "candidate_tokens_accepted": "Candidate tokens the model agreed with",
     "request_passes": "Forward passes that generated tokens, counted per request",
-    "request_batch": "Requests in the pass, summed over request passes: divided by them, the mean batch",
+    "request_batch": "Requests the pass made tokens for, summed over request passes: divided by them, the mean batch",
     "cancelled": "Prompts cancelled before they were answered",
     "failed": "Prompts the engine could not answer",
 }

@@ -20,7 +20,8 @@ GPU, CPU = (load_config(REPOSITORY / "model_repository" / kind / "tensorrt_llm")
 
 DIFFERENT_SETTINGS = {
     "backend": "the C++ backend of TensorRT-LLM here, Python there",
-    "dynamicBatching.preferredBatchSize": "in TensorRT-LLM's template; it matters only with a queue delay",
+    "dynamicBatching.preferredBatchSize": "in TensorRT-LLM's template; the CPU model has no dynamic batching, see there",
+    "dynamicBatching.defaultQueuePolicy.maxQueueSize": "likewise; TensorRT-LLM's executor reads it for its own queue",
 }
 
 GPU_ONLY = {
