@@ -114,9 +114,7 @@ class TestModel:
             await until_ready(client)
             assert (await post(client, STRICT)).status_code == 200
 
-    async def test_a_slow_model_answers(
-        self, scripted: MakeScripted, engine_on: MakeEngine, serve: Serve
-    ) -> None:
+    async def test_a_slow_model_answers(self, scripted: MakeScripted, engine_on: MakeEngine, serve: Serve) -> None:
         server = await scripted()
         async with gateway_on(serve, engine_on(server, stall_seconds=0.2)) as client:  # too short for this model
             server.script(tokens=6, per_pass=6, pass_seconds=0.8)

@@ -20,7 +20,7 @@ GPU, CPU = (load_config(REPOSITORY / "model_repository" / kind / "tensorrt_llm")
 
 DIFFERENT_SETTINGS = {
     "backend": "the C++ backend of TensorRT-LLM here, Python there",
-    "dynamicBatching.preferredBatchSize": "in TensorRT-LLM's template; the CPU model has no dynamic batching, see there",
+    "dynamicBatching.preferredBatchSize": "in TensorRT-LLM's template; the CPU model has no dynamic batching",
     "dynamicBatching.defaultQueuePolicy.maxQueueSize": "likewise; TensorRT-LLM's executor reads it for its own queue",
 }
 
