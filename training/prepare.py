@@ -1,0 +1,212 @@
+"""Rows to examples: what the data stage decides about each row.
+
+The test set is frozen: its documents and answers are neither cut nor grown, and follow from rows and seed alone.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rich.progress import Progress
+
+from service import prompt
+from service.errors import ConfigurationError
+from training import duplicates, grow, licences, negatives, rows, seeding
+from training.config import Config
+from training.dataset import Example
+from training.rows import Row, Split
+from training.windows import Windows
+
+FILES: dict[Split, str] = {"train": "train.jsonl", "validation": "validation.jsonl", "test": "test.jsonl"}
+NEGATIVES_TEST = "negatives_test.jsonl"
+FEWEST_WORDS, MOST_WORDS = 5, 120
+"""Of `max_words` in a request."""
+
+_JITTER = 0.2
+
+
+@dataclass(slots=True)
+class Account:
+    """What the data card tells beside the examples: dropped rows by (source, split, why), licences by source."""
+
+    dropped: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    licences: dict[str, set[str]] = field(default_factory=dict)
+
+    def drop(self, row: Row, why: str) -> None:
+        """Count one."""
+        self.dropped[row.source, row.split, why] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the stage made: examples by file name, and what it left out."""
+
+    examples: dict[str, list[Example]]
+    account: Account
+
+
+def prepare(config: Config, cutter: Windows, progress: Progress) -> Result:
+    """Rows to examples. Raises ConfigurationError for bad rows, for leaks, and when nothing is left."""
+    account, runs = Account(), duplicates.Runs()
+    by_split = _checked(config, account, runs, progress)
+    made: dict[str, list[Example]] = {}
+    for split in ("train", "validation"):
+        found = _learned(_without_fragments(by_split[split], config, account), cutter, config, account, runs, progress)
+        if not found:
+            raise ConfigurationError(
+                f"No row is left for {FILES[split]}. Of {', '.join(map(str, config.data.files))} were dropped: "
+                f"{dict(account.dropped)}."
+            )
+        if wrong := sorted({example.source for example in found} & licences.EVALUATION_ONLY):
+            # The last gate before anything is written for training, whatever the steps before it did.
+            raise ConfigurationError(f"Rows of {', '.join(wrong)} are for evaluation only and must not be trained on.")
+        made[FILES[split]] = found
+    return Result(made | _frozen(by_split["test"], runs, config, progress), account)
+
+
+def _checked(
+    config: Config, account: Account, runs: duplicates.Runs, progress: Progress
+) -> Mapping[Split, Sequence[Row]]:
+    """Clean rows with a licence for their use, each once, none of them leaking into the test."""
+    task = progress.add_task("rows", total=4)
+    found = rows.read(config.data.files, seed=config.seed, held_out=config.data.held_out)
+    progress.update(task, advance=1, description="licences")
+    allowed = licences.sort(found, config.data.also_allow)
+    account.dropped.update(allowed.refused)
+    for row in allowed.rows:
+        account.licences.setdefault(row.source, set()).add(licences.licence_of(row) or "not stated")
+    progress.update(task, advance=1, description="duplicates")
+    kept, repeated = duplicates.without_duplicates(allowed.rows)
+    for row in repeated:
+        account.drop(row, "duplicate")
+    progress.update(task, advance=1, description="leaks")
+    by_split: dict[Split, list[Row]] = {split: [row for row in kept if row.split == split] for split in rows.SPLITS}
+    seen = [*by_split["train"], *by_split["validation"]]
+    duplicates.refuse_leaks(duplicates.leaks(seen, by_split["test"], runs))
+    progress.update(task, advance=1, description="rows checked")
+    return by_split
+
+
+def _learned(
+    found: Sequence[Row],
+    cutter: Windows,
+    config: Config,
+    account: Account,
+    runs: duplicates.Runs,
+    progress: Progress,
+) -> list[Example]:
+    """Positives and the negatives that belong to them, in random order."""
+    pool = negatives.Pool(found, runs)
+    positives = _positives(found, pool, cutter, config, account, progress)
+    lengths = sorted(example.max_words for example in positives)
+    share = config.data.negative_share
+    each = round(len(positives) * share / (1 - share) / 2)
+    refusing = [
+        _negative(one, seeding.choose(lengths, config.seed, "length", one.kind, one.row.id), cutter)
+        for one in _negatives(found, pool, each, config, progress)
+    ]
+    return _shuffled([*positives, *refusing], config.seed)
+
+
+def requested_words(summary: str, seed: int, row_id: str) -> int:
+    """The length a person might have asked for who got this summary: its own +-20 %, in fives."""
+    words = len(summary.split()) * (1 - _JITTER + 2 * _JITTER * seeding.draw(seed, "max_words", row_id))
+    return _in_fives(words)
+
+
+def _in_fives(words: float) -> int:
+    return min(MOST_WORDS, max(FEWEST_WORDS, 5 * round(words / 5)))
+
+
+def _without_fragments(found: Sequence[Row], config: Config, account: Account) -> list[Row]:
+    """Rows whose source and length the config wants; shares apply to training rows."""
+    kept = []
+    for row in found:
+        rule = config.data.rule(row.source)
+        if len(row.summary.split()) < rule.least_words:
+            account.drop(row, f"target under {rule.least_words} words")
+        elif row.split == "train" and seeding.draw(config.seed, "share", row.id) >= rule.share:
+            account.drop(row, f"down-weighted to {rule.share:g}")
+        else:
+            kept.append(row)
+    return kept
+
+
+def _positives(
+    found: Sequence[Row],
+    pool: negatives.Pool,
+    cutter: Windows,
+    config: Config,
+    account: Account,
+    progress: Progress,
+) -> list[Example]:
+    made = []
+    for row in progress.track(found, description=f"{found[0].split if found else 'no'} positives"):
+        grown = grow.grow(row.document, row.query, row.summary, config.data.grow, pool.bm25.weight, config.seed, row.id)
+        words = requested_words(grown.text, config.seed, row.id)
+        if grown.span:
+            document = cutter.around(row.query, row.document, grown.span, words, row.id)
+        else:
+            document = cutter.around_sources(row.query, row.document, grown.text, words, row.id)
+        if document is None:
+            account.drop(row, "the answer does not fit into the prompt")
+        else:
+            made.append(Example(row.id, row.source, row.query, document, grown.text, words, "positive", grown.derived))
+    return made
+
+
+def _negatives(
+    found: Sequence[Row], pool: negatives.Pool, each: int, config: Config, progress: Progress
+) -> list[negatives.Negative]:
+    task = progress.add_task(f"{found[0].split if found else 'no'} negatives", total=2 * each)
+    made = negatives.make(
+        found,
+        pool,
+        each=each,
+        hard=lambda row: config.data.rule(row.source).hard_negatives,
+        seed=config.seed,
+        advance=lambda: progress.advance(task),
+    )
+    progress.update(task, total=len(made))
+    return made
+
+
+def _negative(one: negatives.Negative, max_words: int, cutter: Windows | None = None) -> Example:
+    """An example that refuses; its document is cut where there is a cutter."""
+    row, id_ = one.row, f"{one.row.id}-{one.kind}"
+    document = cutter.anywhere(row.query, one.document, max_words, id_) if cutter else one.document
+    return Example(id_, row.source, row.query, document, prompt.NO_ANSWER, max_words, one.kind, derived=True)
+
+
+def _frozen(
+    found: Sequence[Row], runs: duplicates.Runs, config: Config, progress: Progress
+) -> dict[str, list[Example]]:
+    """The test sets. All rows of a source ask for the same length, the mean of what its people wrote."""
+    lengths: dict[str, list[int]] = defaultdict(list)
+    for row in found:
+        lengths[row.source] += [len(reference.split()) for reference in row.references]
+    words = {source: _in_fives(sum(all_) / len(all_)) for source, all_ in lengths.items()}
+    positives = [
+        Example(
+            row.id,
+            row.source,
+            row.query,
+            row.document,
+            row.summary,
+            words[row.source],
+            "positive",
+            False,
+            row.references,
+        )
+        for row in found
+    ]
+    pool = negatives.Pool(found, runs)
+    refusing = _negatives(found, pool, config.data.test_negatives, config, progress)
+    return {
+        FILES["test"]: positives,
+        NEGATIVES_TEST: _shuffled([_negative(one, words[one.row.source]) for one in refusing], config.seed),
+    }
+
+
+def _shuffled(made: Sequence[Example], seed: int) -> list[Example]:
+    return sorted(made, key=lambda example: seeding.draw(seed, "order", example.id))
