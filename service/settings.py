@@ -51,7 +51,8 @@ class Settings(BaseSettings):
         5,
         ge=0,
         le=64,
-        description="n-gram candidates verified in each forward pass; 0 decodes one token at a time, in Triton too",
+        description="n-gram candidates verified in each forward pass; 0: one token at a time "
+        "(in Triton 0 turns lookahead off, else the server's holds)",
     )
     candidate_ngram: int = Field(3, ge=1, le=16, description="longest n-gram looked up in the prompt for candidates")
     pass_tokens: int = Field(
