@@ -56,20 +56,31 @@ class Canary:
             await asyncio.gather(self._running, return_exceptions=True)
 
     async def _run(self) -> None:
-        """Generate a token, or see that one is generated for somebody else meanwhile."""
+        """Have a token generated, or see that one is generated for somebody else meanwhile.
+
+        A canary may wait where nobody will ever answer it, at a model process that has just died, while the next one
+        would be told so: another is sent after it every CANARY_SECONDS.
+        """
         patience = self._patience or CANARY_SECONDS
+        ends = time.monotonic() + patience
         self._token.clear()
-        canary = self._ask(Deadline.after(2 * patience), f"canary-{next(self._numbers)}")
-        own = asyncio.ensure_future(anext(canary))
-        any_other = asyncio.ensure_future(self._token.wait())
+        canaries: list[AsyncGenerator[Chunk, None]] = []
+        waiting: set[asyncio.Future[object]] = {asyncio.ensure_future(self._token.wait())}
         try:
-            await asyncio.wait({own, any_other}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-            if own.done():
-                own.result()
-            elif not any_other.done():
-                raise EngineUnavailable(f"The engine has been silent for {patience:g} s.", retry_after=5)
+            while (left := ends - time.monotonic()) > 0:
+                canaries.append(self._ask(Deadline.after(2 * patience), f"canary-{next(self._numbers)}"))
+                waiting.add(asyncio.ensure_future(anext(canaries[-1])))
+                done, _ = await asyncio.wait(
+                    waiting, timeout=min(CANARY_SECONDS, left), return_when=asyncio.FIRST_COMPLETED
+                )
+                for one in done:
+                    one.result()
+                if done:
+                    return
+            raise EngineUnavailable(f"The engine has been silent for {patience:g} s.", retry_after=5)
         finally:
-            own.cancel()
-            any_other.cancel()
-            await asyncio.gather(own, any_other, return_exceptions=True)
-            await canary.aclose()
+            for one in waiting:
+                one.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+            for canary in canaries:
+                await canary.aclose()

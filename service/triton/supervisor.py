@@ -29,6 +29,11 @@ PROBE_SECONDS = 1.0
 
 LOAD_PROBE_SECONDS = 0.1
 
+CANARY_SECONDS = 3.0
+"""A canary that is not answered by then is given up and the next one sent: one that waited at a model process when it
+died is never answered, the next is told.
+"""
+
 METRICS_SECONDS = 1.0
 
 TOKENS_MADE = re.compile(r"^querygist_batcher_generation_tokens_total\{[^}]*\} (\S+)", re.MULTILINE)
@@ -144,7 +149,7 @@ class Supervisor:
             await asyncio.sleep(PROBE_SECONDS)
             alive = False
             try:
-                await self._canary.run(client, timeout=self._stall_seconds)
+                await self._canary.run(client, timeout=min(self._stall_seconds, CANARY_SECONDS))
                 alive = True
             except TimeoutError:
                 pass

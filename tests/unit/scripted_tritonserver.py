@@ -30,7 +30,10 @@ class Scripted(GRPCInferenceServiceServicer):
         next(requests)
         if self.mode == "broken":
             context.abort(grpc.StatusCode.INTERNAL, "Stub process 'tensorrt_llm_0_0' is not healthy.")
-        if next(self.canaries) > 0:
+        number = next(self.canaries)
+        if self.mode == "died" and number > 1:
+            context.abort(grpc.StatusCode.INTERNAL, "Stub process 'tensorrt_llm_0_0' is not healthy.")
+        if number > 0:
             if "full" in self.mode:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "[request id: x] Exceeds maximum queue size")
             over = threading.Event()

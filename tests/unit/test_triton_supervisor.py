@@ -37,13 +37,15 @@ def events(logged: io.StringIO, name: str) -> list[dict[str, object]]:
 
 
 @contextlib.asynccontextmanager
-async def supervised(tmp_path: Path, mode: str) -> AsyncGenerator[Supervisor, None]:
+async def supervised(
+    tmp_path: Path, mode: str, stall_seconds: float = STALL_SECONDS
+) -> AsyncGenerator[Supervisor, None]:
     binary = tmp_path / "tritonserver"
     binary.write_text(f'#!/bin/sh\nexec {sys.executable} {SCRIPT} "{mode}" "$@"\n')
     binary.chmod(0o755)
     grpc, metrics = claim([(HOST, 0)] * 2)
     options = ServerOptions(binary, os.environ, tmp_path, tmp_path, Ports(grpc, metrics))
-    supervisor = Supervisor(options, Probe(2, PLAIN), stall_seconds=STALL_SECONDS)
+    supervisor = Supervisor(options, Probe(2, PLAIN), stall_seconds=stall_seconds)
     task = asyncio.create_task(supervisor.run())
     try:
         yield supervisor
@@ -103,3 +105,13 @@ async def test_a_server_that_is_killed_is_told_by_its_exit_code(tmp_path: Path, 
         supervisor.kill()
         await until(lambda: events(logged, "triton_restarting"))
     assert events(logged, "triton_restarting")[0]["reason"] == "the server ended with exit code -9"
+
+
+async def test_a_canary_that_waited_when_the_model_died_does_not_hide_it(
+    tmp_path: Path, logged: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is never answered, while the next one is told."""
+    monkeypatch.setattr(module, "CANARY_SECONDS", 0.2)
+    async with supervised(tmp_path, "died", stall_seconds=1000):
+        await until(lambda: events(logged, "triton_restarting"))
+    assert "is not healthy" in str(events(logged, "triton_restarting")[0]["reason"])
