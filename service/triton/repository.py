@@ -7,6 +7,7 @@ from pathlib import Path
 from google.protobuf import text_format
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
+from service.engines.triton_wire import LOOKAHEAD
 from service.errors import ConfigurationError
 
 CPU_MODEL = Path(__file__).parent.parent.parent / "model_repository" / "cpu" / "tensorrt_llm"
@@ -26,10 +27,7 @@ def load_config(model: Path) -> ModelConfig:
 
 def lookahead(config: ModelConfig) -> tuple[int, int, int]:
     """The (window, n-gram, verification set) the model decodes with, from its configuration's parameters."""
-    window, ngram, verification_set = (
-        int(config.parameters[f"lookahead_{name}"].string_value)
-        for name in ("window_size", "ngram_size", "verification_set_size")
-    )
+    window, ngram, verification_set = (int(config.parameters[name].string_value) for name in LOOKAHEAD)
     return window, ngram, verification_set
 
 
