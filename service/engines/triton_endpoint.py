@@ -48,11 +48,11 @@ class Endpoint:
         self._expected = expected
         self._plain = plain
         self._stall_seconds = stall_seconds
-        self._served: Served | None = None
+        self._served: Served | None = None  # as last told
         self._calls: dict[Any, bool] = {}  # streams under way; True: given up because the server failed
         self._endings: set[asyncio.Task[None]] = set()
         self._canary = Canary(self._ask_canary, patience=stall_seconds)
-        self._identified = 0.0
+        self._identified: float | None = None  # when it told so; None: to be asked before it is used again
         self._client: InferenceServerClient | None = None
         self._watcher: asyncio.Task[None] | None = None
 
@@ -80,7 +80,7 @@ class Endpoint:
     ) -> AsyncGenerator[Chunk, None]:
         """See `Engine.generate`; also raises Overloaded when Triton's queue is full."""
         if self.trouble is not None:
-            raise self.trouble
+            raise self._refusal()
         self.load += 1
         try:
             async with contextlib.aclosing(self._stream(ids, max_new_tokens, deadline, request_id)) as chunks:
@@ -94,14 +94,14 @@ class Endpoint:
         self, ids: Sequence[int], max_new_tokens: int, deadline: Deadline, request_id: str
     ) -> AsyncGenerator[Chunk, None]:
         """One request on a stream of its own, so that cancelling it cancels nothing else."""
-        if self._client is None:
-            raise RuntimeError("start() comes first")
+        if self._client is None or self._served is None:
+            raise RuntimeError("start() comes first, and the server's identity")
         call = wire.stream(
             self._client,
             ids,
             max_new_tokens=max_new_tokens,
             end_id=self._expected.end_id,
-            lookahead=wire.PLAIN if self._plain or self._served is None else self._served.lookahead,
+            lookahead=wire.PLAIN if self._plain else self._served.lookahead,
             request_id=request_id,
             timeout=max(0.001, deadline.remaining()),
         )
@@ -180,7 +180,7 @@ class Endpoint:
         """Send nothing there until a canary succeeds. What it holds may still be answered."""
         if self.trouble is None:
             log.error("triton_endpoint_down", address=self.address, reason=trouble.detail, requests_held=self.load)
-        self.trouble, self._served = trouble, None
+        self.trouble, self._identified = trouble, None
         self._canary.forget()
 
     def _give_up(self) -> None:
@@ -205,10 +205,10 @@ class Endpoint:
 
     async def _look(self, client: InferenceServerClient) -> None:
         """Find the server well, or raise what is wrong with it."""
-        if self._served is None or time.monotonic() - self._identified > IDENTIFY_SECONDS:
+        if self._identified is None or time.monotonic() - self._identified > IDENTIFY_SECONDS:
             await self._identify(client)
         await self._canary.check()
-        if self.trouble is not None and self._served is not None:  # it may have failed again meanwhile
+        if self.trouble is not None and self._identified is not None:  # it may have failed again meanwhile
             log.info("triton_endpoint_up", address=self.address)
             self.trouble = None
 
@@ -217,7 +217,7 @@ class Endpoint:
         try:
             answer = await client.get_model_config(wire.MODEL, client_timeout=CONNECT_SECONDS)
         except wire.ERRORS as error:
-            if self._served is None:
+            if self._identified is None:
                 raise EngineUnavailable(
                     f"Triton at {self.address} does not answer ({wire.status_of(error)}).", retry_after=5
                 ) from None

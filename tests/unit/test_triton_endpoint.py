@@ -121,3 +121,17 @@ async def test_what_a_failed_endpoint_held_ends_with_its_reason(identity: Identi
             await task
         await server.left.wait()
         assert endpoint.load == 0
+
+
+async def test_each_refused_request_gets_an_exception_of_its_own(identity: Identity) -> None:
+    """One that is raised again and again keeps the frames of all of them, documents included."""
+    async with endpoint_of(identity, None) as (endpoint, _):
+        endpoint._set_aside(EngineUnavailable("It died.", retry_after=7))
+        refused = []
+        for _ in range(2):
+            with pytest.raises(EngineUnavailable, match="It died") as told:
+                await anext(ask(endpoint))
+            refused.append(told.value)
+        assert refused[0] is not refused[1]
+        assert [one.retry_after for one in refused] == [7, 7]
+        assert endpoint.load == 0
