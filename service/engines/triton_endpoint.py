@@ -152,7 +152,7 @@ class Endpoint:
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if self._calls[call] and self.trouble is not None and not (task and task.cancelling()):
-                raise self.trouble from None
+                raise self._refusal() from None
             raise
         except StopAsyncIteration:
             raise EngineUnavailable(f"Triton at {self.address} ended the stream early.", retry_after=1) from None
