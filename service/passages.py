@@ -1,4 +1,4 @@
-"""The part of a document that speaks to a query: as much as a token budget holds, or a snippet of a few words.
+"""The part of a document that speaks to a query: what a token budget holds, a few sentences to point at, or a snippet.
 
 Sentences are ranked by BM25 (Robertson and Zaragoza, 2009) with the idf of Lucene's BM25Similarity, which is never
 negative, over the sentences of the one document. The constants are the best of a grid on validation rows of seven
@@ -22,6 +22,7 @@ _NEIGHBOUR = (
     0.15  # share of its neighbours' scores that a sentence gets: an answer often stands beside the query's words
 )
 _SNIPPET_SHARE = 0.75  # of the best sentence's score: what a further sentence of a snippet needs
+_MOST_EVIDENCE = 3  # sentences pointed out to the model
 _LONG_WORD = 15  # characters that count as a word where no space ends one
 
 _MOST_CHARS_PER_TOKEN = 16  # text that is longer for its budget than this is not even counted as a whole
@@ -168,6 +169,20 @@ def snippet(document: str, query: str, *, max_words: int) -> Snippet:
             return Snippet(_line(document[start:end]), ((start, end),), answerable=True)
     spans = tuple(_runs(sentences, sorted(chosen.values())))
     return Snippet(" ".join(_line(document[start:end]) for start, end in spans), spans, answerable=True)
+
+
+def evidence(document: str, query: str) -> list[int]:
+    """Where the sentences begin that speak most to the query, in document order: the best and those nearly as good.
+
+    At most `_MOST_EVIDENCE` of them; none when no term of the query occurs.
+    """
+    sentences = bounded_spans(document)
+    scores = _scores(document, sentences, query) if sentences else []
+    if not any(scores):
+        return []
+    order, shared = _ranked(scores)
+    best = shared[order[0]]
+    return sorted(sentences[i][0] for i in order[:_MOST_EVIDENCE] if shared[i] >= _SNIPPET_SHARE * best)
 
 
 def _line(text: str) -> str:

@@ -26,8 +26,11 @@ class Segment:
     ours: bool
 
 
-def _chatml_v1(query: str, title: str | None, document: str, max_words: int) -> tuple[Segment, ...]:
-    heading = (Segment(title, ours=False), Segment("\n", ours=True)) if title else ()
+Document = tuple[Segment, ...]
+"""A document as it stands in the prompt: its text, and what we put between its sentences."""
+
+
+def _chatml_v1(query: str, title: str | None, document: Document, max_words: int) -> tuple[Segment, ...]:
     return (
         Segment(
             "<|im_start|>system\n"
@@ -37,8 +40,8 @@ def _chatml_v1(query: str, title: str | None, document: str, max_words: int) -> 
         ),
         Segment(query, ours=False),
         Segment(f"\n{FENCE_OPEN}\n", ours=True),
-        *heading,
-        Segment(document, ours=False),
+        *_heading(title),
+        *document,
         Segment(f"\n{FENCE_CLOSE}\nQuery: ", ours=True),
         Segment(query, ours=False),
         Segment(
@@ -49,15 +52,50 @@ def _chatml_v1(query: str, title: str | None, document: str, max_words: int) -> 
     )
 
 
-VERSIONS: dict[str, Callable[[str, str | None, str, int], tuple[Segment, ...]]] = {"v1": _chatml_v1}
+def _chatml_v2(query: str, title: str | None, document: Document, max_words: int) -> tuple[Segment, ...]:
+    """v1 without what only a general chat model needs to be told: prefill is most of a request's time."""
+    return (
+        Segment("<|im_start|>user\nQuery: ", ours=True),
+        Segment(query, ours=False),
+        Segment(f"\n{FENCE_OPEN}\n", ours=True),
+        *_heading(title),
+        *document,
+        Segment(f"\n{FENCE_CLOSE}\nQuery: ", ours=True),
+        Segment(query, ours=False),
+        Segment(
+            f"\nQuote the answer in at most {max_words} words.<|im_end|>\n<|im_start|>assistant\n",
+            ours=True,
+        ),
+    )
 
 
-def render(version: str, *, query: str, title: str | None, document: str, max_words: int) -> tuple[Segment, ...]:
+def _heading(title: str | None) -> Document:
+    return (Segment(title, ours=False), Segment("\n", ours=True)) if title else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One prompt. `mark` stands before the sentences that share most with the query; None: no sentence is marked."""
+
+    template: Callable[[str, str | None, Document, int], tuple[Segment, ...]]
+    mark: Segment | None = None
+
+
+# A control token of the vocabulary that nothing else uses: no text from outside can be encoded to it.
+_EVIDENCE = Segment("<file_sep>", ours=True)
+
+VERSIONS: dict[str, Version] = {
+    "v1": Version(_chatml_v1),
+    "v2": Version(_chatml_v2, mark=_EVIDENCE),
+}
+
+
+def render(version: str, *, query: str, title: str | None, document: Document, max_words: int) -> tuple[Segment, ...]:
     """The prompt as segments. Raises KeyError for a version this release does not know.
 
     `query`, `title` and `document` must come from `service.documents`, which takes fence marks out of them.
     """
-    return VERSIONS[version](query, title, document, max_words)
+    return VERSIONS[version].template(query, title, document, max_words)
 
 
 def encode(tokenizer: Tokenizer, segments: tuple[Segment, ...]) -> list[int]:

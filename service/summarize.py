@@ -150,7 +150,7 @@ class Summarizer:
     async def _compute(self, job: Job, flight: Flight) -> Summary:
         """One generation: admission, passages and prompt, engine, streaming, grounding."""
         identity, max_words = self._engine.identity, job.fields.max_words
-        max_new_tokens = min(identity.output_limit, round(max_words * TOKENS_PER_WORD) + 16)
+        max_new_tokens = token_limit(max_words, identity.output_limit)
         expected_tokens = min(identity.prompt_limit, len(job.document.text) // 4 + 128) + max_new_tokens
 
         async with self._admission.enter(expected_tokens, flight.deadline) as flight.queue_seconds:
@@ -208,6 +208,11 @@ class Summarizer:
             return found, ground(found.text, job.document).copied
 
         return extracted(job, *await _off_loop(job.document.text, extract), self._engine.identity)
+
+
+def token_limit(max_words: int, output_limit: int) -> int:
+    """How many tokens the model may write for a summary of `max_words`."""
+    return min(output_limit, round(max_words * TOKENS_PER_WORD) + 16)
 
 
 def _reserve(text: str) -> float:

@@ -1,9 +1,10 @@
 """The prompt of one request, within the model's window. Training, evaluation and serving build it here."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from service import prompt
-from service.passages import select
+from service.passages import evidence, select
 from service.tokenization import Tokenizer
 
 _CHARS_PER_TOKEN = 8
@@ -35,8 +36,11 @@ def fit(
 
     title = _shortened(tokenizer, title, prompt_limit // 8) if title else None
 
+    mark = prompt.VERSIONS[prompt_version].mark
+
     def encode(text: str) -> list[int]:
-        segments = prompt.render(prompt_version, query=query, title=title, document=text, max_words=max_words)
+        document = (prompt.Segment(text, ours=False),) if mark is None else _marked(text, query, mark)
+        segments = prompt.render(prompt_version, query=query, title=title, document=document, max_words=max_words)
         return prompt.encode(tokenizer, segments)
 
     if len(document) <= prompt_limit * _CHARS_PER_TOKEN:
@@ -50,6 +54,17 @@ def fit(
         if len(ids) <= prompt_limit:
             return Window(ids, passage.truncated)
         budget -= len(ids) - prompt_limit  # pieces joined may take a few tokens more than the pieces
+
+
+def _marked(document: str, query: str, mark: prompt.Segment) -> prompt.Document:
+    """The document with `mark` before each sentence that shares most with the query.
+
+    What BM25 finds is a hint that the model need not search for itself; it may still know better.
+    """
+    starts = evidence(document, query)
+    parts = [document[start:end] for start, end in pairwise([0, *starts, len(document)])]
+    segments = [segment for part in parts for segment in (mark, prompt.Segment(part, ours=False))]
+    return tuple(segment for segment in segments[1:] if segment.text)
 
 
 def _shortened(tokenizer: Tokenizer, title: str, limit: int) -> str:

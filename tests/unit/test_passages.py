@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.passages import select, snippet
+from service.passages import evidence, select, snippet
+from service.sentences import bounded_spans
 from service.tokenization import Tokenizer
 
 TEXT = (
@@ -144,3 +145,17 @@ def test_a_snippet_keeps_its_bound_and_has_words_of_the_document_only(text: str,
     assert len(found.text.split()) <= max_words
     assert found.answerable == bool(found.text) == bool(found.spans)
     assert found.text == " ".join(" ".join(text[start:end].split()) for start, end in found.spans)
+
+
+@given(SENTENCES, st.sampled_from(["owl light", "seed", "penguin", "北京"]))
+def test_evidence_is_the_beginnings_of_at_most_three_sentences_that_share_a_term(text: str, query: str) -> None:
+    found = evidence(text, query)
+    assert found == sorted(set(found))
+    assert len(found) <= 3
+    assert set(found) <= {start for start, _ in bounded_spans(text)}
+    assert bool(found) == snippet(text, query, max_words=20).answerable
+
+
+def test_the_best_evidence_is_the_snippet() -> None:
+    (best, *_) = snippet(TEXT, "how long do parrots live", max_words=10).spans
+    assert best[0] in evidence(TEXT, "how long do parrots live")
