@@ -1,87 +1,33 @@
 """What a training run is: one YAML file, checked before anything is read or trained.
 
-Each stage has a section of its own here. Paths in the file are relative to the repository, so that a run means the same
-wherever it is started.
+Each stage has a section of its own (training/sections.py). Paths in the file are relative to the repository, so that a
+run means the same wherever it is started.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator
 
-from service import settings
+from service import prompt, settings
 from service.errors import ConfigurationError
+from training.sections import (
+    DataConfig,
+    DistillConfig,
+    DpoConfig,
+    EvaluateConfig,
+    ExportConfig,
+    LabelConfig,
+    PreferencesConfig,
+    SftConfig,
+    Strict,
+    StudentConfig,
+    WriterConfig,
+)
 
 REPOSITORY = Path(__file__).parent.parent
-
-
-class Strict(BaseModel):
-    """A section of the file: a field that is not known is an error, never ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SourceRule(Strict):
-    """How the training rows of one source are used."""
-
-    share: float = Field(default=1.0, ge=0, le=1, description="which share of the rows is kept; 0 drops the source")
-    least_words: int = Field(default=1, ge=1, description="rows with a shorter target are fragments, and dropped")
-    hard_negatives: bool = Field(
-        default=True, description="false where questions are so general that a similar document answers them too"
-    )
-
-
-class GrowConfig(Strict):
-    """Short copied targets become longer ones; see training/grow.py."""
-
-    share: float = Field(default=0.85, ge=0, le=1, description="of the short targets; the rest teaches short answers")
-    min_words: int = Field(default=35, ge=1)
-    max_words: int = Field(default=70, le=120)
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.min_words > self.max_words:
-            raise ValueError(f"min_words ({self.min_words}) must not be above max_words ({self.max_words})")
-        return self
-
-
-class DataConfig(Strict):
-    """The data stage: which rows, and what becomes of them."""
-
-    files: list[Path] = Field(min_length=1, description="JSONL files of rows, of any split")
-    held_out: float = Field(
-        default=0.1, gt=0, lt=0.5, description="share of the rows that name no split: for validation, and for test"
-    )
-    also_allow: list[str] = Field(default=[], description="`license` texts allowed for training beside the built-in")
-    sources: dict[str, SourceRule] = {}
-    grow: GrowConfig = GrowConfig()
-    negative_share: float = Field(default=0.4, ge=0, lt=1, description="of all training and validation rows")
-    test_negatives: int = Field(default=300, ge=0, description="most test rows of each kind of negative")
-    max_prompt_tokens: int | None = Field(
-        default=None, ge=128, description="longest training prompt, if shorter than the model's own limit"
-    )
-
-    def rule(self, source: str) -> SourceRule:
-        """The rule of a source, or the rule of those that have none."""
-        return self.sources.get(source, SourceRule())
-
-
-class SftConfig(Strict):
-    """Supervised fine-tuning; see training/sft.py. The adapter of rank 24 is 15 MB."""
-
-    rank: int = Field(default=24, ge=1, le=24)
-    alpha: int = Field(default=48, ge=1)
-    dropout: float = Field(default=0.05, ge=0, lt=1)
-    learning_rate: float = Field(default=5e-4, gt=0)
-    warm_up: int = Field(default=20, ge=1, description="steps until the learning rate is reached")
-    steps: int = Field(default=600, ge=1)
-    rows: int = Field(default=16, ge=1, description="examples in a step")
-    micro_rows: int = Field(default=8, ge=1, description="of them at once, as memory allows")
-    clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
-    every: int = Field(default=50, ge=1, description="steps between checkpoints")
-    validation_rows: int = Field(default=100, ge=1)
 
 
 class Config(Strict):
@@ -89,8 +35,28 @@ class Config(Strict):
 
     seed: int = Field(ge=0)
     work_dir: Path
+    prompt_version: str = Field(default="v2", description="of service.prompt; the student is served with it")
     data: DataConfig
+    student: StudentConfig = StudentConfig()
     sft: SftConfig = SftConfig()
+    distill: DistillConfig = DistillConfig()
+    teacher: WriterConfig = WriterConfig(stage="sft")
+    label: LabelConfig = LabelConfig()
+    preferences: PreferencesConfig = PreferencesConfig()
+    dpo: DpoConfig = DpoConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    export: ExportConfig = ExportConfig()
+    stages: list[str] = Field(
+        default=["data", "sft", "label", "distill", "preferences", "dpo", "evaluate", "export"],
+        description="of `pipeline`, in order; with a stronger teacher, label and distill come before sft",
+    )
+
+    @field_validator("prompt_version")
+    @classmethod
+    def _known(cls, version: str) -> str:
+        if version not in prompt.VERSIONS:
+            raise ValueError(f"is not one of {', '.join(prompt.VERSIONS)}")
+        return version
 
 
 def load(path: Path, overrides: Sequence[str] = ()) -> Config:
@@ -114,13 +80,20 @@ def load(path: Path, overrides: Sequence[str] = ()) -> Config:
     except ValidationError as error:
         wrong = "; ".join(_describe(item) for item in error.errors(include_url=False))
         raise ConfigurationError(f"The training config {path} is wrong: {wrong}.") from error
-    files = [REPOSITORY / file for file in config.data.files]  # an absolute path stays what it is
-    return config.model_copy(
-        update={
-            "work_dir": REPOSITORY / config.work_dir.expanduser(),
-            "data": config.data.model_copy(update={"files": files}),
-        }
-    )
+    return _rooted(config)
+
+
+def _rooted(section: Any) -> Any:
+    """The section with every path in it from the repository on; an absolute path stays what it is."""
+    if isinstance(section, Path):
+        return REPOSITORY / section.expanduser()
+    if isinstance(section, list):
+        return [_rooted(item) for item in section]
+    if isinstance(section, dict):
+        return {name: _rooted(item) for name, item in section.items()}
+    if isinstance(section, Strict):
+        return section.model_copy(update={name: _rooted(value) for name, value in section})
+    return section
 
 
 def _set(found: dict[str, Any], override: str) -> None:
