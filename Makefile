@@ -54,7 +54,7 @@ $(VENV)/.serve: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.develop: $(VENV)/.serve
 	@echo "Installing what the tests need into $(VENV) ..."
-	$(PIP) --editable '.[dev,load,train]'
+	$(PIP) --editable '.[dev,load,train,ray]'
 	@touch $@
 
 $(TRITON_VENV)/bin/python:

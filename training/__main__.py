@@ -1,4 +1,4 @@
-"""`python -m training STAGE --config FILE`: one command a stage."""
+"""`python -m training STAGE --config FILE`: one command a stage, and `pipeline` for all of them."""
 
 import sys
 from pathlib import Path
@@ -9,37 +9,31 @@ from rich.console import Console
 from rich.markup import escape
 
 from service.errors import QuerygistError
-from training import config
+from training import config as configs
+from training import pipeline
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="From data to the shipped student, stage by stage.")
 console = Console(soft_wrap=True)
 errors = Console(stderr=True, soft_wrap=True)
 
-ConfigFile = Annotated[Path, typer.Option("--config", "-c", help="The run: a YAML file such as configs/student.yaml.")]
+ConfigFile = Annotated[
+    Path, typer.Option("--config", "-c", help="The run: a YAML file such as training/configs/student.yaml.")
+]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", "-s", help="field.field=value, instead of what the file says. Repeatable.")
 ]
 
 
-@app.callback()
-def stages() -> None:
-    """Run one stage. Each is resumable, and done at once when nothing has changed."""
+def _add(name: str, stage: pipeline.Stage) -> None:
+    def command(config: ConfigFile, overrides: Overrides = None) -> None:
+        stage(configs.load(config, overrides or ()), console)
+
+    app.command(name, help=stage.__doc__)(command)
 
 
-@app.command()
-def data(config_file: ConfigFile, overrides: Overrides = None) -> None:
-    """Rows of public data sets to training, validation and test files, with a data card."""
-    from training import data as stage  # noqa: PLC0415  a stage brings its own libraries
-
-    stage.run(config.load(config_file, overrides or ()), console)
-
-
-@app.command()
-def sft(config_file: ConfigFile, overrides: Overrides = None) -> None:
-    """Fine-tune the base model with LoRA on what the data stage made; goes on from the last checkpoint."""
-    from training import sft as stage  # noqa: PLC0415
-
-    stage.run(config.load(config_file, overrides or ()))
+for _name, _stage in pipeline.STAGES.items():
+    _add(_name, _stage)
+_add("pipeline", pipeline.run)
 
 
 def main() -> None:

@@ -1,9 +1,9 @@
 """Examples as token ids, and ids as batches: the prompt as the service builds it, the summary, the end id."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -11,6 +11,8 @@ from service.engines.base import Identity
 from service.tokenization import Tokenizer
 from service.window import fit
 from training.dataset import Example
+
+T = TypeVar("T", bound=Sized)
 
 IGNORED = -100
 """The label of a position that is not learnt from (torch.nn.functional.cross_entropy's default)."""
@@ -56,7 +58,7 @@ def encode(example: Example, tokenizer: Tokenizer, identity: Identity) -> Encode
     return Encoded(tuple(window.ids), tuple(target))
 
 
-def epoch(examples: Sequence[Encoded], *, rows: int, seed: int) -> Iterator[list[Encoded]]:
+def epoch(examples: Sequence[T], *, rows: int, seed: int) -> Iterator[list[T]]:
     """Batches of `rows` examples of like length, in random order; every example once. The same for the same seed."""
     chance = random.Random(seed)  # noqa: S311
     order = chance.sample(range(len(examples)), len(examples))

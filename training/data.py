@@ -49,7 +49,7 @@ def run(config: Config, console: Console) -> None:
         return
     limit = min(manifest.context.prompt, config.data.max_prompt_tokens or manifest.context.prompt)
     tokenizer = Tokenizer(weights / manifest.tokenizer.file)
-    cutter = windows.Windows(tokenizer, manifest.prompt_version, limit, config.seed)
+    cutter = windows.Windows(tokenizer, config.prompt_version, limit, config.seed)
     with _progress(console) as progress:
         result = prepare.prepare(config, cutter, progress)
         outputs = []
@@ -75,7 +75,7 @@ def _made_from(config: Config, manifest: Manifest) -> dict[str, str]:
     return {
         **inputs,
         "config": receipt.sha256_of_text(config.data.model_dump_json() + str(config.seed)),
-        "model": receipt.sha256_of_text(f"{manifest.tokenizer.sha256} {manifest.prompt_version} {manifest.context}"),
+        "model": receipt.sha256_of_text(f"{manifest.tokenizer.sha256} {config.prompt_version} {manifest.context}"),
         "code": receipt.sha256_of_text(code),
     }
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from service.sentences import Span, sentence_spans, terms
-from training.config import GrowConfig
+from training.sections import GrowConfig
 from training.seeding import between, draw
 
 Weight = Callable[[set[str]], float]

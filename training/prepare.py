@@ -3,6 +3,7 @@
 The test set is frozen: its documents and answers are neither cut nor grown, and follow from rows and seed alone.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ NEGATIVES_TEST = "negatives_test.jsonl"
 FEWEST_WORDS, MOST_WORDS = 5, 120
 """Of `max_words` in a request."""
 
-_JITTER = 0.2
+_SLACK = 0.2
 
 
 @dataclass(slots=True)
@@ -109,13 +110,16 @@ def _learned(
 
 
 def requested_words(summary: str, seed: int, row_id: str) -> int:
-    """The length a person might have asked for who got this summary: its own +-20 %, in fives."""
-    words = len(summary.split()) * (1 - _JITTER + 2 * _JITTER * seeding.draw(seed, "max_words", row_id))
-    return _in_fives(words)
+    """The limit a person might have set who got this summary: its length and up to a fifth more, in fives.
+
+    Never less: a model that learns to write about so many words has half of its last sentences cut off.
+    """
+    words = len(summary.split()) * (1 + _SLACK * seeding.draw(seed, "max_words", row_id))
+    return _bounded(5 * math.ceil(words / 5))
 
 
-def _in_fives(words: float) -> int:
-    return min(MOST_WORDS, max(FEWEST_WORDS, 5 * round(words / 5)))
+def _bounded(words: int) -> int:
+    return min(MOST_WORDS, max(FEWEST_WORDS, words))
 
 
 def _without_fragments(found: Sequence[Row], config: Config, account: Account) -> list[Row]:
@@ -185,7 +189,7 @@ def _frozen(
     lengths: dict[str, list[int]] = defaultdict(list)
     for row in found:
         lengths[row.source] += [len(reference.split()) for reference in row.references]
-    words = {source: _in_fives(sum(all_) / len(all_)) for source, all_ in lengths.items()}
+    words = {source: _bounded(5 * round(sum(all_) / len(all_) / 5)) for source, all_ in lengths.items()}
     positives = [
         Example(
             row.id,

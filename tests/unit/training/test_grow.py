@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.sentences import sentence_spans
-from training.config import GrowConfig
 from training.grow import grow
+from training.sections import GrowConfig
 
 EVERY = GrowConfig(share=1)
 

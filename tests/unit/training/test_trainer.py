@@ -1,4 +1,4 @@
-"""Batches and fine-tuning on a tiny Llama: pytest tests/unit/training/test_sft.py"""
+"""Batches and the training loop on a tiny Llama: pytest tests/unit/training/test_trainer.py"""
 
 import json
 from collections import Counter
@@ -12,29 +12,30 @@ from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from service.engines.base import Identity
+from service.errors import ConfigurationError
 from service.model.files import sha256_of
 from service.model.lora import load
 from service.model.manifest import AdapterEntry
 from service.tokenization import Tokenizer
 from training import batches, dataset
 from training.batches import IGNORED, Encoded
-from training.config import SftConfig
-from training.sft import Trainer
-from training.student import with_lora
+from training.sections import RunConfig, StudentConfig
+from training.sft import likelihood
+from training.student import begin
+from training.trainer import Trainer, best_adapter
 
 PAD = 2
-RECIPE = SftConfig(
-    rank=4, alpha=8, dropout=0, learning_rate=1e-2, warm_up=2, steps=6, rows=4, micro_rows=4, every=3, validation_rows=4
-)
+LORA = StudentConfig(rank=4, alpha=8)
+RECIPE = RunConfig(learning_rate=1e-2, warm_up=2, steps=6, rows=4, micro_rows=4, every=3)
 
 
-def tiny() -> Any:
+def tiny(start: Path | None = None) -> Any:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=64, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
         num_key_value_heads=1, tie_word_embeddings=True,
     )  # fmt: skip
-    return with_lora(LlamaForCausalLM(config), rank=4, alpha=8, dropout=0)
+    return begin(LlamaForCausalLM(config), LORA, start)
 
 
 ids = st.lists(st.integers(3, 63), min_size=1, max_size=12).map(tuple)
@@ -85,9 +86,18 @@ def adapter(model: Any) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in model.state_dict().items() if "lora_" in name}
 
 
+def later_is_better(_: Any, adapter: Path) -> dict[str, float]:
+    return {"score": float(adapter.name.removeprefix("adapter-"))}
+
+
+def trainer(model: Any, folder: Path, **changes: Any) -> Trainer[Encoded]:
+    recipe = RECIPE.model_copy(update=changes)
+    return Trainer(model, likelihood(PAD), recipe, folder, seed=1, made_from={"recipe": str(changes)})
+
+
 def trained(folder: Path, **changes: Any) -> dict[str, torch.Tensor]:
     model = tiny()
-    Trainer(model, RECIPE.model_copy(update=changes), folder, seed=1, pad_id=PAD).run(some(24), some(4))
+    trainer(model, folder, **changes).run(some(24), later_is_better)
     return adapter(model)
 
 
@@ -102,17 +112,17 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) ->
         pass
 
     model = tiny()
-    trainer = Trainer(model, RECIPE, tmp_path / "stopped", seed=1, pad_id=PAD)
-    train = trainer._train
+    stopping = trainer(model, tmp_path / "stopped")
+    train = stopping._train
 
     def until_step_4(found: list[Encoded]) -> dict[str, float]:
-        if trainer._step == 4:
+        if stopping._step == 4:
             raise Stopped
         return train(found)
 
-    trainer._train = until_step_4  # type: ignore[method-assign]
+    stopping._train = until_step_4  # type: ignore[method-assign]
     with pytest.raises(Stopped):
-        trainer.run(some(24), some(4))
+        stopping.run(some(24), later_is_better)
     resumed, straight = trained(tmp_path / "stopped"), trained(tmp_path / "straight")
     for name, value in straight.items():
         torch.testing.assert_close(resumed[name], value)
@@ -123,11 +133,58 @@ def test_it_learns_and_leaves_what_the_build_takes(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     losses = [line["loss"] for line in lines if "loss" in line]
     assert sum(losses[-5:]) < sum(losses[:5])
-    assert [line["step"] for line in lines if "validation_loss" in line] == [30]
+    assert [line["step"] for line in lines if "score" in line] == [30]
     path = tmp_path / "adapter-30" / "adapter_model.safetensors"
     lora = load(path.parent, AdapterEntry(file=path.name, sha256=sha256_of(path), rank=4, alpha=8))
     assert len(lora.pairs) == 2 * 7, "every linear layer of both layers"
     assert (tmp_path / "loss.png").stat().st_size > 1000
+
+
+def test_it_stops_when_validation_gets_no_better_and_keeps_the_best(tmp_path: Path) -> None:
+    scores = {2: 1.0, 4: 3.0, 6: 2.0, 8: 2.5}
+
+    def validate(_: Any, adapter: Path) -> dict[str, float]:
+        return {"score": scores[int(adapter.name.removeprefix("adapter-"))]}
+
+    run = trainer(tiny(), tmp_path, steps=20, every=2, patience=2)
+    assert best_adapter(tmp_path) is None
+    assert run.run(some(24), validate) == best_adapter(tmp_path) == tmp_path / "adapter-4"
+
+    def never(*_: Any) -> dict[str, float]:
+        raise AssertionError("a run that is over is not run again")
+
+    assert trainer(tiny(), tmp_path, steps=20, every=2, patience=2).run(some(24), never) == tmp_path / "adapter-4"
+
+
+def test_a_stage_goes_on_from_the_adapter_of_the_one_before(tmp_path: Path) -> None:
+    before = trained(tmp_path)
+    model = tiny(tmp_path / "adapter-6")
+    assert any(parameter.requires_grad for parameter in model.parameters())
+    for name, value in adapter(model).items():
+        torch.testing.assert_close(value, before[name], rtol=1e-3, atol=1e-4)  # saved in 16 bits
+    with pytest.raises(ConfigurationError, match=r"has rank 4, and student\.rank is 2"):
+        begin(LlamaForCausalLM(model.config), StudentConfig(rank=2), tmp_path / "adapter-6")
+
+
+def test_every_weight_can_be_trained(tmp_path: Path) -> None:
+    model = LlamaForCausalLM(tiny().config)
+    run = trainer(begin(model, StudentConfig(full=True)), tmp_path, steps=3)
+    run.run(some(24), later_is_better)
+    saved = LlamaForCausalLM.from_pretrained(tmp_path / "adapter-3")
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(saved.state_dict()[name], value)
+
+
+def test_a_folder_of_another_run_is_neither_resumed_nor_overwritten(tmp_path: Path) -> None:
+    before = trained(tmp_path)
+    with pytest.raises(ConfigurationError, match="begun with another recipe"):
+        trainer(tiny(), tmp_path, learning_rate=0.5)
+    assert adapter(tiny(tmp_path / "adapter-6")).keys() == before.keys()
+
+
+def test_nothing_to_train_on_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no example"):
+        trainer(tiny(), tmp_path).run([], later_is_better)
 
 
 def test_an_example_is_what_the_service_would_send(tokenizer: Tokenizer, identity: Identity) -> None:
@@ -135,4 +192,4 @@ def test_an_example_is_what_the_service_would_send(tokenizer: Tokenizer, identit
     encoded = batches.encode(example, tokenizer, identity)
     assert encoded.target[-1] == identity.end_id
     assert tokenizer.decode(encoded.target) == "Anna wrote it."
-    assert "about 10 words" in tokenizer.decode(encoded.prompt)
+    assert "10 words" in tokenizer.decode(encoded.prompt)

@@ -1,0 +1,58 @@
+"""The whole training pipeline on forty rows, to a served summary: pytest tests/process/test_pipeline.py"""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service.model.manifest import Manifest
+from tests.conftest import REPOSITORY
+from tests.process.conftest import Start
+
+BODY = {
+    "query": "Who built the harbour?",
+    "document": "The harbour was built in 1867 by the Danish engineer Jens Holm. It has two quays.",
+    "fallback": "none",
+}
+
+
+def pipeline(folder: Path) -> str:
+    overrides = {
+        "work_dir": folder / "run",
+        "evaluate.folder": folder / "results",
+        "export.folder": folder / "weights",
+    }
+    command = [sys.executable, "-m", "training", "pipeline", "--config", "training/configs/smoke.yaml"]
+    for name, value in overrides.items():
+        command += ["--set", f"{name}={value}"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.timeout(1200)
+async def test_from_rows_to_a_served_summary(tmp_path: Path, start: Start) -> None:
+    pipeline(tmp_path)
+    run, weights = tmp_path / "run", tmp_path / "weights"
+    for stage in ("sft", "distill", "dpo"):
+        lines = [json.loads(line) for line in (run / stage / "metrics.jsonl").read_text().splitlines()]
+        assert {"loss", "score"} <= {name for line in lines for name in line}
+        assert (run / stage / "loss.png").stat().st_size > 1000
+    manifest = Manifest.load(weights)
+    assert manifest.adapter
+    assert manifest.scores
+    assert (weights / manifest.adapter.file).stat().st_size < 20_000_000
+    assert "## Learned from" in (weights / "README.md").read_text()
+    report = json.loads((tmp_path / "results" / "test" / "evaluation.json").read_text())
+    assert report["models"]["student"]["adapter_sha256"] == manifest.adapter.sha256
+
+    told = pipeline(tmp_path)
+    assert told.count("already done") == 3, "data, label and preferences say so; a run that is over is not run again"
+    assert len((run / "sft" / "metrics.jsonl").read_text().splitlines()) == 3
+
+    async with start(WEIGHTS_DIR=str(weights)) as gateway:
+        answer = (await gateway.client.post("/summarize", json=BODY)).json()
+        assert answer["model"] == {"name": manifest.name, "version": manifest.version}
+        assert answer["method"] == "generative"

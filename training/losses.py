@@ -1,0 +1,29 @@
+"""What the student is trained to do, as sums over examples. All shapes are [positions, vocabulary] or [pairs]."""
+
+import torch
+from torch.nn.functional import cross_entropy, kl_div, log_softmax, logsigmoid
+
+
+def negative_log_likelihood(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy with `labels` int64[positions], summed over positions, in nats."""
+    return cross_entropy(logits, labels, reduction="sum")
+
+
+def divergence(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
+    """T^2 KL(teacher || student) of logits softened by T, summed over positions (Hinton et al., 2015, section 2).
+
+    The square keeps the gradient's size from shrinking with the temperature. Forward KL: the student must give weight
+    to all that the teacher does.
+    """
+    log_teacher, log_student = (log_softmax(logits / temperature, dim=-1) for logits in (teacher, student))
+    return temperature**2 * kl_div(log_student, log_teacher, reduction="sum", log_target=True)
+
+
+def preference(margins: torch.Tensor, *, beta: float, smoothing: float) -> torch.Tensor:
+    """Direct preference optimization (Rafailov et al., 2023, equation 7), summed over pairs.
+
+    `margins` float[pairs]: how much more than the reference model the policy prefers the chosen answer, in nats:
+    [log pi(chosen) - log pi(rejected)] - [log ref(chosen) - log ref(rejected)]. `smoothing`: the share of pairs that
+    may be labelled the wrong way round (conservative DPO).
+    """
+    return -((1 - smoothing) * logsigmoid(beta * margins) + smoothing * logsigmoid(-beta * margins)).sum()

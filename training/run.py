@@ -1,0 +1,93 @@
+"""What the training stages have in common: tokenizer, base model, where a stage begins, and how it is validated."""
+
+from collections.abc import Sequence, Sized
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+
+from service import settings
+from service.model import fetch_base
+from service.model.files import sha256_of
+from service.model.manifest import Manifest
+from service.tokenization import Tokenizer
+from training import batches, dataset, student
+from training.batches import Encoded
+from training.config import Config
+from training.dataset import Example
+from training.sections import RunConfig
+from training.trainer import Objective, Trainer, Validate, stage_adapter
+from training.validation import Validation
+from training.weights import ADAPTER_FILE
+
+T = TypeVar("T", bound=Sized)
+
+
+class Run:
+    """One configuration's tokenizer and models."""
+
+    def __init__(self, config: Config) -> None:
+        """Raises ArtifactError when the shipped manifest is not whole."""
+        self._config = config
+        self._settings = settings.load()
+        manifest = Manifest.load(self._settings.weights_dir)
+        self._identity = replace(manifest.identity(self._settings.precision), prompt_version=config.prompt_version)
+        self.tokenizer_path = self._settings.weights_dir / manifest.tokenizer.file
+        self.tokenizer = Tokenizer(self.tokenizer_path)
+        self.end_id = manifest.tokenizer.end_id
+
+    def encode(self, example: Example) -> Encoded:
+        """The ids the engine will see for this example, and those it should answer with."""
+        return batches.encode(example, self.tokenizer, self._identity)
+
+    def base(self) -> Any:
+        """The base model in torch; fetched if need be. Raises ArtifactError."""
+        return student.load_base(fetch_base(self._settings))
+
+    def student(self, start: str | None) -> Any:
+        """The model to train, from the best adapter of stage `start`, or from the base. Raises ConfigurationError."""
+        return student.begin(self.base(), self._config.student, start and self.adapter(start))
+
+    def adapter(self, stage: str) -> Path:
+        """The best adapter of a stage. Raises ConfigurationError while there is none."""
+        return stage_adapter(self._config.work_dir, stage)
+
+    def train(
+        self,
+        stage: str,
+        model: Any,
+        objective: Objective[T],
+        recipe: RunConfig,
+        training: Sequence[T],
+        data: Path,
+        console: Console,
+    ) -> None:
+        """One stage's run, from its last checkpoint on, on examples from the file `data`. Raises ConfigurationError."""
+        folder = self._config.work_dir / stage
+        made_from = self._made_from(recipe, data)
+        trainer = Trainer(model, objective, recipe, folder, seed=self._config.seed, made_from=made_from)
+        best = trainer.run(training, self._validation(recipe))
+        console.print(f"{stage}: {best}")
+
+    def _made_from(self, recipe: RunConfig, data: Path) -> dict[str, str]:
+        """For the trainer: what a run on the file `data` follows from."""
+        start = "base" if recipe.start is None else sha256_of(self.adapter(recipe.start) / ADAPTER_FILE)
+        return {
+            data.name: sha256_of(data),
+            "recipe": recipe.model_dump_json(),
+            "student": self._config.student.model_dump_json(),
+            "prompt version": self._config.prompt_version,
+            "seed": str(self._config.seed),
+            "base or adapter to start from": start,
+        }
+
+    def _validation(self, recipe: RunConfig) -> Validate:
+        """Loss and ROUGE-2 on the first rows of validation.jsonl."""
+        rows = dataset.read(self._config.work_dir / "validation.jsonl")
+        return Validation(
+            examples=rows[: recipe.validation_rows],
+            encoded=[self.encode(example) for example in rows[: recipe.validation_rows]],
+            pad_id=self.end_id,
+            config=self._config,
+        )

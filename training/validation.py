@@ -1,0 +1,70 @@
+"""How good the student is in the middle of its training: not its loss, but what the service would answer with it.
+
+ROUGE-2 on summaries that the embedded engine writes with the merged and quantized model, at every checkpoint.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rouge_score.rouge_scorer import RougeScorer
+
+from service import model, settings
+from training import batches, losses, weights
+from training.batches import Encoded
+from training.config import Config
+from training.dataset import Example
+from training.writers.embedded import EmbeddedWriter
+
+IN_FLIGHT = 8
+MICRO_ROWS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """`examples` and the same rows `encoded`. Calling it gives validation_loss, score, refused and false_refusals."""
+
+    examples: Sequence[Example]
+    encoded: Sequence[Encoded]
+    pad_id: int
+    config: Config
+
+    def __call__(self, model_in_training: Any, adapter: Path) -> dict[str, float]:
+        """Numbers of the model; `adapter` is the folder it was saved to."""
+        return {"validation_loss": self._loss(model_in_training), **self._written(adapter)}
+
+    def _loss(self, model_in_training: Any) -> float:
+        total = count = 0.0
+        for start in range(0, len(self.encoded), MICRO_ROWS):
+            some = self.encoded[start : start + MICRO_ROWS]
+            logits, labels = batches.target_logits(model_in_training, batches.collate(some, self.pad_id))
+            total += losses.negative_log_likelihood(logits, labels).item()
+            count += len(labels)
+        return total / count
+
+    def _written(self, adapter: Path) -> dict[str, float]:
+        """ROUGE-2 F1 x 100 of positives, a refusal counting 0; the shares of negatives and positives refused."""
+        with tempfile.TemporaryDirectory() as folder:
+            chosen = settings.load(
+                weights_dir=weights.assemble(Path(folder), adapter, prompt_version=self.config.prompt_version),
+                max_in_flight=IN_FLIGHT,
+            )
+            built = model.build(chosen)
+            try:
+                with EmbeddedWriter(chosen, name="validation", in_flight=IN_FLIGHT) as writer:
+                    written = [one for (one,) in writer.write(self.examples)]
+            finally:
+                shutil.rmtree(built.path)  # one a checkpoint would fill the disk
+        scorer = RougeScorer(["rouge2"], use_stemmer=True)
+        pairs = list(zip(self.examples, written, strict=True))
+        positive = [(example, one) for example, one in pairs if example.kind == "positive"]
+        negative = [one for example, one in pairs if example.kind != "positive"]
+        scores = [scorer.score(example.summary, one.text)["rouge2"].fmeasure for example, one in positive]
+        return {
+            "score": 100 * sum(scores) / max(1, len(scores)),
+            "refused": sum(not one.answerable for one in negative) / max(1, len(negative)),
+            "false_refusals": sum(not one.answerable for _, one in positive) / max(1, len(positive)),
+        }
