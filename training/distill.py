@@ -31,6 +31,8 @@ FOLDER = "distill"
 def run(config: Config, console: Console) -> None:
     """Train on the label stage's file, from the last checkpoint on if there is one. Raises QuerygistError."""
     here, recipe, data = Run(config), config.distill, config.work_dir / LABELS
+    if here.is_done(FOLDER, recipe, data, console):
+        return
     training = [here.encode(example) for example in dataset.read(data)]
     objective = likelihood(here.end_id)
     if recipe.kl_share:

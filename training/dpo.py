@@ -42,6 +42,8 @@ class Choice:
 def run(config: Config, console: Console) -> None:
     """Train on the preferences stage's pairs, from the last checkpoint on if there is one. Raises QuerygistError."""
     here, recipe, data = Run(config), config.dpo, config.work_dir / PAIRS
+    if here.is_done(FOLDER, recipe, data, console):
+        return
     model = here.student(recipe.start)
     found = [encode(pair, here) for pair in pairs.read(data)]
     training = with_reference(model, found, here.end_id, config.work_dir / FOLDER)

@@ -17,7 +17,7 @@ from training.batches import Encoded
 from training.config import Config
 from training.dataset import Example
 from training.sections import RunConfig
-from training.trainer import Objective, Trainer, Validate, stage_adapter
+from training.trainer import Objective, Trainer, Validate, best_adapter, refuse_another, stage_adapter
 from training.validation import Validation
 from training.weights import ADAPTER_FILE
 
@@ -52,6 +52,16 @@ class Run:
     def adapter(self, stage: str) -> Path:
         """The best adapter of a stage. Raises ConfigurationError while there is none."""
         return stage_adapter(self._config.work_dir, stage)
+
+    def is_done(self, stage: str, recipe: RunConfig, data: Path, console: Console) -> bool:
+        """Whether the stage's run on the file `data` is over. Raises ConfigurationError when it was another run."""
+        folder = self._config.work_dir / stage
+        best = best_adapter(folder)
+        if best is None:
+            return False
+        refuse_another(folder, self._made_from(recipe, data))
+        console.print(f"{stage}: already done, {best}")
+        return True
 
     def train(
         self,

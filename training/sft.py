@@ -18,6 +18,8 @@ FOLDER = "sft"
 def run(config: Config, console: Console) -> None:
     """Fine-tune on the data stage's files, from the last checkpoint on if there is one. Raises QuerygistError."""
     here, recipe, data = Run(config), config.sft, config.work_dir / "train.jsonl"
+    if here.is_done(FOLDER, recipe, data, console):
+        return
     training = [here.encode(example) for example in dataset.read(data)]
     here.train(FOLDER, here.student(recipe.start), likelihood(here.end_id), recipe, training, data, console)
 

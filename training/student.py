@@ -58,6 +58,7 @@ def save(model: Any, folder: Path) -> None:
     """An adapter as `querygist model build` merges it, in 16 bits; of a fully trained model, a Hugging Face folder."""
     if isinstance(model, PeftModel):
         weights = {name: tensor.to(torch.float16) for name, tensor in model.state_dict().items() if "lora_" in name}
+        model.peft_config["default"].base_model_name_or_path = None  # where it lay here says nothing elsewhere
         model.save_pretrained(folder, state_dict=weights, safe_serialization=True)
     else:
         model.save_pretrained(folder, safe_serialization=True)

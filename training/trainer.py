@@ -71,7 +71,7 @@ class Trainer(Generic[T]):
         self._step = 0
         self._best: tuple[float, int] = (-math.inf, 0)
         folder.mkdir(parents=True, exist_ok=True)
-        _refuse_another(folder, made_from)
+        refuse_another(folder, made_from)
         self._resume()
 
     def run(self, training: Sequence[T], validate: Validate) -> Path:
@@ -182,8 +182,8 @@ class Trainer(Generic[T]):
         plt.close(figure)
 
 
-def _refuse_another(folder: Path, made_from: Mapping[str, str]) -> None:
-    """Hours of training are neither thrown away nor mixed with others."""
+def refuse_another(folder: Path, made_from: Mapping[str, str]) -> None:
+    """Raise ConfigurationError if the folder holds another run: hours are neither thrown away nor mixed with others."""
     path = folder / MADE_FROM
     if path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
