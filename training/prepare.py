@@ -123,13 +123,13 @@ def _bounded(words: int) -> int:
 
 
 def _without_fragments(found: Sequence[Row], config: Config, account: Account) -> list[Row]:
-    """Rows whose source and length the config wants; shares apply to training rows."""
+    """Rows whose source and length the config wants. Validation has the same mix, or it would choose another student."""
     kept = []
     for row in found:
         rule = config.data.rule(row.source)
         if len(row.summary.split()) < rule.least_words:
             account.drop(row, f"target under {rule.least_words} words")
-        elif row.split == "train" and seeding.draw(config.seed, "share", row.id) >= rule.share:
+        elif seeding.draw(config.seed, "share", row.id) >= rule.share:
             account.drop(row, f"down-weighted to {rule.share:g}")
         else:
             kept.append(row)
