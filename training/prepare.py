@@ -123,7 +123,7 @@ def _bounded(words: int) -> int:
 
 
 def _without_fragments(found: Sequence[Row], config: Config, account: Account) -> list[Row]:
-    """Rows whose source and length the config wants. Validation has the same mix, or it would choose another student."""
+    """Rows whose source and length the config wants. Validation has the same mix, or it would choose another."""
     kept = []
     for row in found:
         rule = config.data.rule(row.source)
