@@ -9,8 +9,7 @@ import torch
 
 from service.engines.base import Identity
 from service.tokenization import Tokenizer
-from service.window import fit
-from training.dataset import Example
+from training.dataset import Example, prompt_ids
 
 T = TypeVar("T", bound=Sized)
 
@@ -45,17 +44,9 @@ class Batch:
 
 def encode(example: Example, tokenizer: Tokenizer, identity: Identity) -> Encoded:
     """The ids the engine will see for this example, and those it should answer with."""
-    window = fit(
-        tokenizer,
-        prompt_version=identity.prompt_version,
-        prompt_limit=identity.prompt_limit,
-        query=example.query,
-        title=None,
-        document=example.document,
-        max_words=example.max_words,
-    )
+    prompt = prompt_ids(example, tokenizer, identity)
     target = [*tokenizer.encode(example.summary)[: identity.output_limit - 1], identity.end_id]
-    return Encoded(tuple(window.ids), tuple(target))
+    return Encoded(tuple(prompt), tuple(target))
 
 
 def epoch(examples: Sequence[T], *, rows: int, seed: int) -> Iterator[list[T]]:

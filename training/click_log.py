@@ -13,7 +13,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from service.documents import clean_query
 from service.errors import ConfigurationError, UnprocessableText
-from training.pairs import clean, refuse_bad_rows
+from training.pairs import clean
+from training.rows import refuse_bad_rows
 
 _BLOCK = 1 << 26  # bytes: a row must fit in, with its document
 _ROWS = 10_000  # at once as Python objects

@@ -6,8 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from service.engines.base import Identity
 from service.errors import ConfigurationError
 from service.model.files import replacing
+from service.tokenization import Tokenizer
+from service.window import fit
 
 Kind = Literal["positive", "hard", "unrelated"]
 KINDS: tuple[Kind, ...] = ("positive", "hard", "unrelated")
@@ -30,6 +33,19 @@ class Example:
     kind: Kind
     derived: bool
     references: tuple[str, ...] = ()
+
+
+def prompt_ids(example: Example, tokenizer: Tokenizer, identity: Identity) -> list[int]:
+    """The prompt as the service builds it for this example."""
+    return fit(
+        tokenizer,
+        prompt_version=identity.prompt_version,
+        prompt_limit=identity.prompt_limit,
+        query=example.query,
+        title=None,
+        document=example.document,
+        max_words=example.max_words,
+    ).ids
 
 
 def write(path: Path, examples: Iterable[Example]) -> None:

@@ -2,19 +2,17 @@
 and margin.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.documents import clean_query
 from service.errors import ConfigurationError, UnprocessableText
-from training.pairs import Pair, Sifted, clean, length_asked_for, refuse_bad_rows, sift
+from training.pairs import Pair, Sifted, clean, length_asked_for, sift
+from training.rows import Text, refuse_bad_rows, validated
 from training.sections import PairRules
-
-Text = Annotated[str, Field(min_length=1)]
 
 
 class _Line(BaseModel):
@@ -79,15 +77,7 @@ def _text(file: Path) -> str:
 
 def _parse(line: str, seed: int) -> Pair:
     """Raises ValueError, telling the field and never its text."""
-    try:
-        found = _Line.model_validate(json.loads(line))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from error
-    except ValidationError as error:
-        items = error.errors(include_url=False, include_input=False)
-        raise ValueError(
-            "; ".join(f"{'.'.join(map(str, item['loc'])) or 'row'}: {item['msg']}" for item in items)
-        ) from error
+    found = validated(_Line, line)
     try:
         query = clean_query(found.query)
     except UnprocessableText as error:

@@ -23,8 +23,6 @@ from training.sections import PairRules
 
 Origin = Literal["judged", "clicks", "sampled"]
 
-_MOST_SHOWN = 20
-
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -126,11 +124,3 @@ def clean(field: str, text: str) -> str:
         return clean_document(text, content_type="text/plain").text
     except UnprocessableText as error:
         raise ValueError(f"{field}: {error.detail.replace('The document', f'The {field}')}") from error
-
-
-def refuse_bad_rows(wrong: list[str], rows: int) -> None:
-    """Raise ConfigurationError with one line for each of the first bad rows of so many `rows`, if there is one."""
-    if wrong:
-        more = f"\nand {len(wrong) - _MOST_SHOWN} more" if len(wrong) > _MOST_SHOWN else ""
-        shown = "\n".join(wrong[:_MOST_SHOWN])
-        raise ConfigurationError(f"{len(wrong)} of {rows} rows cannot be used. Mend or remove them:\n{shown}{more}")

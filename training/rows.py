@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,6 +18,7 @@ SPLITS: tuple[Split, ...] = get_args(Split)
 _MOST_SHOWN = 20
 
 Text = Annotated[str, Field(min_length=1)]
+M = TypeVar("M", bound=BaseModel)
 
 
 class _Line(BaseModel):
@@ -73,13 +74,7 @@ def read(files: Sequence[Path], *, seed: int, held_out: float) -> list[Row]:
                 continue
             places[row.id] = place
             rows.append(row)
-    if wrong:
-        more = f"\nand {len(wrong) - _MOST_SHOWN} more" if len(wrong) > _MOST_SHOWN else ""
-        raise ConfigurationError(
-            f"{len(wrong)} of {len(wrong) + len(rows)} rows cannot be used. Mend or remove them:\n"
-            + "\n".join(wrong[:_MOST_SHOWN])
-            + more
-        )
+    refuse_bad_rows(wrong, len(wrong) + len(rows))
     if not rows:
         raise ConfigurationError(f"There is no row in {', '.join(map(str, files))}.")
     return rows
@@ -97,10 +92,10 @@ def _lines(file: Path) -> Iterator[tuple[int, str]]:
     return ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
 
 
-def _parse(line: str, seed: int, held_out: float) -> Row:
-    """Raises ValueError, telling the field and never its text."""
+def validated(kind: type[M], line: str) -> M:
+    """A line of a JSONL file. Raises ValueError, telling the field and never its text."""
     try:
-        found = _Line.model_validate(json.loads(line))
+        return kind.model_validate(json.loads(line))
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from error
     except ValidationError as error:
@@ -108,6 +103,19 @@ def _parse(line: str, seed: int, held_out: float) -> Row:
         raise ValueError(
             "; ".join(f"{'.'.join(map(str, item['loc'])) or 'row'}: {item['msg']}" for item in items)
         ) from error
+
+
+def refuse_bad_rows(wrong: list[str], rows: int) -> None:
+    """Raise ConfigurationError with one line for each of the first bad rows of so many `rows`, if there is one."""
+    if wrong:
+        more = f"\nand {len(wrong) - _MOST_SHOWN} more" if len(wrong) > _MOST_SHOWN else ""
+        shown = "\n".join(wrong[:_MOST_SHOWN])
+        raise ConfigurationError(f"{len(wrong)} of {rows} rows cannot be used. Mend or remove them:\n{shown}{more}")
+
+
+def _parse(line: str, seed: int, held_out: float) -> Row:
+    """Raises ValueError, telling the field and never its text."""
+    found = validated(_Line, line)
     field = "query"
     try:
         query = clean_query(found.query)

@@ -12,8 +12,7 @@ from service.errors import ConfigurationError, UnprocessableText
 from service.schemas import DocumentFields
 from training import dataset, duplicates, prepare
 from training.dataset import Example
-from training.pairs import refuse_bad_rows
-from training.rows import Row, Text
+from training.rows import Row, Text, refuse_bad_rows
 from training.sections import LabelConfig
 
 _DEFAULT_WORDS: int = DocumentFields.model_fields["max_words"].default

@@ -14,8 +14,7 @@ from service.errors import ConfigurationError, EngineUnavailable
 from service.settings import Settings
 from service.streaming import Assembler
 from service.summarize import token_limit
-from service.window import fit
-from training.dataset import Example
+from training.dataset import Example, prompt_ids
 from training.writers.base import GREEDY, Sampling, Written
 
 LOAD_SECONDS = 120.0
@@ -86,20 +85,12 @@ class EmbeddedWriter:
     async def _one(self, example: Example) -> Written:
         """As `service.summarize.Summarizer._compute`, without its queue, cache and stream."""
         began, identity = time.perf_counter(), self._engine.identity
-        window = fit(
-            self._tokenizer,
-            prompt_version=identity.prompt_version,
-            prompt_limit=identity.prompt_limit,
-            query=example.query,
-            title=None,
-            document=example.document,
-            max_words=example.max_words,
-        )
+        prompt = prompt_ids(example, self._tokenizer, identity)
         assembler = Assembler(self._tokenizer, max_words=example.max_words)
         tokens = passes = 0
         finished = None
         chunks = self._engine.generate(
-            window.ids,
+            prompt,
             max_new_tokens=token_limit(example.max_words, identity.output_limit),
             deadline=Deadline.after(PATIENCE_SECONDS),
             request_id=uuid.uuid4().hex,

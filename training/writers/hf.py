@@ -17,8 +17,7 @@ from service.model.manifest import Manifest
 from service.streaming import Assembler
 from service.summarize import token_limit
 from service.tokenization import Tokenizer
-from service.window import fit
-from training.dataset import Example
+from training.dataset import Example, prompt_ids
 from training.seeding import draw
 from training.student import load_adapter, load_base
 from training.weights import ADAPTER_FILE
@@ -100,15 +99,7 @@ class HuggingFaceWriter:
         """Nothing runs between two calls."""
 
     def _ids(self, example: Example) -> list[int]:
-        return fit(
-            self._tokenizer,
-            prompt_version=self._identity.prompt_version,
-            prompt_limit=self._identity.prompt_limit,
-            query=example.query,
-            title=None,
-            document=example.document,
-            max_words=example.max_words,
-        ).ids
+        return prompt_ids(example, self._tokenizer, self._identity)
 
     def _limit(self, example: Example) -> int:
         return token_limit(example.max_words, self._identity.output_limit)

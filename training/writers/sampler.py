@@ -14,8 +14,7 @@ from service.settings import Settings
 from service.streaming import Assembler
 from service.summarize import token_limit
 from service.tokenization import Tokenizer
-from service.window import fit
-from training.dataset import Example
+from training.dataset import Example, prompt_ids
 from training.writers.base import GREEDY, Sampling, Written
 
 ROWS = 8
@@ -53,16 +52,8 @@ class SamplingWriter:
                 yield [self._written(example, list(ids)) for ids in result.m_generation_ids]
 
     def _prompt(self, example: Example) -> openvino.Tensor:
-        window = fit(
-            self._tokenizer,
-            prompt_version=self._identity.prompt_version,
-            prompt_limit=self._identity.prompt_limit,
-            query=example.query,
-            title=None,
-            document=example.document,
-            max_words=example.max_words,
-        )
-        return openvino.Tensor(np.array([window.ids], dtype=np.int64))
+        prompt = prompt_ids(example, self._tokenizer, self._identity)
+        return openvino.Tensor(np.array([prompt], dtype=np.int64))
 
     def _config(self, example: Example, sampling: Sampling, row: int) -> genai.GenerationConfig:
         config = genai.GenerationConfig()
