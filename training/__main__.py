@@ -34,6 +34,7 @@ def _add(name: str, stage: pipeline.Stage) -> None:
 for _name, _stage in pipeline.STAGES.items():
     _add(_name, _stage)
 _add("pipeline", pipeline.run)
+_add("lookahead-sweep", pipeline.lookahead_sweep)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from training.sections import (
     EvaluateConfig,
     ExportConfig,
     LabelConfig,
+    LookaheadConfig,
     PreferencesConfig,
     SftConfig,
     Strict,
@@ -46,6 +47,7 @@ class Config(Strict):
     dpo: DpoConfig = DpoConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     export: ExportConfig = ExportConfig()
+    lookahead: LookaheadConfig = LookaheadConfig()
     stages: list[str] = Field(
         default=["data", "sft", "label", "distill", "preferences", "dpo", "evaluate", "export"],
         description="of `pipeline`, in order; with a stronger teacher, label and distill come before sft",

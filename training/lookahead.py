@@ -15,10 +15,12 @@ change is the number of passes.
 
 import random
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from transformers import DynamicCache
 
 from training.ngrams import Pool, Shape, accepted
 
@@ -29,6 +31,15 @@ class Decoded:
 
     ids: tuple[int, ...]
     given: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prefilled:
+    """A prompt that went through the model: its keys and values, and the id that follows it."""
+
+    prompt: Sequence[int]
+    cache: Any
+    first: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +85,22 @@ def layout(levels: Sequence[Sequence[int]], candidates: Sequence[Sequence[int]],
 
 
 @torch.inference_mode()
+def prefill(model: Any, prompt: Sequence[int]) -> Prefilled:
+    """The prompt's pass. `model`: a causal language model of transformers, in eval mode."""
+    cache = DynamicCache(config=model.config)
+    logits = model(input_ids=torch.tensor([prompt]), past_key_values=cache, use_cache=True, logits_to_keep=1).logits
+    return Prefilled(prompt, cache, int(logits[0, -1].argmax()))
+
+
+@torch.inference_mode()
 def decode(
-    model: Any, prompt: Sequence[int], shape: Shape, *, end_id: int, max_new_tokens: int, seed: int = 0
+    model: Any, prefilled: Prefilled, shape: Shape, *, end_id: int, max_new_tokens: int, seed: int = 0
 ) -> Decoded:
-    """Greedy output for `prompt`, until the end id or `max_new_tokens`. `model`: a causal language model in eval mode.
+    """Greedy output for the prompt, until the end id or `max_new_tokens`.
 
     `seed`: of the window's first guesses, random tokens of the prompt; it may change the passes and not the output.
     """
-    from transformers import DynamicCache  # noqa: PLC0415
-
-    cache = DynamicCache(config=model.config)
-    first = model(input_ids=torch.tensor([prompt]), past_key_values=cache, use_cache=True, logits_to_keep=1)
-    output = [int(first.logits[0, -1].argmax())]
-    given = [1]
+    prompt, cache, output, given = prefilled.prompt, deepcopy(prefilled.cache), [prefilled.first], [1]
     pool = Pool(shape, [*prompt, *output])
     chance = random.Random(seed)  # noqa: S311
     levels = [chance.choices(prompt, k=shape.window) for _ in range(shape.ngram - 1)] if shape.window else []

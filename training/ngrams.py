@@ -32,6 +32,11 @@ class Shape:
         return f"({self.window},{self.ngram},{self.verification_set})"
 
     @property
+    def numbers(self) -> tuple[int, int, int]:
+        """The three, in order."""
+        return self.window, self.ngram, self.verification_set
+
+    @property
     def tokens(self) -> int:
         """Tokens of one forward pass when all G n-grams are there: (W + G)(N - 1), and the last token where W is 0."""
         return (self.window + self.verification_set) * (self.ngram - 1) + (self.window == 0)

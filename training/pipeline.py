@@ -83,6 +83,13 @@ def export(config: Config, console: Console) -> None:
     stage.run(config, console)
 
 
+def lookahead_sweep(config: Config, console: Console) -> None:
+    """Study what lookahead decoding saves the shipped student, over (W, N, G)."""
+    from training import lookahead_sweep as stage  # noqa: PLC0415
+
+    stage.run(config, console)
+
+
 STAGES: dict[str, Stage] = {
     stage.__name__: stage for stage in (data, sft, label, distill, preferences, dpo, evaluate, export)
 }

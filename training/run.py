@@ -36,6 +36,7 @@ class Run:
         self.tokenizer_path = self._settings.weights_dir / manifest.tokenizer.file
         self.tokenizer = Tokenizer(self.tokenizer_path)
         self.end_id = manifest.tokenizer.end_id
+        self.output_limit = self._identity.output_limit
 
     def encode(self, example: Example) -> Encoded:
         """The ids the engine will see for this example, and those it should answer with."""

@@ -196,6 +196,17 @@ class EvaluateConfig(Strict):
         return self
 
 
+class LookaheadConfig(Strict):
+    """The study of lookahead decoding; see training/lookahead_sweep.py. Every W with every N and every G."""
+
+    folder: Path = Field(default=Path("docs/results/lookahead"), description="for the report")
+    rows: int = Field(default=200, ge=1, description="test rows, from the sources in turn")
+    model_rows: int = Field(default=40, ge=1, description="the first of them, where shapes with a window are run")
+    windows: list[int] = Field(default=[0, 2, 4, 7], min_length=1, description="W; 0 drafts from the text alone")
+    ngrams: list[int] = Field(default=[2, 4, 6, 8], min_length=1, description="N")
+    verification_sets: list[int] = Field(default=[1, 2, 4, 8], min_length=1, description="G")
+
+
 class ExportConfig(Strict):
     """What ships, and where to; see training/export.py and training/shipped.py."""
 

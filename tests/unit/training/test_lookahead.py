@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
-from training.lookahead import Pass, decode, layout
+from training.lookahead import Pass, decode, layout, prefill
 from training.ngrams import Shape, replay
 
 VOCABULARY, END = 12, 0
@@ -57,7 +57,7 @@ def greedy(model: Any, prompt: list[int], most: int) -> tuple[int, ...]:
 @given(PROMPTS, SHAPES, st.integers(0, 9), st.integers(1, 30))
 def test_lookahead_equals_greedy(kind: str, prompt: list[int], shape: Shape, seed: int, most: int) -> None:
     model = tiny(kind, seed)
-    found = decode(model, prompt, shape, end_id=END, max_new_tokens=most, seed=seed)
+    found = decode(model, prefill(model, prompt), shape, end_id=END, max_new_tokens=most, seed=seed)
     assert found.ids == greedy(model, prompt, most)
     assert sum(found.given) == len(found.ids)
     assert max(found.given) <= shape.ngram
@@ -70,9 +70,11 @@ def test_passes_are_saved_where_the_text_repeats_itself_and_by_the_window_too() 
     for seed in range(10):
         model = tiny("llama", seed)
         for prompt in ([3, 5, 7, 2], [1, 9, 4, 4, 8]):
-            plain = len(decode(model, prompt, Shape(0, 5, 0), end_id=END, max_new_tokens=40).given)
-            text = len(decode(model, prompt, Shape(0, 5, 4), end_id=END, max_new_tokens=40).given)
-            both = len(decode(model, prompt, Shape(5, 5, 4), end_id=END, max_new_tokens=40).given)
+            begun = prefill(model, prompt)
+            plain, text, both = (
+                len(decode(model, begun, shape, end_id=END, max_new_tokens=40).given)
+                for shape in (Shape(0, 5, 0), Shape(0, 5, 4), Shape(5, 5, 4))
+            )
             saved["text"] += plain - text
             saved["window"] += text - both
     assert saved["text"] > 0

@@ -1,0 +1,1 @@
+"""What the sweep over (W, N, G) is measured by and reported as."""
