@@ -10,6 +10,7 @@ from service.grounding import ground
 from service.sentences import sentence_ends, terms
 from training import faithful, prepare
 from training.dataset import Example
+from training.evaluation.rouge import rouge2
 from training.sections import LabelConfig
 from training.writers.base import Written
 
@@ -21,21 +22,26 @@ OUTCOMES = ("refused", "too short", "too long", "unfinished", "not copied", "inv
 def judged(example: Example, samples: Sequence[Written], recipe: LabelConfig, seed: int) -> dict[str, Any]:
     """What became of each sample, and the best of those that no filter stopped, as the fields of an Example.
 
-    Best is what is copied most, then what speaks of most of the query, then what is nearest to the length asked for,
-    then what came first. The label asks for its own length, as the data stage's examples do.
+    Best is what agrees most with the others: the choice of least expected error when the samples are what the teacher
+    thinks possible, and its own greedy choice only one of them (minimum Bayes risk; Kumar and Byrne, NAACL 2004). Then
+    what is copied most, speaks of most of the query, is nearest to the length asked for, came first. The label asks for
+    its own length, as the data stage's examples do.
     """
     document = CleanDocument(example.document, source=example.document)
     wanted = set(terms(example.query))
-    outcomes, ranked = [], []
-    for place, sample in enumerate(samples):
-        copied = ground(sample.text, document).copied
-        outcomes.append(_outcome(sample, example, copied, recipe))
-        if outcomes[-1] == KEPT:
-            covered = len(wanted & set(terms(sample.text)))
-            ranked.append((-copied, -covered, abs(len(sample.text.split()) - example.max_words), place))
+    copied = [ground(sample.text, document).copied for sample in samples]
+    outcomes = [_outcome(sample, example, share, recipe) for sample, share in zip(samples, copied, strict=True)]
+    kept = [place for place, outcome in enumerate(outcomes) if outcome == KEPT]
     label = None
-    if ranked:
-        text, id_ = samples[min(ranked)[-1]].text, f"{example.id}-label"
+    if kept:
+
+        def rank(place: int) -> tuple[float, float, int, int]:
+            text = samples[place].text
+            agreement = sum(rouge2(text, [samples[other].text]) for other in kept if other != place)
+            covered = len(wanted & set(terms(text)))
+            return agreement, copied[place], covered, -abs(len(text.split()) - example.max_words)
+
+        text, id_ = samples[max(kept, key=rank)].text, f"{example.id}-label"
         words = prepare.requested_words(text, seed, id_)
         label = asdict(replace(example, id=id_, summary=text, max_words=words, derived=True))
     return {"id": example.id, "outcome": max(outcomes, key=OUTCOMES.index), "samples": outcomes, "label": label}

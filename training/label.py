@@ -28,6 +28,7 @@ from service.model.files import replacing, sha256_of
 from training import dataset, duplicates, faithful, judging, numerals, prepare, receipt, seeding, unlabelled
 from training.config import Config
 from training.dataset import Example
+from training.evaluation import rouge
 from training.on_ray import Shard, on_ray
 from training.sections import LabelConfig
 from training.writers.base import Sampling, Writer
@@ -36,7 +37,7 @@ LABELS, RECEIPT = "labels.jsonl", "label.receipt.json"
 REPORT_JSON, REPORT_MARKDOWN = "labels-report.json", "labels-report.md"
 
 _CODE: tuple[ModuleType, ...] = (
-    *(dataset, duplicates, faithful, judging, numerals, prepare, seeding, unlabelled),
+    *(dataset, duplicates, faithful, judging, numerals, prepare, rouge, seeding, unlabelled),
     *(documents, grounding, prompt, sentences),
 )
 

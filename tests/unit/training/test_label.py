@@ -107,6 +107,12 @@ def test_the_best_wins_wherever_it_stands(worse: str, better: str) -> None:
         assert judged(*texts, samples=3, temperature=1)["label"]["summary"] == better
 
 
+def test_what_agrees_with_the_others_wins() -> None:
+    texts = (f"{BOTH} Nobody has ever asked the mice what they think of it.", NIGHT, f"{NIGHT} {EYES}")
+    assert judged(*texts, samples=3, temperature=1, max_words=40)["label"]["summary"] == BOTH
+    assert judged(EYES, NIGHT, EYES, samples=3, temperature=1)["label"]["summary"] == EYES
+
+
 def test_of_equals_the_first_wins_and_a_document_fares_as_its_best_sample() -> None:
     row = judged("", "Owls hunt.", "Owls hunt at night, they say, and not by day.", samples=3, temperature=1)
     assert row["samples"] == ["refused", "too short", "not copied"]
