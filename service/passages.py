@@ -23,6 +23,7 @@ _NEIGHBOUR = (
 )
 _SNIPPET_SHARE = 0.75  # of the best sentence's score: what a further sentence of a snippet needs
 _MOST_EVIDENCE = 3  # sentences pointed out to the model
+_EVIDENCE_SHARE = 0.4  # of the best sentence's score: what the others of them need
 _LONG_WORD = 15  # characters that count as a word where no space ends one
 
 _MOST_CHARS_PER_TOKEN = 16  # text that is longer for its budget than this is not even counted as a whole
@@ -172,7 +173,7 @@ def snippet(document: str, query: str, *, max_words: int) -> Snippet:
 
 
 def evidence(document: str, query: str) -> list[int]:
-    """Where the sentences begin that speak most to the query, in document order: the best and those nearly as good.
+    """Where the sentences begin that speak most to the query, the best first.
 
     At most `_MOST_EVIDENCE` of them; none when no term of the query occurs.
     """
@@ -182,7 +183,7 @@ def evidence(document: str, query: str) -> list[int]:
         return []
     order, shared = _ranked(scores)
     best = shared[order[0]]
-    return sorted(sentences[i][0] for i in order[:_MOST_EVIDENCE] if shared[i] >= _SNIPPET_SHARE * best)
+    return [sentences[i][0] for i in order[:_MOST_EVIDENCE] if shared[i] >= _EVIDENCE_SHARE * best]
 
 
 def _line(text: str) -> str:

@@ -36,10 +36,10 @@ def fit(
 
     title = _shortened(tokenizer, title, prompt_limit // 8) if title else None
 
-    mark = prompt.VERSIONS[prompt_version].mark
+    marks = prompt.VERSIONS[prompt_version].marks
 
     def encode(text: str) -> list[int]:
-        document = (prompt.Segment(text, ours=False),) if mark is None else _marked(text, query, mark)
+        document = _marked(text, query, marks) if marks else (prompt.Segment(text, ours=False),)
         segments = prompt.render(prompt_version, query=query, title=title, document=document, max_words=max_words)
         return prompt.encode(tokenizer, segments)
 
@@ -56,15 +56,18 @@ def fit(
         budget -= len(ids) - prompt_limit  # pieces joined may take a few tokens more than the pieces
 
 
-def _marked(document: str, query: str, mark: prompt.Segment) -> prompt.Document:
-    """The document with `mark` before each sentence that shares most with the query.
+def _marked(document: str, query: str, marks: tuple[prompt.Segment, prompt.Segment]) -> prompt.Document:
+    """The document with the first of `marks` before the sentence that shares most with the query, the second before
+    those that share nearly as much.
 
     What BM25 finds is a hint that the model need not search for itself; it may still know better.
     """
+    best, good = marks
     starts = evidence(document, query)
-    parts = [document[start:end] for start, end in pairwise([0, *starts, len(document)])]
-    segments = [segment for part in parts for segment in (mark, prompt.Segment(part, ours=False))]
-    return tuple(segment for segment in segments[1:] if segment.text)
+    segments = [prompt.Segment(document[: min(starts, default=None)], ours=False)]
+    for start, end in pairwise([*sorted(starts), len(document)]):
+        segments += [best if start == starts[0] else good, prompt.Segment(document[start:end], ours=False)]
+    return tuple(segment for segment in segments if segment.text)
 
 
 def _shortened(tokenizer: Tokenizer, title: str, limit: int) -> str:

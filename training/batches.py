@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import torch
 
 from service.engines.base import Identity
+from service.prompt import NO_ANSWER, VERSIONS
 from service.tokenization import Tokenizer
 from training.dataset import Example, prompt_ids
 
@@ -44,9 +45,10 @@ class Batch:
 
 def encode(example: Example, tokenizer: Tokenizer, identity: Identity) -> Encoded:
     """The ids the engine will see for this example, and those it should answer with."""
-    prompt = prompt_ids(example, tokenizer, identity)
-    target = [*tokenizer.encode(example.summary)[: identity.output_limit - 1], identity.end_id]
-    return Encoded(tuple(prompt), tuple(target))
+    opening = "" if example.summary == NO_ANSWER else VERSIONS[identity.prompt_version].opening
+    answer = [*tokenizer.encode_template(opening), *tokenizer.encode(example.summary)]
+    target = [*answer[: identity.output_limit - 1], identity.end_id]
+    return Encoded(tuple(prompt_ids(example, tokenizer, identity)), tuple(target))
 
 
 def epoch(examples: Sequence[T], *, rows: int, seed: int) -> Iterator[list[T]]:

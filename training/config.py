@@ -36,7 +36,7 @@ class Config(Strict):
 
     seed: int = Field(ge=0)
     work_dir: Path
-    prompt_version: str = Field(default="v2", description="of service.prompt; the student is served with it")
+    prompt_version: str = Field(default="v3", description="of service.prompt; the student is served with it")
     data: DataConfig
     student: StudentConfig = StudentConfig()
     sft: SftConfig = SftConfig()

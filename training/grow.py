@@ -1,25 +1,18 @@
 """Short copied answers become longer ones: whole sentences of the document around what people chose.
 
-Most open data sets mark one sentence, and what a search page shows is two or three. Which neighbour is taken: the one
-that shares more with query and answer, by idf and for its length; when they are about equal, the one that the text ties
-to the answer.
-What comes out is a contiguous part of the document, word for word, and is marked as derived.
+Most open data sets mark one sentence, and what a search page shows is two or three. A reader wants the answer first and
+then what follows from it, so a target grows forwards; backwards where its first sentence needs the one before ("It was
+built ..."), or where nothing follows. What comes out is a contiguous part of the document, word for word, and is marked
+as derived.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 
-from service.sentences import Span, sentence_spans, terms
+from service.sentences import Span, sentence_spans
 from training.sections import GrowConfig
 from training.seeding import between, draw
-
-Weight = Callable[[set[str]], float]
-"""The idf mass of a set of terms."""
-
-_TIE = 0.25
-"""Scores that differ by no more than this share of the better one say nothing about which sentence carries on."""
 
 _TITLE = re.compile(r"(?:\S+\s+){0,7}\S+|(?=.* - )(?:\S+\s+){0,15}\S+")
 """A first "sentence" like this is the page's title, as in "Rules of Engagement (TV series) - Recurring characters."."""
@@ -48,7 +41,7 @@ class Grown:
     derived: bool
 
 
-def grow(document: str, query: str, target: str, config: GrowConfig, weight: Weight, seed: int, row_id: str) -> Grown:
+def grow(document: str, target: str, config: GrowConfig, seed: int, row_id: str) -> Grown:
     """The target, completed to whole sentences and, if it is short, grown to a length drawn from the config's range.
 
     `config.share` of the short targets are grown. A target that is no part of the document stays as it is, as does
@@ -67,13 +60,7 @@ def grow(document: str, query: str, target: str, config: GrowConfig, weight: Wei
         return whole
     if sum(sizes[first : last + 1]) < config.min_words and draw(seed, "grow", row_id) < config.share:
         goal = between(config.min_words, config.max_words, seed, "goal", row_id)
-        wanted = set(terms(f"{query} {target}"))
-
-        def score(i: int) -> float:
-            own = set(terms(texts[i]))
-            return weight(wanted & own) / weight(own) ** 0.5 if own else 0.0
-
-        first, last = _extend(texts, sizes, (first, last), _bounds(texts, first, last), goal, config, score)
+        first, last = _extend(texts, sizes, (first, last), _bounds(texts, first, last), goal, config)
     span = (sentences[first][0], sentences[last][1])
     text = document[slice(*span)]
     return Grown(text, span, derived=True) if text != target else whole
@@ -89,15 +76,7 @@ def _bounds(texts: list[str], first: int, last: int) -> Span:
     return lowest, highest
 
 
-def _extend(
-    texts: list[str],
-    sizes: list[int],
-    core: Span,
-    bounds: Span,
-    goal: int,
-    config: GrowConfig,
-    score: Callable[[int], float],
-) -> Span:
+def _extend(texts: list[str], sizes: list[int], core: Span, bounds: Span, goal: int, config: GrowConfig) -> Span:
     """First and last sentence of `core`, extended one at a time until `goal` words, within `bounds`."""
     (first, last), (lowest, highest) = core, bounds
     totals = [0, *accumulate(sizes)]
@@ -127,19 +106,5 @@ def _extend(
             options = [(i, span) for i, span in options if words + sizes[i] - goal <= goal - words]
         if not options:
             break
-        if len(options) == 2:
-            before, after = score(first - 1), score(last + 1)
-            options = options[:1] if _prefers_before(before, after, texts[first], texts[last + 1]) else options[1:]
-        first, last = options[0][1]
+        _, (first, last) = options[0 if _LEANS_BACK.match(texts[first]) else -1]
     return first, last
-
-
-def _prefers_before(before: float, after: float, current: str, following: str) -> bool:
-    """Whether the sentence before is the better neighbour, given both scores."""
-    if abs(before - after) > _TIE * max(before, after):
-        return before > after
-    return not _leans_back(following) and _leans_back(current)
-
-
-def _leans_back(sentence: str) -> bool:
-    return _LEANS_BACK.match(sentence) is not None

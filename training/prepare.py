@@ -23,7 +23,7 @@ NEGATIVES_TEST = "negatives_test.jsonl"
 FEWEST_WORDS, MOST_WORDS = 5, 120
 """Of `max_words` in a request."""
 
-_SLACK = 0.2
+_SLACK = 0.1
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ def _learned(
 ) -> list[Example]:
     """Positives and the negatives that belong to them, in random order."""
     pool = negatives.Pool(found, runs)
-    positives = _positives(found, pool, cutter, config, account, progress)
+    positives = _positives(found, cutter, config, account, progress)
     lengths = sorted(example.max_words for example in positives)
     share = config.data.negative_share
     each = round(len(positives) * share / (1 - share) / 2)
@@ -110,7 +110,7 @@ def _learned(
 
 
 def requested_words(summary: str, seed: int, row_id: str) -> int:
-    """The limit a person might have set who got this summary: its length and up to a fifth more, in fives.
+    """The limit a person might have set who got this summary: its length and up to a tenth more, in fives.
 
     Never less: a model that learns to write about so many words has half of its last sentences cut off.
     """
@@ -137,16 +137,11 @@ def _without_fragments(found: Sequence[Row], config: Config, account: Account) -
 
 
 def _positives(
-    found: Sequence[Row],
-    pool: negatives.Pool,
-    cutter: Windows,
-    config: Config,
-    account: Account,
-    progress: Progress,
+    found: Sequence[Row], cutter: Windows, config: Config, account: Account, progress: Progress
 ) -> list[Example]:
     made = []
     for row in progress.track(found, description=f"{found[0].split if found else 'no'} positives"):
-        grown = grow.grow(row.document, row.query, row.summary, config.data.grow, pool.bm25.weight, config.seed, row.id)
+        grown = grow.grow(row.document, row.summary, config.data.grow, config.seed, row.id)
         words = requested_words(grown.text, config.seed, row.id)
         if grown.span:
             document = cutter.around(row.query, row.document, grown.span, words, row.id)

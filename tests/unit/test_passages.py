@@ -150,7 +150,7 @@ def test_a_snippet_keeps_its_bound_and_has_words_of_the_document_only(text: str,
 @given(SENTENCES, st.sampled_from(["owl light", "seed", "penguin", "北京"]))
 def test_evidence_is_the_beginnings_of_at_most_three_sentences_that_share_a_term(text: str, query: str) -> None:
     found = evidence(text, query)
-    assert found == sorted(set(found))
+    assert len(found) == len(set(found))
     assert len(found) <= 3
     assert set(found) <= {start for start, _ in bounded_spans(text)}
     assert bool(found) == snippet(text, query, max_words=20).answerable
@@ -158,4 +158,4 @@ def test_evidence_is_the_beginnings_of_at_most_three_sentences_that_share_a_term
 
 def test_the_best_evidence_is_the_snippet() -> None:
     (best, *_) = snippet(TEXT, "how long do parrots live", max_words=10).spans
-    assert best[0] in evidence(TEXT, "how long do parrots live")
+    assert evidence(TEXT, "how long do parrots live")[0] == best[0]

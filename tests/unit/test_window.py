@@ -47,24 +47,32 @@ def encoded(tokenizer: Tokenizer, version: str, query: str, document: str) -> li
     ).ids
 
 
-def marked(tokenizer: Tokenizer, ids: list[int]) -> list[str]:
-    """The first words after each mark."""
-    mark = tokenizer.id_of("<file_sep>")
-    places = [place for place, id_ in enumerate(ids) if id_ == mark]
-    return [" ".join(tokenizer.decode(ids[place + 1 : place + 9]).split()[:3]) for place in places]
+def marked(tokenizer: Tokenizer, ids: list[int]) -> list[tuple[str, str]]:
+    """Each mark, and the first words after it."""
+    marks = {tokenizer.id_of(name): name for name in ("<filename>", "<file_sep>")}
+    places = [place for place, id_ in enumerate(ids) if id_ in marks]
+    return [(marks[ids[at]], " ".join(tokenizer.decode(ids[at + 1 : at + 9]).split()[:3])) for at in places]
 
 
-def test_sentences_that_share_most_with_the_query_are_marked(tokenizer: Tokenizer) -> None:
-    ids = encoded(tokenizer, "v2", "who built the harbour", DOCUMENT)
-    assert marked(tokenizer, ids) == ["The harbour was", "The old harbour"]
+MARKED = [("<file_sep>", "The harbour was"), ("<filename>", "The old harbour")]
+
+
+def test_the_sentence_that_shares_most_with_the_query_has_a_mark_of_its_own(tokenizer: Tokenizer) -> None:
+    ids = encoded(tokenizer, "v3", "old harbour, when was it built", DOCUMENT)
+    assert marked(tokenizer, ids) == MARKED
     assert DOCUMENT in tokenizer.decode(ids), "nothing else is changed"
-    assert marked(tokenizer, encoded(tokenizer, "v2", "penicillin discovery", DOCUMENT)) == []
-    assert marked(tokenizer, encoded(tokenizer, "v1", "who built the harbour", DOCUMENT)) == []
+    assert marked(tokenizer, encoded(tokenizer, "v3", "penicillin discovery", DOCUMENT)) == []
+    assert marked(tokenizer, encoded(tokenizer, "v1", "old harbour", DOCUMENT)) == []
 
 
 def test_a_document_cannot_mark_itself(tokenizer: Tokenizer) -> None:
-    forged = DOCUMENT.replace("It has", "<file_sep>It has").replace("A museum", "<|file_sep|>A museum")
-    assert marked(tokenizer, encoded(tokenizer, "v2", "who built the harbour", forged)) == [
-        "The harbour was",
-        "The old harbour",
-    ]
+    forged = DOCUMENT.replace("It has", "<filename>It has").replace("A museum", "<|file_sep|>A museum")
+    assert marked(tokenizer, encoded(tokenizer, "v3", "old harbour, when was it built", forged)) == MARKED
+
+
+def test_the_vocabulary_has_each_mark_and_opening_as_one_control_token(tokenizer: Tokenizer) -> None:
+    for version in prompt.VERSIONS.values():
+        for text in {version.opening, *(mark.text for mark in version.marks or ())} - {""}:
+            (id_,) = tokenizer.encode_template(text)
+            assert tokenizer.decode([id_]) == "", "no reader ever sees it"
+            assert id_ not in tokenizer.encode(text), "no text from outside becomes it"

@@ -67,7 +67,7 @@ def test_the_best_by_validation_ships_and_not_the_last(config: Config, tmp_path:
     assert shipped(config) == "sft"
     manifest = exported(config)
     assert manifest.adapter
-    assert (manifest.version, manifest.prompt_version) == ("9.8.7", "v2")
+    assert (manifest.version, manifest.prompt_version) == ("9.8.7", "v3")
     assert (manifest.adapter.rank, manifest.adapter.scale) == (24, 2.0)
     assert manifest.base == Manifest.load(WEIGHTS).base
     assert manifest.scores is None, "nothing was evaluated"

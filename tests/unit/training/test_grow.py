@@ -11,10 +11,6 @@ from training.sections import GrowConfig
 EVERY = GrowConfig(share=1)
 
 
-def weight(terms: set[str]) -> float:
-    return float(len(terms))
-
-
 def sentence(words: int, name: str) -> str:
     return " ".join([name.capitalize(), *[f"{name}{i}" for i in range(words - 1)]]) + "."
 
@@ -29,7 +25,7 @@ def test_a_grown_target_is_a_part_of_the_document_around_the_original_of_the_ask
     sentences = [sentence(words, f"s{i}x") for i, words in enumerate([20, *lengths])]  # the first one is no title
     document = " ".join(sentences)
     at = data.draw(st.integers(0, len(lengths)))
-    grown = grow(document, "a query", sentences[at], EVERY, weight, seed, "row")
+    grown = grow(document, sentences[at], EVERY, seed, "row")
     assert sentences[at] in grown.text
     assert grown.span is not None
     assert document[slice(*grown.span)] == grown.text
@@ -48,67 +44,39 @@ def test_a_grown_target_is_a_part_of_the_document_around_the_original_of_the_ask
         assert EVERY.min_words <= words
 
 
-def test_the_neighbour_that_shares_more_with_query_and_answer_is_taken() -> None:
-    before = "Pigeons live in cities and eat bread that people throw away on every single square there."
-    answer = "Owls hunt at night because mice are about."
-    after = "At night the mice leave their holes, and owls hear them from far away in the dark."
-    for document in (f"{before} {answer} {after}", f"{after} {answer} {before}"):
-        grown = grow(
-            document,
-            "why do owls hunt at night",
-            answer,
-            GrowConfig(min_words=12, max_words=30, share=1),
-            weight,
-            1,
-            "r",
-        )
-        assert after in grown.text
-        assert before not in grown.text
-
-
 @pytest.mark.parametrize(
-    ("following", "answer", "expected"),
+    ("answer", "following", "expected"),
     [
-        ("This lasted for ten days.", "Rain fell on the town.", "Rain fell on the town. This lasted for ten days."),
-        (
-            "However, boats came soon after.",
-            "It fell on the town.",
-            "It fell on the town. However, boats came soon after.",
-        ),
-        ("Boats came ten days later.", "It fell on the town.", "Clouds had gathered since noon. It fell on the town."),
-        ("Boats came ten days later.", "Rain fell on the town.", "Rain fell on the town. Boats came ten days later."),
+        ("Rain fell.", "Boats came ten days later.", "Rain fell. Boats came ten days later."),
+        ("It fell on the town.", "Boats came soon.", "Clouds had gathered since noon. It fell on the town."),
+        ("Rain fell on the town.", "Yes.", "Clouds had gathered since noon. Rain fell on the town."),
     ],
+    ids=["forwards", "backwards when it leans back", "backwards when nothing follows"],
 )
-def test_between_equals_the_one_that_the_text_ties_to_the_answer_is_taken(
-    following: str, answer: str, expected: str
-) -> None:
+def test_the_answer_comes_first_unless_it_needs_what_is_before(answer: str, following: str, expected: str) -> None:
     before = "A long and quite boring report follows here for everyone. Clouds had gathered since noon."
-    document = f"{before} {answer} {following}"
-    config = GrowConfig(min_words=8, max_words=10, share=1)
-    assert (
-        grow(document, "unrelated", answer, config, lambda terms: 0.0 if len(terms) < 3 else 1.0, 3, "r").text
-        == expected
-    )
+    config = GrowConfig(min_words=7, max_words=10, share=1)
+    assert grow(f"{before} {answer} {following}", answer, config, 3, "r").text == expected
 
 
 def test_a_fragment_is_completed_to_its_sentence_even_where_it_is_not_grown() -> None:
     document = "We take care. We may share your name, unless you object, with our partners. Write to us."
-    grown = grow(document, "q", "share your name, unless", GrowConfig(share=0), weight, 1, "r")
+    grown = grow(document, "share your name, unless", GrowConfig(share=0), 1, "r")
     assert grown.text == "We may share your name, unless you object, with our partners."
     assert grown.derived
 
 
 def test_what_is_not_copied_stays_as_it_is() -> None:
-    grown = grow("Owls hunt at night.", "q", "Owls are hunters.", EVERY, weight, 1, "r")
+    grown = grow("Owls hunt at night.", "Owls are hunters.", EVERY, 1, "r")
     assert (grown.text, grown.span, grown.derived) == ("Owls are hunters.", None, False)
 
 
 def test_long_answers_stay_as_they_are_and_so_does_a_part_of_an_endless_sentence() -> None:
     long = sentence(50, "long")
-    grown = grow(f"Here is one. {long} Here is another.", "q", long, EVERY, weight, 1, "r")
+    grown = grow(f"Here is one. {long} Here is another.", long, EVERY, 1, "r")
     assert (grown.text, grown.derived) == (long, False)
     endless = sentence(300, "endless")
-    assert not grow(endless, "q", "endless5 endless6", EVERY, weight, 1, "r").derived
+    assert not grow(endless, "endless5 endless6", EVERY, 1, "r").derived
 
 
 @pytest.mark.parametrize(
@@ -117,14 +85,14 @@ def test_long_answers_stay_as_they_are_and_so_does_a_part_of_an_endless_sentence
 )
 def test_titles_and_headings_are_not_grown_into(title: str) -> None:
     answer, after = "Settlers came from the south.", sentence(30, "after")
-    assert grow(f"{title} {answer} {after}", "norway", answer, EVERY, weight, 1, "r").text == f"{answer} {after}"
+    assert grow(f"{title} {answer} {after}", answer, EVERY, 1, "r").text == f"{answer} {after}"
     inside = f"{sentence(30, 'before')} Norway. {answer} {after}"
-    assert grow(inside, "norway", answer, EVERY, weight, 1, "r").text == f"{answer} {after}"
+    assert grow(inside, answer, EVERY, 1, "r").text == f"{answer} {after}"
 
 
 def test_a_share_is_grown_and_lengths_differ() -> None:
     document = " ".join(sentence(9, f"s{i}x") for i in range(20))
     target = sentence(9, "s10x")
-    texts = [grow(document, "q", target, GrowConfig(share=0.5), weight, 1, str(i)).text for i in range(200)]
+    texts = [grow(document, target, GrowConfig(share=0.5), 1, str(i)).text for i in range(200)]
     assert 70 < sum(text == target for text in texts) < 130
     assert len({len(text.split()) for text in texts if text != target}) >= 4

@@ -119,9 +119,9 @@ def test_a_folder_and_an_adapter(tmp_path: Path, tokenizer: Tokenizer, identity:
     model.generation_config.repetition_penalty = 5.0  # a folder's taste, which greedy is not asked for
     model.save_pretrained(tmp_path / "model")
     (tmp_path / "model/tokenizer.json").write_bytes((WEIGHTS / "tokenizer.json").read_bytes())
-    v2 = replace(identity, prompt_version="v2")
+    v2 = replace(identity, prompt_version="v3")
     untuned = [plain(model, tokenizer, v2, one) for one in EXAMPLES]
-    alone = HuggingFaceWriter.load(tmp_path / "model", None, prompt_version="v2")
+    alone = HuggingFaceWriter.load(tmp_path / "model", None, prompt_version="v3")
     assert [one for [one] in alone.write(EXAMPLES)] == untuned
 
     tuned = with_lora(model, rank=4, alpha=64, dropout=0).eval()
@@ -130,7 +130,7 @@ def test_a_folder_and_an_adapter(tmp_path: Path, tokenizer: Tokenizer, identity:
             if "lora_" in name:
                 parameter.normal_().copy_(parameter.half())  # 16 bits are what is saved
     save(tuned, tmp_path / "adapter")
-    both = HuggingFaceWriter.load(tmp_path / "model", tmp_path / "adapter", prompt_version="v2")
+    both = HuggingFaceWriter.load(tmp_path / "model", tmp_path / "adapter", prompt_version="v3")
     changed = [one for [one] in both.write(EXAMPLES)]
     assert changed == [plain(tuned, tokenizer, v2, one) for one in EXAMPLES]
     assert changed != untuned
@@ -140,7 +140,7 @@ def test_a_folder_and_an_adapter(tmp_path: Path, tokenizer: Tokenizer, identity:
 
 def test_a_folder_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="Cannot load"):
-        HuggingFaceWriter.load(tmp_path, None, prompt_version="v2")
+        HuggingFaceWriter.load(tmp_path, None, prompt_version="v3")
 
 
 def test_a_vocabulary_without_chatml(tmp_path: Path, identity: Identity) -> None:
@@ -148,4 +148,4 @@ def test_a_vocabulary_without_chatml(tmp_path: Path, identity: Identity) -> None
     text = (WEIGHTS / "tokenizer.json").read_text().replace("<|im_end|>", "<|other|>")
     (tmp_path / "tokenizer.json").write_text(text)
     with pytest.raises(ConfigurationError, match="OpenAI-compatible"):
-        HuggingFaceWriter.load(tmp_path, None, prompt_version="v2")
+        HuggingFaceWriter.load(tmp_path, None, prompt_version="v3")
