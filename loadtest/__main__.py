@@ -1,0 +1,133 @@
+"""`python -m loadtest COMMAND`: what the service costs, and how many GPUs a stream of queries needs."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from loadtest.corpus import BUILT_IN
+from loadtest.workload import STUDENT, Workload
+from service.errors import QuerygistError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Capacity, and the costs it is computed from.")
+console = Console(soft_wrap=True)
+errors = Console(stderr=True, soft_wrap=True)
+
+RESULTS = Path("docs/results/capacity")
+COSTS = RESULTS / "cpu_costs.json"
+
+# A command brings its own libraries: plots, the engine, an HTTP client.
+
+
+@app.command()
+def capacity(
+    qps: Annotated[float, typer.Option(min=0, help="Queries a second, all of them.")] = 50_000,
+    average_ms: Annotated[float, typer.Option(min=0, help="Average latency at the GPU that must hold, ms.")] = 55,
+    p99_ms: Annotated[float | None, typer.Option(min=0, help="99th percentile that must hold as well, ms.")] = None,
+    cache_hit_rate: Annotated[float, typer.Option(min=0, max=1, help="Share that the cache answers.")] = 0.0,
+    workload: Annotated[Path, typer.Option(help="Lengths and S: JSON, see loadtest/workload.py.")] = STUDENT,
+    max_batch: Annotated[int, typer.Option(min=1, help="The engine's max_batch_size.")] = 32,
+    max_tokens: Annotated[int, typer.Option(min=1, help="The engine's max_num_tokens.")] = 4096,
+    requests: Annotated[int, typer.Option(min=100, help="Simulated requests at each rate.")] = 4000,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for Markdown, JSON and plots.")] = RESULTS,
+) -> None:
+    """GPUs needed for a stream of queries, and where the paper's point lies."""
+    from loadtest import capacity_report, study  # noqa: PLC0415
+    from loadtest.capacity import Objective, Trial  # noqa: PLC0415
+    from loadtest.inflight import Batching  # noqa: PLC0415
+
+    objective = Objective(average_ms / 1000, None if p99_ms is None else p99_ms / 1000)
+    question = study.Question(qps, objective, cache_hit_rate, Batching(max_batch, max_tokens))
+    found = study.run(question, Trial(Workload.load(workload), requests, seed), console)
+    capacity_report.write(found, out)
+    console.print(f"capacity: {out / capacity_report.MARKDOWN}")
+
+
+@app.command()
+def workload(
+    outputs: Annotated[Path, typer.Option(help="What the evaluation wrote: work_dir/evaluate/<system>-<hash>.jsonl.")],
+    examples: Annotated[list[Path], typer.Option(help="Its test rows: work_dir/test.jsonl, negatives_test.jsonl.")],
+    weights: Annotated[Path, typer.Option(help="The model folder.")] = Path("model_repository/weights"),
+    out: Annotated[Path, typer.Option(help="JSON file to write.")] = STUDENT,
+) -> None:
+    """Lengths and S of a student's outputs, for `capacity`."""
+    from loadtest.workload_of_outputs import build  # noqa: PLC0415
+
+    made = build(weights, examples, outputs)
+    made.save(out)
+    for decoder in made.decoders:
+        console.print(f"{decoder.name}: S = {decoder.compression:.2f}")
+    console.print(f"prompt {made.mean_prompt:.0f}, output {made.mean_output:.0f} tokens on average: {out}")
+
+
+@app.command()
+def costs(
+    out: Annotated[Path, typer.Option(help="JSON file to write; its plot stands beside it.")] = COSTS,
+    samples: Annotated[int, typer.Option(min=1, help="Passes a point is the median of.")] = 7,
+    quick: Annotated[bool, typer.Option(help="Six points instead of some seventy: to see whether it works.")] = False,
+) -> None:
+    """Measure what passes of the CPU engine cost on this machine: the same settings as `querygist serve`."""
+    from loadtest import cpu_bench  # noqa: PLC0415
+
+    found = cpu_bench.run(cpu_bench.QUICK if quick else cpu_bench.FULL, samples, console)
+    found.save(out)
+    cpu_bench.plot(found).savefig(out.with_suffix(".png"), dpi=130)
+    console.print(f"costs: {out}")
+
+
+@app.command()
+def record(
+    url: Annotated[str, typer.Option(help="Address of a running gateway.")],
+    rate: Annotated[float, typer.Option(min=0.001, help="Requests a second, Poisson arrivals.")],
+    count: Annotated[int, typer.Option(min=1, help="Requests to send.")] = 200,
+    data: Annotated[Path, typer.Option(help="JSONL with query and document, used in turn.")] = BUILT_IN,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    out: Annotated[Path, typer.Option(help="JSON file to write.")] = RESULTS / "run.json",
+) -> None:
+    """Send an open-loop stream to a gateway and keep every request's times and lengths."""
+    from loadtest.corpus import rows  # noqa: PLC0415
+    from loadtest.record import record as send  # noqa: PLC0415
+
+    made = asyncio.run(send(url, rows(data), rate=rate, count=count, seed=seed, console=console))
+    made.save(out)
+    console.print(f"{len(made.requests)} answers, {made.failed} failures: {out}")
+
+
+@app.command()
+def validate(
+    run: Annotated[list[Path], typer.Option(help="What `record` wrote. Repeatable.")],
+    costs: Annotated[Path, typer.Option(help="What `costs` wrote, on the same machine.")] = COSTS,
+    max_in_flight: Annotated[int, typer.Option(min=1, help="The gateway's QUERYGIST_MAX_IN_FLIGHT.")] = 8,
+    pass_tokens: Annotated[int, typer.Option(min=1, help="The gateway's QUERYGIST_PASS_TOKENS.")] = 512,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    out: Annotated[Path, typer.Option(help="Written as OUT.json, OUT.md and OUT.png.")] = RESULTS / "validation",
+) -> None:
+    """Compare the simulation with runs of the CPU engine under real load."""
+    from loadtest import replay  # noqa: PLC0415
+    from loadtest.cpu_costs import CpuCosts  # noqa: PLC0415
+    from loadtest.inflight import Batching  # noqa: PLC0415
+    from loadtest.record import Run  # noqa: PLC0415
+
+    batching = Batching(max_in_flight, pass_tokens, split_prompts=True)
+    table = CpuCosts.load(costs)
+    compared = [replay.compare(path.name, Run.load(path), table, batching, seed=seed) for path in run]
+    replay.write(compared, table, out)
+    console.print(f"validation: {out.with_suffix('.md')}")
+
+
+def main() -> None:
+    """Run the command; an expected failure is one message and exit code 1, never a traceback."""
+    try:
+        app()
+    except QuerygistError as error:
+        errors.print(f"[bold red]error:[/] {escape(error.detail)}", highlight=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

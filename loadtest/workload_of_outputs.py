@@ -1,0 +1,91 @@
+"""A workload from what a student wrote for test rows: real lengths, and S by replaying its greedy outputs.
+
+Greedy output does not depend on what is drafted, so n-grams of the text can be verified against it without the model
+(`training.ngrams.replay`). The window of (4,6,4) cannot: its own n-grams come on top, so its S here is a lower bound.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.progress import track
+
+from loadtest.inflight import Decoder
+from loadtest.workload import LOOKAHEAD, Workload
+from service import prompt
+from service.engines.base import Identity
+from service.errors import ConfigurationError
+from service.model.manifest import Manifest
+from service.tokenization import Tokenizer
+from training import dataset
+from training.dataset import prompt_ids
+from training.ngrams import Shape, replay
+from training.writers.base import Written
+
+PROMPT_NGRAMS = "prompt n-grams"
+
+_SEEDED = Shape(window=0, ngram=6, verification_set=4)
+_ONE = Shape(window=0, ngram=6, verification_set=1)
+_LOOKAHEAD_TOKENS = (4 + 4) * 5
+"""(W + G)(N - 1): (4,6,4)'s tokens of a pass; TensorRT-LLM has logits for all of them."""
+
+
+def build(weights: Path, examples: Sequence[Path], outputs: Path) -> Workload:
+    """From the model folder that wrote, the data stage's test files and the evaluation's outputs for it.
+
+    Raises ConfigurationError and ArtifactError naming what cannot be read.
+    """
+    manifest = Manifest.load(weights)
+    identity, tokenizer = manifest.identity("int8"), Tokenizer(weights / manifest.tokenizer.file)
+    written = _written(outputs)
+    rows = [example for file in examples for example in dataset.read(file) if example.id in written]
+    if not rows:
+        raise ConfigurationError(
+            f"{outputs} has no output for an example of {', '.join(map(str, examples))}: they do not belong together."
+        )
+    lengths, seeded, one = [], Counter[int](), Counter[int]()
+    for example in track(rows, "replaying outputs"):
+        asked = prompt_ids(example, tokenizer, identity)
+        output = _output_ids(written[example.id], tokenizer, identity)
+        lengths.append((len(asked), len(output)))
+        seeded.update(replay(_SEEDED, asked, output)[1:])
+        one.update(replay(_ONE, asked, output)[1:])
+    source = f"{len(rows)} test rows, prompts {identity.prompt_version}, outputs of {manifest.name} {manifest.version}"
+    return Workload(
+        source=source,
+        requests=tuple(lengths),
+        decoders=(
+            Decoder(
+                LOOKAHEAD, _LOOKAHEAD_TOKENS, _LOOKAHEAD_TOKENS, _histogram(seeded),
+                f"lower bound: n-grams of the text alone {_SEEDED}, replayed; the cost is the whole window's. {source}",
+            ),
+            Decoder(PROMPT_NGRAMS, _ONE.tokens, _ONE.tokens, _histogram(one), f"{_ONE}, replayed. {source}"),
+        ),
+    )  # fmt: skip
+
+
+def _written(outputs: Path) -> Mapping[str, Written]:
+    """By example id; the lines that `training.evaluation.outputs` appends."""
+    try:
+        lines = [json.loads(line) for line in outputs.read_text(encoding="utf-8").split("\n") if line]
+        return {line.pop("id"): Written(**line) for line in lines}
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot read the outputs {outputs}: {error.strerror}. `python -m training evaluate` writes them."
+        ) from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigurationError(
+            f"{outputs} is not a file of the evaluation's outputs ({type(error).__name__})."
+        ) from error
+
+
+def _output_ids(written: Written, tokenizer: Tokenizer, identity: Identity) -> list[int]:
+    """The ids that gave this text: the prompt's opening, the text encoded anew, the end id."""
+    opening = prompt.VERSIONS[identity.prompt_version].opening if written.answerable else ""
+    text = written.text if written.answerable else prompt.NO_ANSWER
+    return [*tokenizer.encode_template(opening), *tokenizer.encode(text), identity.end_id]
+
+
+def _histogram(passes: Mapping[int, int]) -> tuple[float, ...]:
+    return tuple(float(passes.get(count, 0)) for count in range(1, max(passes, default=1) + 1))
