@@ -101,7 +101,7 @@ class Endpoint:
             ids,
             max_new_tokens=max_new_tokens,
             end_id=self._expected.end_id,
-            lookahead=wire.PLAIN if self._plain else self._served.lookahead,
+            lookahead=self._served.decoding(plain=self._plain),
             request_id=request_id,
             timeout=max(0.001, deadline.remaining()),
         )

@@ -1,15 +1,18 @@
 """Which model a Triton server serves, as its configuration tells (GetModelConfig), against the one expected."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from service.engines import tensorrt_engine
 from service.engines.base import Identity
-from service.engines.triton_wire import LOOKAHEAD, MODEL
+from service.engines.tensorrt_engine import EngineFacts, differing
+from service.engines.triton_wire import LOOKAHEAD, MODEL, PLAIN
 from service.errors import ArtifactError
 
 PARAMETER = "querygist_identity"
@@ -20,38 +23,59 @@ CONNECT_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What matters of a server's model configuration; `lookahead` is (window, n-gram, verification set)."""
+    """What matters of a server's model configuration.
 
-    lookahead: tuple[int, int, int]
+    `lookahead` is (window, n-gram, verification set); None: a TensorRT-LLM engine built without.
+    """
+
+    lookahead: tuple[int, int, int] | None
+
+    def decoding(self, *, plain: bool) -> tuple[int, int, int] | None:
+        """The lookahead to ask for; `plain` is one token a pass. An engine built without takes none of these inputs."""
+        return PLAIN if plain and self.lookahead is not None else self.lookahead
 
     @classmethod
     def of(cls, config: Any, expected: Identity, address: str) -> "Served":
         """Read a ModelConfig message. Raises ArtifactError, naming what differs, when it is not the `expected` model.
 
-        Precision may differ: it is the server's business.
+        Precision may differ: it is the server's business. A TensorRT-LLM engine is also asked what it was built for.
         """
         parameters = {key: value.string_value for key, value in config.parameters.items()}
+        engine = _engine(parameters, address) if config.backend == tensorrt_engine.BACKEND else None
         try:
             told = json.loads(parameters[PARAMETER])
             if not isinstance(told, dict):
                 raise TypeError(f"{PARAMETER} is not a JSON object")
-            window, ngram, verification_set = (int(parameters[name]) for name in LOOKAHEAD)
+            without = engine is not None and not parameters.keys() & set(LOOKAHEAD)
+            lookahead = None if without else _lookahead(parameters)
+            found = differing(told, expected) or (engine.differences(expected, lookahead) if engine else [])
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(
                 f"The model {MODEL!r} at {address} does not say which model it is ({error!r}). Serve Querygist's "
                 f"model repository, whose config.pbtxt has the parameters {PARAMETER} and lookahead_*."
             ) from None
-        differing = [
-            f"{field.name} is {told.get(field.name)!r} there and {asdict(expected)[field.name]!r} here"
-            for field in fields(expected)
-            if field.name != "precision" and told.get(field.name) != asdict(expected)[field.name]
-        ]
-        if differing:
+        if found:
             raise ArtifactError(
-                f"Triton at {address} serves another model than this gateway expects: {'; '.join(differing)}. "
+                f"Triton at {address} serves another model than this gateway expects: {'; '.join(found)}. "
                 "Deploy both from one release, or point QUERYGIST_WEIGHTS_DIR at the weights Triton serves."
+                + (" `python -m training build-engine` builds an engine for them." if engine else "")
             )
-        return cls(lookahead=(window, ngram, verification_set))
+        return cls(lookahead)
+
+
+def _lookahead(parameters: Mapping[str, str]) -> tuple[int, int, int]:
+    window, ngram, verification_set = (int(parameters[name]) for name in LOOKAHEAD)
+    return window, ngram, verification_set
+
+
+def _engine(parameters: Mapping[str, str], address: str) -> EngineFacts:
+    try:
+        return EngineFacts.read(parameters[tensorrt_engine.PARAMETER])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(
+            f"The TensorRT-LLM engine at {address} does not say what it was built for ({error!r}). Serve a repository "
+            f"that `python -m training build-engine` made: its config.pbtxt has {tensorrt_engine.PARAMETER}."
+        ) from None
 
 
 def check_reachable(addresses: list[str], expected: Identity) -> None:

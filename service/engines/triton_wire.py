@@ -47,13 +47,14 @@ def stream(
     *,
     max_new_tokens: int,
     end_id: int,
-    lookahead: tuple[int, int, int],
+    lookahead: tuple[int, int, int] | None,
     request_id: str,
     timeout: float,
 ) -> Any:
     """Open a stream for one request; an async iterator of (InferResult | None, error | None) with `cancel()`.
 
-    `lookahead` is (window, n-gram, verification set). `timeout` in seconds ends the stream with DEADLINE_EXCEEDED.
+    `lookahead` is (window, n-gram, verification set); None leaves the inputs out, as an engine built without lookahead
+    wants it. `timeout` in seconds ends the stream with DEADLINE_EXCEEDED.
     """
     request = {
         "model_name": MODEL,
@@ -86,13 +87,15 @@ def status_of(error: Exception) -> str:
     return str(getattr(code, "name", code) or "UNKNOWN").removeprefix("StatusCode.")
 
 
-def _inputs(ids: Sequence[int], max_new_tokens: int, end_id: int, lookahead: tuple[int, int, int]) -> list[InferInput]:
+def _inputs(
+    ids: Sequence[int], max_new_tokens: int, end_id: int, lookahead: tuple[int, int, int] | None
+) -> list[InferInput]:
     integers = {
         "input_lengths": len(ids),
         "request_output_len": max_new_tokens,
         "end_id": end_id,
         "pad_id": end_id,
-        **dict(zip(LOOKAHEAD, lookahead, strict=True)),
+        **({} if lookahead is None else dict(zip(LOOKAHEAD, lookahead, strict=True))),
     }
     return [
         _tensor("input_ids", np.asarray([ids], dtype=np.int32)),

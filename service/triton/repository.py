@@ -1,7 +1,7 @@
 """The model repository a server is started with: the shipped one, and what only this machine knows added to it."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from google.protobuf import text_format
@@ -12,6 +12,9 @@ from service.errors import ConfigurationError
 
 CPU_MODEL = Path(__file__).parent.parent.parent / "model_repository" / "cpu" / "tensorrt_llm"
 """The CPU model as it is shipped: config.pbtxt and 1/model.py."""
+
+GPU_MODEL = CPU_MODEL.parent.parent / "gpu" / CPU_MODEL.name
+"""The configuration of a TensorRT-LLM engine: what `python -m training build-engine` fills in for one."""
 
 CONFIG = "config.pbtxt"
 
@@ -31,15 +34,18 @@ def lookahead(config: ModelConfig) -> tuple[int, int, int]:
     return window, ngram, verification_set
 
 
-def render(source: Path, into: Path, parameters: Mapping[str, str]) -> Path:
+def render(source: Path, into: Path, parameters: Mapping[str, str], dropped: Collection[str] = ()) -> Path:
     """Copy the model folder `source` into the repository `into`, `parameters` added to its configuration.
 
-    A parameter that is there already gets the new value. Returns the new model folder. The copy is where the server
-    works because it writes `__pycache__` beside the model. Raises ConfigurationError when `source` cannot be read.
+    A parameter that is there already gets the new value; those of `dropped` names are taken out. Returns the new model
+    folder. The copy is where the server works because it writes `__pycache__` beside the model. Raises
+    ConfigurationError when `source` cannot be read.
     """
     config = load_config(source)
     for name, value in parameters.items():
         config.parameters[name].string_value = value
+    for name in config.parameters.keys() & set(dropped):
+        del config.parameters[name]
     rendered = into / source.name
     shutil.copytree(source, rendered, ignore=shutil.ignore_patterns("__pycache__"))
     (rendered / CONFIG).write_text(text_format.MessageToString(config), encoding="utf-8")

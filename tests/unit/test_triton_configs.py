@@ -9,7 +9,6 @@ from google.protobuf.json_format import MessageToDict
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from service.engines.base import Identity
-from service.engines.triton_identity import Served
 from service.engines.triton_wire import LOOKAHEAD, MODEL
 from service.triton.repository import CPU_MODEL, load_config, lookahead
 from service.triton_model.inputs import MAX_SEQ_LEN
@@ -118,7 +117,7 @@ def test_the_gpu_serves_the_model_of_the_manifest(identity: Identity) -> None:
     expected = dataclasses.asdict(dataclasses.replace(identity, precision="fp8"))
     told = json.loads(parameters(GPU)["querygist_identity"])
     assert told == expected, f"put this into the configuration: {json.dumps(json.dumps(expected))}"
-    assert Served.of(GPU, identity, "a GPU").lookahead == lookahead(GPU) == (4, 6, 4)
+    assert lookahead(GPU) == (4, 6, 4)
 
 
 def test_settings_of_the_gpu_are_those_that_were_decided() -> None:

@@ -1,0 +1,1 @@
+"""What runs the service somewhere: Triton on a CPU, engines on a GPU."""
