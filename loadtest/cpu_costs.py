@@ -19,8 +19,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Self
 
-from pydantic import TypeAdapter, ValidationError
-
+from loadtest import stored
 from loadtest.costs import Work
 from service.errors import ConfigurationError
 
@@ -58,19 +57,11 @@ class CpuCosts:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a table. Raises ConfigurationError naming the file."""
-        try:
-            return TypeAdapter(cls).validate_json(path.read_bytes())
-        except OSError as error:
-            raise ConfigurationError(
-                f"Cannot read the costs {path}: {error.strerror}. Measure them with `python -m loadtest costs`."
-            ) from error
-        except ValidationError as error:
-            raise ConfigurationError(f"{path} is not a table of costs: {error.errors()[0]['msg']}.") from error
+        return stored.load(cls, path, "table of costs", "Measure them with `python -m loadtest costs`.")
 
     def save(self, path: Path) -> None:
         """Write the table as JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(TypeAdapter(CpuCosts).dump_json(self, indent=1) + b"\n")
+        stored.save(path, self, indent=1)
 
     def seconds(self, sequences: Sequence[Work]) -> float:
         """One pass over `sequences`. Prompts cost what their tokens add to the pass in which the others decode."""

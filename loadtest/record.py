@@ -21,10 +21,10 @@ from typing import Self
 
 import httpx
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
+from loadtest import stored
 from service.errors import ConfigurationError
 from service.schemas import Answer
 
@@ -63,19 +63,11 @@ class Run:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a run. Raises ConfigurationError naming the file."""
-        try:
-            return TypeAdapter(cls).validate_json(path.read_bytes())
-        except OSError as error:
-            raise ConfigurationError(
-                f"Cannot read the run {path}: {error.strerror}. `python -m loadtest record` makes one."
-            ) from error
-        except ValidationError as error:
-            raise ConfigurationError(f"{path} is not a recorded run: {error.errors()[0]['msg']}.") from error
+        return stored.load(cls, path, "recorded run", "`python -m loadtest record` makes one.")
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(TypeAdapter(Run).dump_json(self, indent=1) + b"\n")
+        stored.save(path, self, indent=1)
 
 
 async def record(

@@ -15,8 +15,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Self
 
-from pydantic import TypeAdapter, ValidationError
-
+from loadtest import stored
 from loadtest.inflight import PLAIN, Decoder
 from service.errors import ConfigurationError
 
@@ -57,16 +56,8 @@ class Workload:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a workload. Raises ConfigurationError naming the file."""
-        try:
-            return TypeAdapter(cls).validate_json(path.read_bytes())
-        except OSError as error:
-            raise ConfigurationError(f"Cannot read the workload {path}: {error.strerror}.") from error
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"])) or "the whole file"
-            raise ConfigurationError(f"The workload {path} is wrong at {where}: {first['msg']}.") from error
+        return stored.load(cls, path, "workload")
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(TypeAdapter(Workload).dump_json(self) + b"\n")
+        stored.save(path, self)

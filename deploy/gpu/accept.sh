@@ -1,6 +1,6 @@
 #!/bin/sh
 # On a machine with a GPU, docker and NVIDIA's container runtime:
-#   deploy/gpu/accept.sh --checkpoint build/fp8/student --hf build/fp8/student-hf --out report
+#   deploy/gpu/accept.sh --checkpoint build/fp8/student/trtllm --hf build/fp8/student/source --out report
 # The exit code is 0 for a green verdict. QUERYGIST_VENV names an environment that has everything already.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
