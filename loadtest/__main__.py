@@ -1,21 +1,18 @@
 """`python -m loadtest COMMAND`: what the service costs, and how many GPUs a stream of queries needs."""
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from loadtest.corpus import BUILT_IN
 from loadtest.workload import STUDENT, Workload
-from service.errors import QuerygistError
+from service import commands
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Capacity, and the costs it is computed from.")
 console = Console(soft_wrap=True)
-errors = Console(stderr=True, soft_wrap=True)
 
 RESULTS = Path("docs/results/capacity")
 COSTS = RESULTS / "cpu_costs.json"
@@ -122,11 +119,7 @@ def validate(
 
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1, never a traceback."""
-    try:
-        app()
-    except QuerygistError as error:
-        errors.print(f"[bold red]error:[/] {escape(error.detail)}", highlight=False)
-        sys.exit(1)
+    commands.run(app)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
@@ -12,28 +12,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from service import logs, settings
-from service.errors import QuerygistError
+from service import commands, logs, settings
 from service.schemas import SummarizeRequest
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="What this document says about this query.")
 model_app = typer.Typer(no_args_is_help=True, help="The model artifact: fetch the base model, build, inspect.")
 app.add_typer(model_app, name="model")
 
-errors = Console(stderr=True, soft_wrap=True)
-
 
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1, never a traceback."""
-    try:
-        app()
-    except QuerygistError as error:
-        _fail(error.detail)
-
-
-def _fail(message: str) -> NoReturn:
-    errors.print(f"[bold red]error:[/] {escape(message)}", highlight=False)
-    sys.exit(1)
+    commands.run(app)
 
 
 @app.command()
@@ -90,7 +79,7 @@ def summarize(
             fallback="none",
         )
     except ValidationError as error:
-        _fail("; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors(include_input=False)))
+        commands.fail("; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors(include_input=False)))
     logs.configure(log_format="console", level="warning")
     answer = asyncio.run(summarize_once(settings.load(), request))
     if as_json:
@@ -98,7 +87,7 @@ def summarize(
     elif answer.answerable:
         typer.echo(answer.summary)
     else:
-        errors.print("The document does not answer the query.")
+        commands.errors.print("The document does not answer the query.")
         raise typer.Exit(3)
 
 
@@ -107,9 +96,9 @@ def _read(file: str) -> str:
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         return data.decode()
     except OSError as error:
-        _fail(f"Cannot read {file}: {error.strerror}.")
+        commands.fail(f"Cannot read {file}: {error.strerror}.")
     except UnicodeDecodeError as error:
-        _fail(f"{file} is not UTF-8 text (byte {error.start}). Convert it first.")
+        commands.fail(f"{file} is not UTF-8 text (byte {error.start}). Convert it first.")
 
 
 @app.command("check-config")
@@ -143,7 +132,7 @@ def model_build() -> None:
     """Merge base and adapter into what the engine loads."""
     from service.model import build
 
-    typer.echo(build(settings.load(), say=lambda what: errors.print(f"{what} ...")).path)
+    typer.echo(build(settings.load(), say=lambda what: commands.errors.print(f"{what} ...")).path)
 
 
 @model_app.command("info")

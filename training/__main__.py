@@ -1,20 +1,17 @@
 """`python -m training STAGE --config FILE`: one command a stage, and `pipeline` for all of them."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
-from service.errors import QuerygistError
+from service import commands
 from training import config as configs
 from training import pipeline
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="From data to the shipped student, stage by stage.")
 console = Console(soft_wrap=True)
-errors = Console(stderr=True, soft_wrap=True)
 
 ConfigFile = Annotated[
     Path, typer.Option("--config", "-c", help="The run: a YAML file such as training/configs/student.yaml.")
@@ -56,11 +53,7 @@ def build_engine(
 
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1, never a traceback."""
-    try:
-        app()
-    except QuerygistError as error:
-        errors.print(f"[bold red]error:[/] {escape(error.detail)}", highlight=False)
-        sys.exit(1)
+    commands.run(app)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,26 @@
+"""How the project's command lines end: an expected failure is one message and exit code 1, never a traceback."""
+
+import sys
+from typing import NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from service.errors import QuerygistError
+
+errors = Console(stderr=True, soft_wrap=True)
+
+
+def run(app: typer.Typer) -> None:
+    """Run the command that was typed."""
+    try:
+        app()
+    except QuerygistError as error:
+        fail(error.detail)
+
+
+def fail(message: str) -> NoReturn:
+    """Say what went wrong, and end."""
+    errors.print(f"[bold red]error:[/] {escape(message)}", highlight=False)
+    sys.exit(1)
