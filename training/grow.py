@@ -1,110 +1,66 @@
-"""Short copied answers become longer ones: whole sentences of the document around what people chose.
+"""Short quoted answers become longer ones: whole sentences of the document that lead to what people chose.
 
-Most open data sets mark one sentence, and what a search page shows is two or three. A reader wants the answer first and
-then what follows from it, so a target grows forwards; backwards where its first sentence needs the one before ("It was
-built ..."), or where nothing follows. What comes out is a contiguous part of the document, word for word, and is marked
-as derived.
+Most open data sets mark one sentence, and what a search page shows is two or three, as many as there is room for. A
+target begins at the sentence that the prompt marks as the best (`service.passages.evidence`) where the answer is within
+reach of it, else at the answer, and goes on to the requested length. So the model learns to read on from the mark, and
+to leave it only where the answer is elsewhere. What comes out is a contiguous part of the document, word for word, and
+is marked as derived.
 """
 
 import re
 from dataclasses import dataclass
-from itertools import accumulate
 
+from service.passages import evidence
 from service.sentences import Span, sentence_spans
-from training.sections import GrowConfig
-from training.seeding import between, draw
 
 _TITLE = re.compile(r"(?:\S+\s+){0,7}\S+|(?=.* - )(?:\S+\s+){0,15}\S+")
 """A first "sentence" like this is the page's title, as in "Rules of Engagement (TV series) - Recurring characters."."""
 
 _FEWEST_WORDS = 3
-"""A "sentence" of fewer words is a heading or an item of a list. Nothing grows over it."""
-
-_LEANS_BACK = re.compile(
-    r"\W*(?:"
-    r"he|she|it|they|this|that|these|those|his|her|its|their|such|both|one|another|here|there|however|"
-    r"moreover|furthermore|also|thus|therefore|hence|then|additionally|consequently|instead|nevertheless|"
-    r"although|but|and|so|because|since|while|later|subsequently|finally|afterwards|meanwhile|similarly|"
-    r"likewise|indeed|rather"
-    r")\b",
-    re.IGNORECASE,
-)
-"""Beginnings of sentences that need the one before."""
+"""A "sentence" of fewer words is a heading or an item of a list. No target begins with it or reads on over it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """A target; `span` is its place in the document. Not `derived`: it is what people chose."""
+    """A target. `marked`: it begins at the sentence that the prompt marks as the best."""
 
     text: str
-    span: Span | None
-    derived: bool
+    marked: bool
 
 
-def grow(document: str, target: str, config: GrowConfig, seed: int, row_id: str) -> Grown:
-    """The target, completed to whole sentences and, if it is short, grown to a length drawn from the config's range.
-
-    `config.share` of the short targets are grown. A target that is no part of the document stays as it is, as does
-    one that whole sentences would make longer than `max_words`.
-    """
+def whole_sentences(document: str, target: str) -> Span | None:
+    """Start and end of the sentences that hold the target; None when it is no part of the document."""
     start = document.find(target)
     if start < 0:
-        return Grown(target, None, derived=False)
-    whole = Grown(target, (start, start + len(target)), derived=False)
+        return None
     sentences = sentence_spans(document)
-    first = max(i for i, (begin, _) in enumerate(sentences) if begin <= start)
-    last = min(i for i, (_, end) in enumerate(sentences) if end >= start + len(target.rstrip()))
+    first, last = _holding(sentences, (start, start + len(target.rstrip())))
+    return sentences[first][0], sentences[last][1]
+
+
+def grow(document: str, answer: Span, query: str, max_words: int) -> Grown:
+    """Whole sentences, at most `max_words` of them or those of `answer` if they are more."""
+    sentences = sentence_spans(document)
     texts = [document[begin:end] for begin, end in sentences]
     sizes = [len(text.split()) for text in texts]
-    if sum(sizes[first : last + 1]) > config.max_words:
-        return whole
-    if sum(sizes[first : last + 1]) < config.min_words and draw(seed, "grow", row_id) < config.share:
-        goal = between(config.min_words, config.max_words, seed, "goal", row_id)
-        first, last = _extend(texts, sizes, (first, last), _bounds(texts, first, last), goal, config)
-    span = (sentences[first][0], sentences[last][1])
-    text = document[slice(*span)]
-    return Grown(text, span, derived=True) if text != target else whole
+    first, last = _holding(sentences, answer)
+    marks = evidence(document, query)
+    mark = max((i for i, (begin, _) in enumerate(sentences) if begin <= marks[0]), default=None) if marks else None
+    if mark is not None and mark < first and not _is_heading(texts, mark):
+        reach = sum(sizes[mark : last + 1]) <= max_words
+        walled = any(_is_heading(texts, i) for i in range(mark, first))
+        first = mark if reach and not walled else first
+    while last + 1 < len(texts) and not _is_heading(texts, last + 1) and sum(sizes[first : last + 2]) <= max_words:
+        last += 1
+    return Grown(document[sentences[first][0] : sentences[last][1]], marked=first == mark)
 
 
-def _bounds(texts: list[str], first: int, last: int) -> Span:
-    """The first and the last sentence that growing may reach."""
-    walls = [i for i, text in enumerate(texts) if len(text.split()) < _FEWEST_WORDS]
-    if _TITLE.fullmatch(texts[0]):
-        walls.append(0)
-    lowest = max((i + 1 for i in walls if i < first), default=0)
-    highest = min((i - 1 for i in walls if i > last), default=len(texts) - 1)
-    return lowest, highest
-
-
-def _extend(texts: list[str], sizes: list[int], core: Span, bounds: Span, goal: int, config: GrowConfig) -> Span:
-    """First and last sentence of `core`, extended one at a time until `goal` words, within `bounds`."""
-    (first, last), (lowest, highest) = core, bounds
-    totals = [0, *accumulate(sizes)]
-
-    def reachable(one: int, other: int) -> bool:
-        """Whether some extension of these sentences has a length within the range."""
-        for begin in range(one, lowest - 1, -1):
-            if totals[other + 1] - totals[begin] > config.max_words:
-                return False
-            for end in range(other, highest + 1):
-                words = totals[end + 1] - totals[begin]
-                if config.min_words <= words <= config.max_words:
-                    return True
-                if words > config.max_words:
-                    break
-        return False
-
-    possible = reachable(first, last)
-    while (words := totals[last + 1] - totals[first]) < goal:
-        options = [
-            (i, (min(first, i), max(last, i)))
-            for i in (first - 1, last + 1)
-            if lowest <= i <= highest and words + sizes[i] <= config.max_words
-        ]
-        options = [(i, span) for i, span in options if not possible or reachable(*span)]
-        if words >= config.min_words:  # close enough: a sentence may overshoot the goal by no more than is missing
-            options = [(i, span) for i, span in options if words + sizes[i] - goal <= goal - words]
-        if not options:
-            break
-        _, (first, last) = options[0 if _LEANS_BACK.match(texts[first]) else -1]
+def _holding(sentences: list[Span], part: Span) -> Span:
+    """First and last of the sentences that hold a part of the document."""
+    first = max(i for i, (begin, _) in enumerate(sentences) if begin <= part[0])
+    last = min(i for i, (_, end) in enumerate(sentences) if end >= part[1])
     return first, last
+
+
+def _is_heading(texts: list[str], place: int) -> bool:
+    return len(texts[place].split()) < _FEWEST_WORDS or (place == 0 and _TITLE.fullmatch(texts[0]) is not None)

@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from service import prompt
 from service.errors import ConfigurationError
+from service.sentences import Span
 from training import duplicates, grow, licences, negatives, rows, seeding
 from training.config import Config
 from training.dataset import Example
@@ -103,8 +104,10 @@ def _learned(
     share = config.data.negative_share
     each = round(len(positives) * share / (1 - share) / 2)
     refusing = [
-        _negative(one, seeding.choose(lengths, config.seed, "length", one.kind, one.row.id), cutter)
+        _refusal(one, document, words)
         for one in _negatives(found, pool, each, config, progress)
+        for words in [seeding.choose(lengths, config.seed, "length", one.kind, one.row.id)]
+        if (document := cutter.anywhere(one.row.query, one.document, words, f"{one.row.id}-{one.kind}"))
     ]
     return _shuffled([*positives, *refusing], config.seed)
 
@@ -114,12 +117,12 @@ def requested_words(summary: str, seed: int, row_id: str) -> int:
 
     Never less: a model that learns to write about so many words has half of its last sentences cut off.
     """
-    words = len(summary.split()) * (1 + _SLACK * seeding.draw(seed, "max_words", row_id))
-    return _bounded(5 * math.ceil(words / 5))
+    return _asked(len(summary.split()) * (1 + _SLACK * seeding.draw(seed, "max_words", row_id)))
 
 
-def _bounded(words: int) -> int:
-    return min(MOST_WORDS, max(FEWEST_WORDS, words))
+def _asked(words: float) -> int:
+    """Up to the next five, within what the API takes."""
+    return min(MOST_WORDS, max(FEWEST_WORDS, 5 * math.ceil(words / 5)))
 
 
 def _without_fragments(found: Sequence[Row], config: Config, account: Account) -> list[Row]:
@@ -141,17 +144,35 @@ def _positives(
 ) -> list[Example]:
     made = []
     for row in progress.track(found, description=f"{found[0].split if found else 'no'} positives"):
-        grown = grow.grow(row.document, row.summary, config.data.grow, config.seed, row.id)
-        words = requested_words(grown.text, config.seed, row.id)
-        if grown.span:
-            document = cutter.around(row.query, row.document, grown.span, words, row.id)
+        answer = grow.whole_sentences(row.document, row.summary)
+        example = _quoting(row, answer, cutter, config) if answer else _in_own_words(row, cutter, config)
+        if isinstance(example, str):
+            account.drop(row, example)
         else:
-            document = cutter.around_sources(row.query, row.document, grown.text, words, row.id)
-        if document is None:
-            account.drop(row, "the answer does not fit into the prompt")
-        else:
-            made.append(Example(row.id, row.source, row.query, document, grown.text, words, "positive", grown.derived))
+            made.append(example)
     return made
+
+
+def _quoting(row: Row, answer: Span, cutter: Windows, config: Config) -> Example | str:
+    """An example whose target quotes; or why there is none."""
+    asked = seeding.between(config.data.least_asked, config.data.most_asked, config.seed, "asked", row.id)
+    words = _asked(max(asked, len(row.document[slice(*answer)].split())))
+    document = cutter.around(row.query, row.document, answer, words, row.id)
+    found = grow.whole_sentences(document, row.summary) if document else None
+    if not document or not found:
+        return "the answer does not fit into the prompt"
+    target = grow.grow(document, found, row.query, words)
+    if not target.marked and seeding.draw(config.seed, "unmarked", row.id) >= config.data.unmarked_share:
+        return f"answers that no mark leads to: down-weighted to {config.data.unmarked_share:g}"
+    return Example(
+        row.id, row.source, row.query, document, target.text, words, "positive", derived=target.text != row.summary
+    )
+
+
+def _in_own_words(row: Row, cutter: Windows, config: Config) -> Example:
+    words = requested_words(row.summary, config.seed, row.id)
+    document = cutter.around_sources(row.query, row.document, row.summary, words, row.id)
+    return Example(row.id, row.source, row.query, document, row.summary, words, "positive", derived=False)
 
 
 def _negatives(
@@ -170,10 +191,9 @@ def _negatives(
     return made
 
 
-def _negative(one: negatives.Negative, max_words: int, cutter: Windows | None = None) -> Example:
-    """An example that refuses; its document is cut where there is a cutter."""
-    row, id_ = one.row, f"{one.row.id}-{one.kind}"
-    document = cutter.anywhere(row.query, one.document, max_words, id_) if cutter else one.document
+def _refusal(one: negatives.Negative, document: str, max_words: int) -> Example:
+    row = one.row
+    id_ = f"{row.id}-{one.kind}"
     return Example(id_, row.source, row.query, document, prompt.NO_ANSWER, max_words, one.kind, derived=True)
 
 
@@ -184,7 +204,7 @@ def _frozen(
     lengths: dict[str, list[int]] = defaultdict(list)
     for row in found:
         lengths[row.source] += [len(reference.split()) for reference in row.references]
-    words = {source: _bounded(5 * round(sum(all_) / len(all_) / 5)) for source, all_ in lengths.items()}
+    words = {source: _asked(5 * round(sum(all_) / len(all_) / 5)) for source, all_ in lengths.items()}
     positives = [
         Example(
             row.id,
@@ -203,7 +223,9 @@ def _frozen(
     refusing = _negatives(found, pool, config.data.test_negatives, config, progress)
     return {
         FILES["test"]: positives,
-        NEGATIVES_TEST: _shuffled([_negative(one, words[one.row.source]) for one in refusing], config.seed),
+        NEGATIVES_TEST: _shuffled(
+            [_refusal(one, one.document, words[one.row.source]) for one in refusing], config.seed
+        ),
     }
 
 

@@ -22,20 +22,6 @@ class SourceRule(Strict):
     )
 
 
-class GrowConfig(Strict):
-    """Short copied targets become longer ones; see training/grow.py."""
-
-    share: float = Field(default=0.85, ge=0, le=1, description="of the short targets; the rest teaches short answers")
-    min_words: int = Field(default=35, ge=1)
-    max_words: int = Field(default=70, le=120)
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.min_words > self.max_words:
-            raise ValueError(f"min_words ({self.min_words}) must not be above max_words ({self.max_words})")
-        return self
-
-
 class DataConfig(Strict):
     """The data stage: which rows, and what becomes of them."""
 
@@ -45,12 +31,22 @@ class DataConfig(Strict):
     )
     also_allow: list[str] = Field(default=[], description="`license` texts allowed for training beside the built-in")
     sources: dict[str, SourceRule] = {}
-    grow: GrowConfig = GrowConfig()
+    least_asked: int = Field(default=20, ge=5, le=120, description="words that a quoting target may be long, at least")
+    most_asked: int = Field(default=80, ge=5, le=120, description="and at most; each row has a length between them")
+    unmarked_share: float = Field(
+        default=1.0, ge=0, le=1, description="kept of the rows whose answer no sentence marked in the prompt leads to"
+    )
     negative_share: float = Field(default=0.4, ge=0, lt=1, description="of all training and validation rows")
     test_negatives: int = Field(default=300, ge=0, description="most test rows of each kind of negative")
     max_prompt_tokens: int | None = Field(
         default=None, ge=128, description="longest training prompt, if shorter than the model's own limit"
     )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.least_asked > self.most_asked:
+            raise ValueError(f"least_asked ({self.least_asked}) must not be above most_asked ({self.most_asked})")
+        return self
 
     def rule(self, source: str) -> SourceRule:
         """The rule of a source, or the rule of those that have none."""

@@ -27,8 +27,8 @@ def test_paths_are_relative_to_the_repository_and_state_lies_in_the_cache(
 
 
 def test_overrides_reach_every_depth(written: Path) -> None:
-    config = load(written, ["seed=7", "data.grow.max_words=50", "work_dir=/state", "data.sources={a: {share: 0.5}}"])
-    assert (config.seed, config.data.grow.max_words, config.work_dir) == (7, 50, Path("/state"))
+    config = load(written, ["seed=7", "data.most_asked=50", "work_dir=/state", "data.sources={a: {share: 0.5}}"])
+    assert (config.seed, config.data.most_asked, config.work_dir) == (7, 50, Path("/state"))
     assert config.data.rule("a").share == 0.5
     assert config.data.rule("b").share == 1
 
@@ -42,7 +42,7 @@ def test_overrides_reach_every_depth(written: Path) -> None:
             "seed: 1\ndata: {files: [a], negative_share: 1.5}\n",
             "data.negative_share: Input should be less than 1 (found 1.5)",
         ),
-        ("seed: 1\ndata: {files: [a], grow: {min_words: 80}}\n", "min_words (80) must not be above max_words (70)"),
+        ("seed: 1\ndata: {files: [a], least_asked: 90}\n", "least_asked (90) must not be above most_asked (80)"),
         ("seed: 1\ndata: {files: []}\n", "data.files: List should have at least 1 item"),
         ("- a list", "must be a mapping"),
         ("seed: [", "is not YAML"),

@@ -1,5 +1,7 @@
 """pytest tests/unit/training/test_windows.py"""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -81,5 +83,11 @@ def test_an_answer_from_everywhere_or_nowhere_gets_the_services_own_passages(win
 
 def test_windows_of_negatives_lie_anywhere(windows: Windows) -> None:
     texts = [windows.anywhere(QUERY, DOCUMENT, 40, str(i)) for i in range(30)]
-    assert all(windows.fits(QUERY, text, 40) and of_whole_sentences(text) for text in texts)
-    assert len({DOCUMENT.index(text) for text in texts}) > 15
+    assert all(text and windows.fits(QUERY, text, 40) and of_whole_sentences(text) for text in texts)
+    assert len({DOCUMENT.index(text or "") for text in texts}) > 15
+
+
+def test_no_window_of_a_document_whose_sentences_do_not_fit(windows: Windows) -> None:
+    endless = " ".join(f"word{i}" for i in range(2000))
+    cramped = replace(windows, prompt_limit=128)
+    assert cramped.anywhere(QUERY, endless, 40, "r") is None
