@@ -1,7 +1,7 @@
 """What a training run is: one YAML file, checked before anything is read or trained.
 
-Each stage has a section of its own (training/sections.py). Paths in the file are relative to the repository, so that a
-run means the same wherever it is started.
+Each stage has a section of its own (training/sections.py, training/recipes.py). Paths in the file are relative to the
+repository, so that a run means the same wherever it is started.
 """
 
 from collections.abc import Sequence
@@ -13,18 +13,15 @@ from pydantic import Field, ValidationError, field_validator
 
 from service import prompt, settings
 from service.errors import ConfigurationError
+from training.recipes import DistillConfig, DpoConfig, SftConfig, StudentConfig
 from training.sections import (
     DataConfig,
-    DistillConfig,
-    DpoConfig,
     EvaluateConfig,
     ExportConfig,
     LabelConfig,
     LookaheadConfig,
     PreferencesConfig,
-    SftConfig,
     Strict,
-    StudentConfig,
     WriterConfig,
 )
 

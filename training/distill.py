@@ -20,8 +20,8 @@ from training import batches, dataset, losses, seeding, student
 from training.batches import Encoded
 from training.config import Config
 from training.label import LABELS
+from training.recipes import DistillConfig
 from training.run import Run
-from training.sections import DistillConfig
 from training.sft import likelihood, target_tokens
 from training.trainer import Objective
 

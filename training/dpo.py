@@ -19,8 +19,8 @@ from training.config import Config
 from training.dataset import Example
 from training.pairs import Pair
 from training.preferences import PAIRS
+from training.recipes import DpoConfig
 from training.run import Run
-from training.sections import DpoConfig
 from training.trainer import Objective
 
 FOLDER = "dpo"

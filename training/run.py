@@ -16,7 +16,7 @@ from training import batches, dataset, student
 from training.batches import Encoded
 from training.config import Config
 from training.dataset import Example
-from training.sections import RunConfig
+from training.recipes import RunConfig
 from training.trainer import Objective, Trainer, Validate, best_adapter, refuse_another, stage_adapter
 from training.validation import Validation
 from training.weights import ADAPTER_FILE

@@ -8,7 +8,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from service.errors import ConfigurationError
-from training.sections import StudentConfig
+from training.recipes import StudentConfig
 
 
 def load_base(gguf: Path) -> Any:

@@ -25,7 +25,7 @@ from rich.progress import Progress
 from service.errors import ConfigurationError
 from service.model.files import replacing
 from training import batches, student
-from training.sections import RunConfig
+from training.recipes import RunConfig
 
 T = TypeVar("T", bound=Sized)
 BEST, MADE_FROM = "best.json", "made_from.json"

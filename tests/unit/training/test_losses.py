@@ -16,7 +16,7 @@ from tests.unit.training.test_trainer import PAD, some, tiny
 from training import batches, distill, dpo, losses
 from training.batches import Encoded
 from training.dpo import Choice
-from training.sections import DistillConfig, DpoConfig
+from training.recipes import DistillConfig, DpoConfig
 
 numbers = st.floats(-8, 8, width=32)
 

@@ -19,7 +19,7 @@ from service.model.manifest import AdapterEntry
 from service.tokenization import Tokenizer
 from training import batches, dataset
 from training.batches import IGNORED, Encoded
-from training.sections import RunConfig, StudentConfig
+from training.recipes import RunConfig, StudentConfig
 from training.sft import likelihood
 from training.student import begin
 from training.trainer import Trainer, best_adapter
