@@ -10,7 +10,12 @@ TRITON_PYTHON ?= $(PYTHON)
 TRITON_VENV := .venv-triton
 TRITON_PIP := $(TRITON_VENV)/bin/python -m pip install -qq --disable-pip-version-check --no-deps
 
-.PHONY: serve triton test lint model clean help
+# ModelOpt wants another transformers than the rest, and a Python that is not too new.
+FP8_PYTHON ?= $(PYTHON)
+FP8_VENV := .venv-fp8
+FP8_CONFIG ?= training/configs/fp8.yaml
+
+.PHONY: serve triton test lint model fp8 fp8-venv clean help
 
 help:
 	@echo "make serve   serve the API and the demo page on http://127.0.0.1:$(PORT)"
@@ -18,6 +23,7 @@ help:
 	@echo "make test    every check: lint, types, unit, API, property, real-server and browser tests"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make model   fetch and build the model, nothing else"
+	@echo "make fp8     FP8 checkpoints for TensorRT-LLM, made and checked on this machine's CPU"
 	@echo "make clean   remove the virtual environments"
 
 serve: $(VENV)/.serve model
@@ -29,7 +35,12 @@ triton: $(VENV)/.serve $(TRITON_VENV)/.installed model
 model: $(VENV)/.serve
 	@$(BIN)/querygist model build
 
-test: $(VENV)/.develop $(TRITON_VENV)/.installed model
+fp8: $(VENV)/.develop fp8-venv
+	$(BIN)/python -m training quantize --config $(FP8_CONFIG)
+
+fp8-venv: $(FP8_VENV)/.installed
+
+test: $(VENV)/.develop $(TRITON_VENV)/.installed $(FP8_VENV)/.installed model
 	sh tests/system-packages.sh
 	$(MAKE) lint
 	$(BIN)/python -m pytest
@@ -41,7 +52,7 @@ lint: $(VENV)/.develop
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) $(TRITON_VENV)
+	rm -rf $(VENV) $(TRITON_VENV) $(FP8_VENV)
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), f"Python 3.11 to 3.13 is needed, this is {sys.version}: make PYTHON=python3.11"'
@@ -66,4 +77,13 @@ $(TRITON_VENV)/.installed: $(TRITON_VENV)/bin/python deploy/triton/requirements.
 	$(TRITON_PIP) --requirement deploy/triton/requirements.txt
 	$(TRITON_PIP) --editable .
 	sh deploy/triton/libpython.sh $(TRITON_VENV)
+	@touch $@
+
+$(FP8_VENV)/bin/python:
+	$(FP8_PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 13), f"ModelOpt needs Python 3.11 or 3.12, this is {sys.version}: make FP8_PYTHON=python3.11"'
+	$(FP8_PYTHON) -m venv $(FP8_VENV)
+
+$(FP8_VENV)/.installed: $(FP8_VENV)/bin/python training/fp8/requirements.txt
+	@echo "Installing ModelOpt into $(FP8_VENV) ..."
+	$(FP8_VENV)/bin/python -m pip install -qq --disable-pip-version-check --requirement training/fp8/requirements.txt
 	@touch $@

@@ -31,6 +31,7 @@ def _add(name: str, stage: pipeline.Stage) -> None:
 for _name, _stage in pipeline.STAGES.items():
     _add(_name, _stage)
 _add("pipeline", pipeline.run)
+_add("quantize", pipeline.quantize)
 _add("lookahead-sweep", pipeline.lookahead_sweep)
 
 

@@ -18,6 +18,7 @@ from training.sections import (
     DataConfig,
     EvaluateConfig,
     ExportConfig,
+    Fp8Config,
     LabelConfig,
     LookaheadConfig,
     PreferencesConfig,
@@ -44,6 +45,7 @@ class Config(Strict):
     dpo: DpoConfig = DpoConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     export: ExportConfig = ExportConfig()
+    fp8: Fp8Config = Field(default_factory=Fp8Config)
     lookahead: LookaheadConfig = LookaheadConfig()
     stages: list[str] = Field(
         default=["data", "sft", "label", "distill", "preferences", "dpo", "evaluate", "export"],

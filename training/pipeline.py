@@ -90,6 +90,13 @@ def lookahead_sweep(config: Config, console: Console) -> None:
     stage.run(config, console)
 
 
+def quantize(config: Config, console: Console) -> None:
+    """FP8 checkpoints of the shipped student for TensorRT-LLM, checked, and what FP8 costs; no part of `pipeline`."""
+    from training import quantize as stage  # noqa: PLC0415
+
+    stage.run(config, console)
+
+
 STAGES: dict[str, Stage] = {
     stage.__name__: stage for stage in (data, sft, label, distill, preferences, dpo, evaluate, export)
 }

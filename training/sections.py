@@ -1,5 +1,6 @@
 """The sections of a training run's configuration: what each stage can be told, with defaults and bounds."""
 
+import os
 from pathlib import Path
 from typing import Literal, Self
 
@@ -163,3 +164,18 @@ class ExportConfig(Strict):
     version: str = Field(default="0.0.0", min_length=1)
     report: str = Field(default="test", description="of evaluate.reports; its scores go into manifest and card")
     system: str = Field(default="student", description="of evaluate.systems: what ships")
+
+
+class Fp8Config(Strict):
+    """FP8 checkpoints for TensorRT-LLM; see training/quantize.py."""
+
+    folder: Path = Field(default=Path("build/fp8"), description="for the checkpoints, a quarter of a gigabyte each")
+    venv: Path = Field(
+        default_factory=lambda: Path(os.environ.get("QUERYGIST_FP8_VENV", ".venv-fp8")),
+        description="the environment that holds ModelOpt",
+    )
+    models: list[Literal["student", "gpt2"]] = Field(
+        default=["student", "gpt2"], min_length=1, description="the shipped one, and a random one of the paper's shape"
+    )
+    calibration_rows: int = Field(default=128, ge=1, description="training rows whose activations give the scales")
+    quality_rows: int = Field(default=200, ge=0, description="test rows for what FP8 costs; 0: it is not measured")

@@ -1,0 +1,51 @@
+"""What activations are calibrated on: training rows as the service would ask them, and the answers people gave.
+
+Documents come from the run's data files, uncut: those of train.jsonl are windows, shorter than what is served.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from service.engines.base import Identity
+from service.errors import ConfigurationError
+from service.tokenization import Tokenizer
+from training import batches, licences, rows
+from training.config import Config
+from training.dataset import Example
+from training.prepare import requested_words
+from training.seeding import draw
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """Of prompts with their answers, in tokens."""
+
+    prompts: int
+    shortest: int
+    median: int
+    longest: int
+
+
+def sequences(config: Config, tokenizer: Tokenizer, identity: Identity) -> list[list[int]]:
+    """Token ids of `fp8.calibration_rows` random training rows, or of all that there are, the longest first.
+
+    Raises ConfigurationError when the data files are not there, or have no row to train on.
+    """
+    found = rows.read(config.data.files, seed=config.seed, held_out=config.data.held_out)
+    allowed = [row for row in licences.sort(found, config.data.also_allow).rows if row.split == "train"]
+    if not allowed:
+        raise ConfigurationError(f"No row of {', '.join(map(str, config.data.files))} may be trained on.")
+    drawn = sorted(allowed, key=lambda row: draw(config.seed, "calibration", row.id))[: config.fp8.calibration_rows]
+    encoded = [batches.encode(_example(row, config.seed), tokenizer, identity) for row in drawn]
+    return sorted(([*one.prompt, *one.target] for one in encoded), key=len, reverse=True)
+
+
+def _example(row: rows.Row, seed: int) -> Example:
+    words = requested_words(row.summary, seed, row.id)
+    return Example(row.id, row.source, row.query, row.document, row.summary, words, "positive", derived=False)
+
+
+def lengths(found: Sequence[Sequence[int]]) -> dict[str, int]:
+    """For the record."""
+    sizes = sorted(map(len, found))
+    return asdict(Lengths(len(sizes), sizes[0], sizes[len(sizes) // 2], sizes[-1]))

@@ -1,0 +1,95 @@
+"""What FP8 costs: greedy summaries of the shipped student in float32, and of its checkpoint read back, row by row."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from service.model.files import sha256_of
+from service.model.manifest import Manifest
+from service.settings import Settings
+from service.tokenization import Tokenizer
+from training import dataset, prepare
+from training.config import Config
+from training.dataset import Example
+from training.evaluation.outputs import Outputs
+from training.fp8 import quality_report, readback, source
+from training.seeding import draw
+from training.writers.base import Written
+from training.writers.hf import HuggingFaceWriter
+
+FP32, FP8 = "fp32", "fp8"
+
+ROWS_AT_ONCE = 4
+
+
+def run(config: Config, chosen: Settings, checkpoint: Path, console: Console) -> None:
+    """Write what is missing for `fp8.quality_rows` of the run's test rows, and the report. Raises QuerygistError."""
+    test = config.work_dir / prepare.FILES["test"]
+    examples = spread(dataset.read(test), config.fp8.quality_rows, config.seed)
+    models: dict[str, tuple[str, Callable[[], Any]]] = {
+        FP32: (_adapter_hash(chosen), lambda: source.shipped_student(chosen)),
+        FP8: (sha256_of(checkpoint / readback.WEIGHTS), lambda: readback.load(checkpoint)),
+    }
+    written = {}
+    with _progress(console) as progress:
+        for system, (digest, load) in models.items():
+            outputs = Outputs(config.work_dir / "fp8", system, {"model": digest, "test": sha256_of(test)})
+            _write_missing(system, outputs, examples, load, chosen, progress)
+            written[system] = outputs.written
+    compared = quality_report.compare(examples, written[FP32], written[FP8], seed=config.seed)
+    folder = config.evaluate.folder / "fp8"
+    quality_report.write(folder, compared, Manifest.load(chosen.weights_dir))
+    console.print(f"quantize: {len(examples)} rows compared, {folder / quality_report.MARKDOWN}")
+
+
+def spread(examples: Iterable[Example], rows: int, seed: int) -> list[Example]:
+    """`rows` random examples, as many of each source as of the others while it has any."""
+    sources: dict[str, list[Example]] = defaultdict(list)
+    for example in sorted(examples, key=lambda one: draw(seed, "fp8 quality", one.id)):
+        sources[example.source].append(example)
+    places = [(place, source, one) for source, all_ in sources.items() for place, one in enumerate(all_)]
+    return [one for _, _, one in sorted(places, key=lambda place: place[:2])[:rows]]
+
+
+def _adapter_hash(chosen: Settings) -> str:
+    manifest = Manifest.load(chosen.weights_dir)
+    return f"{manifest.base.sha256} {manifest.adapter and manifest.adapter.sha256}"
+
+
+def _write_missing(
+    system: str,
+    outputs: Outputs,
+    examples: Sequence[Example],
+    load: Callable[[], Any],
+    chosen: Settings,
+    progress: Progress,
+) -> None:
+    """Each batch is on disk before the next one: a run that was stopped goes on."""
+    task = progress.add_task(system, total=len(examples))
+    batches = [examples[start : start + ROWS_AT_ONCE] for start in range(0, len(examples), ROWS_AT_ONCE)]
+    writer: HuggingFaceWriter | None = None
+    for batch in batches:
+        # Whole batches, so that a row is padded as it is for the other system.
+        if outputs.missing(batch):
+            writer = writer or _writer(system, load(), chosen)
+            new: Mapping[str, Written] = {
+                example.id: one for example, (one,) in zip(batch, writer.write(batch), strict=True)
+            }
+            for example in outputs.missing(batch):
+                outputs.append(example, new[example.id])
+        progress.advance(task, len(batch))
+
+
+def _writer(system: str, model: Any, chosen: Settings) -> HuggingFaceWriter:
+    manifest = Manifest.load(chosen.weights_dir)
+    tokenizer = Tokenizer(chosen.weights_dir / manifest.tokenizer.file)
+    return HuggingFaceWriter(model, tokenizer, manifest.identity("fp32"), name=system, rows=ROWS_AT_ONCE)
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console)

@@ -1,0 +1,145 @@
+"""A TensorRT-LLM checkpoint as a model in torch that computes what an engine would: the check, and the quality, in FP8.
+
+Everything is read from the checkpoint alone, so that a wrong field or scale gives other logits. Simulated is what FP8
+rounds: the inputs of linear layers, keys and values. Not simulated: 16-bit arithmetic between them, and the queries
+and probabilities that `--use_fp8_context_fmha` rounds as well.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from transformers import AttentionInterface, AutoModelForCausalLM, GPT2Config, LlamaConfig
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
+
+from service.errors import ArtifactError
+from training.fp8.architecture import ARCHITECTURES, Architecture
+from training.fp8.e4m3 import decode, rounded
+
+CONFIG, WEIGHTS = "config.json", "rank0.safetensors"
+
+_ATTENTION = "sdpa_e4m3_kv"
+
+Tensors = Mapping[str, torch.Tensor]
+
+
+def load(checkpoint: Path) -> Any:
+    """The model of the folder `checkpoint` in float32, FP8 simulated. Raises ArtifactError when there is none."""
+    config = read_config(checkpoint)
+    tensors = load_file(checkpoint / WEIGHTS)
+    architecture = next(one for one in ARCHITECTURES.values() if one.decoder == config["decoder"])
+    AttentionInterface.register(_ATTENTION, _attend)
+    AttentionMaskInterface.register(_ATTENTION, sdpa_mask)
+    model = _empty(config)
+    weights = dict(_top(architecture, tensors)) | dict(_layers(architecture, tensors, model))
+    model.load_state_dict(weights)
+    _simulate(model, architecture, tensors)
+    return model.eval()
+
+
+def read_config(checkpoint: Path) -> dict[str, Any]:
+    """config.json of the folder `checkpoint`. Raises ArtifactError when there is none."""
+    try:
+        config: dict[str, Any] = json.loads((checkpoint / CONFIG).read_bytes())
+    except (OSError, ValueError) as error:
+        raise ArtifactError(
+            f"{checkpoint} holds no TensorRT-LLM checkpoint ({error}): `python -m training quantize`."
+        ) from error
+    return config
+
+
+def _empty(config: Mapping[str, Any]) -> Any:
+    """A model of the checkpoint's configuration, its weights not set."""
+    found = _llama(config) if config["decoder"] == "llama" else _gpt2(config)
+    return AutoModelForCausalLM.from_config(found, attn_implementation=_ATTENTION)  # type: ignore[no-untyped-call]
+
+
+def _llama(config: Mapping[str, Any]) -> LlamaConfig:
+    return LlamaConfig(
+        vocab_size=config["vocab_size"],
+        hidden_size=config["hidden_size"],
+        intermediate_size=config["intermediate_size"],
+        num_hidden_layers=config["num_hidden_layers"],
+        num_attention_heads=config["num_attention_heads"],
+        num_key_value_heads=config["num_key_value_heads"],
+        head_dim=config["head_size"],
+        hidden_act=config["hidden_act"],
+        max_position_embeddings=config["max_position_embeddings"],
+        rms_norm_eps=config["norm_epsilon"],
+        rope_parameters={"rope_type": "default", "rope_theta": config["rotary_base"]},
+        tie_word_embeddings=config["share_embedding_table"],
+    )
+
+
+def _gpt2(config: Mapping[str, Any]) -> GPT2Config:
+    return GPT2Config(
+        vocab_size=config["vocab_size"],
+        n_positions=config["max_position_embeddings"],
+        n_embd=config["hidden_size"],
+        n_layer=config["num_hidden_layers"],
+        n_head=config["num_attention_heads"],
+        n_inner=config["intermediate_size"],
+        activation_function=config["hidden_act"],
+        layer_norm_epsilon=config["norm_epsilon"],
+        tie_word_embeddings=config["share_embedding_table"],
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+
+
+def _top(architecture: Architecture, tensors: Tensors) -> Iterator[tuple[str, torch.Tensor]]:
+    for ours, theirs in architecture.top.items():
+        for kind in ("weight", "bias"):
+            if (tensor := tensors.get(f"{ours}.{kind}")) is not None:
+                yield f"{theirs}.{kind}", tensor.float()
+
+
+def _layers(architecture: Architecture, tensors: Tensors, model: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    for number, layer in enumerate(model.get_submodule(architecture.layers)):
+        ours, theirs = f"transformer.layers.{number}", f"{architecture.layers}.{number}"
+        for one, other in architecture.norms.items():
+            for kind in ("weight", "bias"):
+                if (tensor := tensors.get(f"{ours}.{one}.{kind}")) is not None:
+                    yield f"{theirs}.{other}.{kind}", tensor.float()
+        for one, others in architecture.linears.items():
+            merged = decode(tensors[f"{ours}.{one}.weight"], tensors[f"{ours}.{one}.weights_scaling_factor"])
+            if architecture.transposed:
+                yield f"{theirs}.{others[0]}.weight", merged.T.contiguous()
+            else:
+                heights = [layer.get_submodule(other).weight.shape[0] for other in others]
+                for other, part in zip(others, torch.split(merged, heights), strict=True):
+                    yield f"{theirs}.{other}.weight", part
+            if (bias := tensors.get(f"{ours}.{one}.bias")) is not None:
+                yield f"{theirs}.{others[0]}.bias", bias.float()
+
+
+def _simulate(model: Any, architecture: Architecture, tensors: Tensors) -> None:
+    for number, layer in enumerate(model.get_submodule(architecture.layers)):
+        ours = f"transformer.layers.{number}"
+        layer.get_submodule(architecture.attention).kv_scale = tensors[f"{ours}.attention.kv_cache_scaling_factor"]
+        for one, others in architecture.linears.items():
+            scale = tensors[f"{ours}.{one}.activation_scaling_factor"]
+            for other in others:
+                layer.get_submodule(other).register_forward_pre_hook(_Rounding(scale))
+
+
+class _Rounding:
+    """A hook that rounds a layer's input to FP8."""
+
+    def __init__(self, scale: torch.Tensor) -> None:
+        self._scale = scale
+
+    def __call__(self, module: Any, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:  # noqa: ARG002
+        return (rounded(inputs[0], self._scale.to(inputs[0].device)),)
+
+
+def _attend(
+    module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *args: Any, **kwargs: Any
+) -> tuple[torch.Tensor, None]:
+    """Attention over a cache of FP8. What is in it already is rounded again, to itself."""
+    scale = module.kv_scale.to(key.device)
+    return sdpa_attention_forward(module, query, rounded(key, scale), rounded(value, scale), *args, **kwargs)
