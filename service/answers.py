@@ -2,11 +2,12 @@
 
 import time
 
-from service.cache import Flight, Summary
+from service.cache import Flight
 from service.engines.base import Identity
 from service.job import Job
 from service.passages import Snippet
 from service.schemas import Answer, ModelName, Span, Timings, Usage
+from service.summary import Summary
 
 
 def generated(job: Job, summary: Summary, identity: Identity, *, flight: Flight | None) -> Answer:
@@ -18,7 +19,7 @@ def generated(job: Job, summary: Summary, identity: Identity, *, flight: Flight 
         summary=summary.text,
         answerable=summary.answerable,
         method="generative",
-        cached=flight is None,
+        cached=flight is None or flight.cached,
         sources=[Span(start=start, end=end) for start, end in summary.sources],
         copied=round(summary.copied, 4),
         text=job.extracted_text,

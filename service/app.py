@@ -1,5 +1,6 @@
 """Wiring: settings and an engine in, an ASGI app out."""
 
+import contextlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from service.lifecycle import Lifecycle
 from service.middleware import BodyLimitMiddleware, RequestMiddleware
 from service.schemas import BatchDocument, BatchLine
 from service.settings import Settings
+from service.shared_cache import SharedCache
 from service.summarize import Summarizer
 from service.telemetry import Metrics
 from service.tokenization import Tokenizer
@@ -25,6 +27,7 @@ from service.tokenization import Tokenizer
 def create_app(settings: Settings, engine: Engine, tokenizer: Tokenizer) -> FastAPI:
     """The app, with a `Gateway` in `app.state.gateway`. Raises ConfigurationError."""
     metrics = Metrics()
+    shared = _shared_cache(settings, metrics)
     gateway = Gateway(
         settings=settings,
         engine=engine,
@@ -32,7 +35,10 @@ def create_app(settings: Settings, engine: Engine, tokenizer: Tokenizer) -> Fast
             engine=engine,
             tokenizer=tokenizer,
             cache=SummaryCache(
-                max_bytes=round(settings.cache_mb * 1e6), ttl_seconds=settings.cache_ttl_seconds, metrics=metrics
+                max_bytes=round(settings.cache_mb * 1e6),
+                ttl_seconds=settings.cache_ttl_seconds,
+                metrics=metrics,
+                shared=shared,
             ),
             admission=Admission(
                 max_in_flight=settings.max_in_flight, max_waiting=settings.max_waiting, metrics=metrics
@@ -48,17 +54,24 @@ def create_app(settings: Settings, engine: Engine, tokenizer: Tokenizer) -> Fast
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None, None]:
-        await engine.start()
-        try:
-            yield
-        finally:
-            await engine.close()
+        async with shared or contextlib.nullcontext():
+            await engine.start()
+            try:
+                yield
+            finally:
+                await engine.close()
 
     app = _api(lifespan)
     app.state.gateway = gateway
     app.add_middleware(BodyLimitMiddleware)
     app.add_middleware(RequestMiddleware, lifecycle=gateway.lifecycle)
     return app
+
+
+def _shared_cache(settings: Settings, metrics: Metrics) -> SharedCache | None:
+    if settings.redis_url is None:
+        return None
+    return SharedCache(settings.redis_url.get_secret_value(), ttl_seconds=settings.cache_ttl_seconds, metrics=metrics)
 
 
 def openapi_document() -> dict[str, Any]:

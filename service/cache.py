@@ -2,7 +2,8 @@
 
 Two parts: finished summaries in memory (bounded by bytes, with a time to live), and flights: computations under way
 that any number of identical requests follow. A flight belongs to nobody: it goes on while anyone follows it and is
-cancelled when the last follower leaves, so a leader that hangs up costs its followers nothing.
+cancelled when the last follower leaves, so a leader that hangs up costs its followers nothing. Where gateways share a
+cache, a flight first looks there.
 """
 
 import asyncio
@@ -18,33 +19,11 @@ from cachetools import TTLCache
 from service.deadline import Deadline
 from service.engines.base import Identity
 from service.errors import DeadlineExceeded
+from service.shared_cache import SharedCache
+from service.summary import Summary
 from service.telemetry import Metrics
 
 T = TypeVar("T")
-
-ENTRY_OVERHEAD = 600
-"""Bytes of an entry besides its text: key, objects, the cache's own links (measured with tracemalloc)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A generated summary and all that a later identical request needs of it.
-
-    `sources` are (start, end) in code points of the document's source text.
-    """
-
-    text: str
-    answerable: bool
-    sources: tuple[tuple[int, int], ...]
-    copied: float
-    prompt_tokens: int
-    completion_tokens: int
-    truncated: bool
-
-    @property
-    def size(self) -> int:
-        """Bytes it takes in memory, about: text at up to four bytes a character, 150 a source span."""
-        return ENTRY_OVERHEAD + 4 * len(self.text) + 150 * len(self.sources)
 
 
 def cache_key(
@@ -61,12 +40,13 @@ def cache_key(
 
 @dataclass(eq=False, slots=True)
 class Flight:
-    """One computation under way: the text so far, its followers, and its end."""
+    """One computation under way: the text so far, its followers, and its end. `cached`: another gateway computed it."""
 
     pieces: list[str] = field(default_factory=list)
     queue_seconds: float = 0.0
     first_text_at: float | None = None
     followers: int = 0
+    cached: bool = False
     deadline: Deadline = field(default_factory=lambda: Deadline(0))
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _task: asyncio.Task[Summary] | None = None
@@ -132,11 +112,14 @@ async def _before(deadline: Deadline, awaitable: Coroutine[None, None, T] | asyn
 class SummaryCache:
     """Finished summaries and flights, by key. For one event loop."""
 
-    def __init__(self, *, max_bytes: int, ttl_seconds: float, metrics: Metrics) -> None:
+    def __init__(
+        self, *, max_bytes: int, ttl_seconds: float, metrics: Metrics, shared: SharedCache | None = None
+    ) -> None:
         self._finished: TTLCache[bytes, Summary] = TTLCache(
             max_bytes, ttl_seconds, getsizeof=lambda summary: summary.size
         )
         self._flights: dict[bytes, Flight] = {}
+        self._shared = shared
         self._metrics = metrics
         metrics.cache_bytes.set_function(lambda: self._finished.currsize)
 
@@ -173,12 +156,23 @@ class SummaryCache:
         self, key: bytes, flight: Flight, compute: Callable[[Flight], Coroutine[None, None, Summary]]
     ) -> Summary:
         try:
-            summary = await compute(flight)
+            summary = await self._found_or_computed(key, flight, compute)
             if summary.size <= self._finished.maxsize:
                 self._finished[key] = summary
             return summary
         finally:
             self._forget(key, flight)
+
+    async def _found_or_computed(
+        self, key: bytes, flight: Flight, compute: Callable[[Flight], Coroutine[None, None, Summary]]
+    ) -> Summary:
+        if self._shared is None:
+            return await compute(flight)
+        found = await self._shared.once(key, lambda: compute(flight))
+        flight.cached = found.cached
+        if found.cached and found.summary.text:
+            flight.publish(found.summary.text)
+        return found.summary
 
     def _forget(self, key: bytes, flight: Flight) -> None:
         if self._flights.get(key) is flight:

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.errors import ConfigurationError
@@ -79,6 +79,11 @@ class Settings(BaseSettings):
 
     cache_mb: float = Field(64, ge=0, description="memory for cached answers, MB; 0 caches nothing")
     cache_ttl_seconds: float = Field(3600, gt=0, description="age at which a cached answer expires, s")
+
+    redis_url: SecretStr | None = Field(
+        None,
+        description="Redis in which gateways share answers and computations, redis://HOST:PORT; none: each has its own",
+    )
 
     drain_seconds: float = Field(30, ge=0, description="longest wait for requests in flight after SIGTERM, s")
     drain_delay_seconds: float = Field(

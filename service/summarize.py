@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from service.admission import Admission
 from service.answers import extracted, generated
-from service.cache import Flight, Summary, SummaryCache, cache_key
+from service.cache import Flight, SummaryCache, cache_key
 from service.deadline import Deadline
 from service.documents import clean_document, clean_query, clean_title
 from service.engines.base import Engine
@@ -20,6 +20,7 @@ from service.job import Job
 from service.passages import Snippet, snippet
 from service.schemas import Answer, DocumentFields
 from service.streaming import Assembler
+from service.summary import Summary
 from service.telemetry import Metrics
 from service.tokenization import Tokenizer
 from service.window import fit

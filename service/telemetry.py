@@ -86,6 +86,9 @@ class Metrics:
             ["kind"],
             registry=registry,
         )
+        self.shared_cache_errors = Counter(
+            "querygist_shared_cache_errors", "Commands that the shared Redis did not answer", registry=registry
+        )
         self.cache_bytes = Gauge("querygist_cache_bytes", "Memory that cached answers take", registry=registry)
         self.fallbacks = Counter(
             "querygist_fallbacks", "Extractive answers in place of generated ones", ["reason"], registry=registry

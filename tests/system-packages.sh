@@ -1,7 +1,7 @@
 #!/bin/sh
 # System packages that some tests need. Installed when this runs as root on Debian; named otherwise (those tests skip).
 set -eu
-packages="chromium fonts-dejavu-core"
+packages="chromium fonts-dejavu-core redis-server"
 missing=""
 for package in $packages; do
     dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"

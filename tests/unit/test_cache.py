@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.cache import Flight, Summary, SummaryCache, cache_key
+from service.cache import Flight, SummaryCache, cache_key
 from service.deadline import Deadline
 from service.engines.base import Identity
 from service.errors import DeadlineExceeded, EngineUnavailable
+from service.summary import Summary
 from service.telemetry import Metrics
 
 IDENTITY = Identity("m", "1", "b" * 64, None, "t" * 64, "v1", 100, 2, 896, 192, "int8")

@@ -1,0 +1,235 @@
+"""Gateways that share a real Redis: pytest tests/process/test_shared_cache.py"""
+
+import asyncio
+import contextlib
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client import generate_latest
+from redis.asyncio import Redis
+
+from service.engines.base import Identity
+from service.engines.fake import FakeEngine
+from service.errors import ConfigurationError, EngineUnavailable
+from service.shared_cache import LEASE_MS, Found, SharedCache
+from service.summary import Summary
+from service.telemetry import Metrics
+from service.tokenization import Tokenizer
+from tests.conftest import Serve, first_sentence_of_document, missing
+
+KEY = b"\x01" * 32
+DONE = Summary("Owls eat mice.", True, ((0, 14),), 1.0, 10, 4, False)
+
+
+class RedisServer:
+    """A redis-server of this test, on a socket in its folder; what it holds dies with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = folder / "redis.sock"
+        self.url = f"unix://{self.socket}"
+        self.start()
+
+    def start(self) -> None:
+        command = ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--save", "", "--dir"]
+        self.process = subprocess.Popen([*command, str(self.socket.parent)], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout
+        with self.process.stdout as output:  # a line a start is all it writes
+            if not any("eady to accept connections" in line for line in output):
+                raise RuntimeError("redis-server did not start")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Generator[RedisServer, None, None]:
+    if not shutil.which("redis-server"):
+        missing("redis-server is not installed")
+    server = RedisServer(tmp_path)
+    yield server
+    server.kill()
+
+
+Join = Callable[[], contextlib.AbstractAsyncContextManager[SharedCache]]
+
+
+@pytest.fixture
+def join(redis: RedisServer) -> Join:
+    """`async with join() as shared`: one gateway's part."""
+
+    @contextlib.asynccontextmanager
+    async def joining() -> AsyncGenerator[SharedCache, None]:
+        shared = SharedCache(redis.url, ttl_seconds=60, metrics=Metrics())
+        async with shared:
+            yield shared
+
+    return joining
+
+
+class Work:
+    """A computation that a test ends by hand."""
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.end = asyncio.Event()
+        self.error: Exception | None = None
+        self.times = 0
+
+    async def compute(self) -> Summary:
+        self.times += 1
+        self.begun.set()
+        await self.end.wait()
+        if self.error:
+            raise self.error
+        return DONE
+
+
+async def waits(redis: RedisServer, task: asyncio.Task[Found]) -> None:
+    """Until `task` has been told to wait: it has asked, and is not done."""
+    async with Redis.from_url(redis.url) as client, asyncio.timeout(30):
+        while (await client.info("commandstats"))["cmdstat_evalsha"]["calls"] < 2:
+            await asyncio.sleep(0.005)
+    assert not task.done()
+
+
+async def test_two_gateways_compute_once(join: Join, redis: RedisServer) -> None:
+    work, other = Work(), Work()
+    async with join() as one, join() as two:
+        leading = asyncio.create_task(one.once(KEY, work.compute))
+        await work.begun.wait()
+        waiting = asyncio.create_task(two.once(KEY, other.compute))
+        await waits(redis, waiting)
+        work.end.set()
+        assert await leading == Found(DONE, cached=False)
+        assert await waiting == Found(DONE, cached=True)
+        assert await one.once(KEY, other.compute) == Found(DONE, cached=True)
+        assert (work.times, other.times) == (1, 0)
+
+
+async def test_a_computation_longer_than_the_lease_keeps_it(join: Join, redis: RedisServer) -> None:
+    work, other = Work(), Work()
+    async with join() as one, join() as two, Redis.from_url(redis.url) as client:
+        leading = asyncio.create_task(one.once(KEY, work.compute))
+        await work.begun.wait()
+        begun = time.monotonic()
+        waiting = asyncio.create_task(two.once(KEY, other.compute))
+        (lease,) = await client.keys("*lease")
+        while time.monotonic() < begun + 1.5 * LEASE_MS / 1000:
+            assert await client.exists(lease)
+            await asyncio.sleep(0.05)
+        work.end.set()
+        assert (await leading).cached is False
+        assert (await waiting).cached is True
+        assert other.times == 0
+
+
+@pytest.mark.parametrize("how", ["fails", "is left"])
+async def test_a_computation_that_ends_without_a_summary_passes_on(join: Join, redis: RedisServer, how: str) -> None:
+    work, other = Work(), Work()
+    async with join() as one, join() as two:
+        leading = asyncio.create_task(one.once(KEY, work.compute))
+        await work.begun.wait()
+        waiting = asyncio.create_task(two.once(KEY, other.compute))
+        await waits(redis, waiting)
+        begun = time.monotonic()
+        if how == "fails":
+            work.error = EngineUnavailable("gone")
+            work.end.set()
+        else:
+            leading.cancel()
+        with pytest.raises((EngineUnavailable, asyncio.CancelledError)):
+            await leading
+        await other.begun.wait()
+        assert time.monotonic() - begun < LEASE_MS / 1000 / 2, "told at once, not when the lease runs out"
+        other.end.set()
+        assert await waiting == Found(DONE, cached=False)
+
+
+async def test_a_gateway_that_died_is_not_waited_for_longer_than_its_lease(join: Join, redis: RedisServer) -> None:
+    work = Work()
+    work.end.set()
+    async with join() as one, Redis.from_url(redis.url) as client:
+        await client.set(f"querygist:{{{KEY.hex()}}}:lease", "of a dead one", px=LEASE_MS)
+        assert await one.once(KEY, work.compute) == Found(DONE, cached=False)
+
+
+def errors(shared: SharedCache) -> float:
+    value = shared._metrics.registry.get_sample_value("querygist_shared_cache_errors_total")
+    assert value is not None
+    return value
+
+
+async def test_redis_dies_and_comes_back(join: Join, redis: RedisServer) -> None:
+    work, other = Work(), Work()
+    async with join() as one, join() as two:
+        leading = asyncio.create_task(one.once(KEY, work.compute))
+        await work.begun.wait()
+        waiting = asyncio.create_task(two.once(KEY, other.compute))
+        await waits(redis, waiting)
+        redis.kill()
+        await other.begun.wait()  # it does not wait for a leader it cannot hear of
+        other.end.set()
+        work.end.set()
+        assert (await leading).summary == (await waiting).summary == DONE
+        assert errors(two) == 1
+        assert (await two.once(KEY, other.compute)).cached is False
+        assert errors(two) == 1, "it rests: one request paid for the time-out, not each"
+        redis.start()
+        async with asyncio.timeout(30):
+            while not (await two.once(KEY, other.compute)).cached:
+                await asyncio.sleep(0.05)
+        assert (await one.once(KEY, other.compute)).cached
+
+
+async def test_a_redis_that_hangs_is_left_alone(join: Join, redis: RedisServer) -> None:
+    work = Work()
+    work.end.set()
+    async with join() as one:
+        redis.process.send_signal(signal.SIGSTOP)
+        assert await one.once(KEY, work.compute) == Found(DONE, cached=False)
+        redis.process.send_signal(signal.SIGCONT)
+        assert errors(one) == 1
+
+
+async def test_what_is_no_summary_is_computed_again(join: Join, redis: RedisServer) -> None:
+    work = Work()
+    work.end.set()
+    async with join() as one, Redis.from_url(redis.url) as client:
+        await client.set(f"querygist:{{{KEY.hex()}}}:summary", b'{"text": 1}')
+        assert await one.once(KEY, work.compute) == Found(DONE, cached=False)
+
+
+def test_an_address_that_is_none_is_said() -> None:
+    with pytest.raises(ConfigurationError, match="QUERYGIST_REDIS_URL is no address of a Redis"):
+        SharedCache("localhost:6379", ttl_seconds=1, metrics=Metrics())
+
+
+BODY = {"query": "what do owls eat", "document": "Owls eat mice. They hunt at night. Snow is cold."}
+
+
+async def test_gateways_answer_from_each_others_work_and_without_redis_from_their_own(
+    redis: RedisServer, serve: Serve, identity: Identity, tokenizer: Tokenizer
+) -> None:
+    engines = [FakeEngine(identity, first_sentence_of_document(tokenizer)) for _ in range(2)]
+    async with serve(engines[0], redis_url=redis.url) as one, serve(engines[1], redis_url=redis.url) as two:
+        clients: list[httpx.AsyncClient] = [one, two]
+        answers = [(await client.post("/summarize", json=BODY)).json() for client in clients]
+        assert [answer["cached"] for answer in answers] == [False, True]
+        assert answers[0]["summary"] == answers[1]["summary"]
+        text = generate_latest(two.gateway.metrics.registry).decode()  # type: ignore[attr-defined]
+        assert 'querygist_cache_hits_total{kind="shared"} 1.0' in text
+        streamed = await two.post("/summarize", json=BODY | {"max_words": 30, "stream": True})
+        again = await one.post("/summarize", json=BODY | {"max_words": 30, "stream": True})
+        assert [text.count("event: token") > 0 for text in (streamed.text, again.text)] == [True, True]
+        assert '"cached":true' in again.text.replace(" ", "")
+        redis.kill()
+        for number, client in enumerate(clients):
+            answer = (await client.post("/summarize", json=BODY | {"max_words": 40 + number})).json()
+            assert (answer["method"], answer["cached"]) == ("generative", False)
