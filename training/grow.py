@@ -10,6 +10,8 @@ is marked as derived.
 import re
 from dataclasses import dataclass
 
+from service.documents import CleanDocument
+from service.grounding import ground
 from service.passages import evidence
 from service.sentences import Span, sentence_spans
 
@@ -18,6 +20,11 @@ _TITLE = re.compile(r"(?:\S+\s+){0,7}\S+|(?=.* - )(?:\S+\s+){0,15}\S+")
 
 _FEWEST_WORDS = 3
 """A "sentence" of fewer words is a heading or an item of a list. No target begins with it or reads on over it."""
+
+
+_LEAST_COPIED, _MOST_SENTENCES = 0.5, 2
+"""Share of an answer's bigrams from a document, and sentences that they lie in, for it to be a quote with few changes:
+experts drop an "also" or put in a subject. These are quoted as they stand in the document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +36,19 @@ class Grown:
 
 
 def whole_sentences(document: str, target: str) -> Span | None:
-    """Start and end of the sentences that hold the target; None when it is no part of the document."""
+    """Start and end of the sentences that hold the target, or that it was made of by few changes; None without such."""
     start = document.find(target)
-    if start < 0:
-        return None
+    if start >= 0:
+        part = start, start + len(target.rstrip())
+    else:
+        grounding = ground(target, CleanDocument(document, source=document))
+        if grounding.copied < _LEAST_COPIED or not grounding.sources:
+            return None
+        part = grounding.sources[0][0], grounding.sources[-1][1]
     sentences = sentence_spans(document)
-    first, last = _holding(sentences, (start, start + len(target.rstrip())))
+    first, last = _holding(sentences, part)
+    if start < 0 and last - first >= _MOST_SENTENCES:
+        return None
     return sentences[first][0], sentences[last][1]
 
 

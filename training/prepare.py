@@ -158,10 +158,10 @@ def _quoting(row: Row, answer: Span, cutter: Windows, config: Config) -> Example
     asked = seeding.between(config.data.least_asked, config.data.most_asked, config.seed, "asked", row.id)
     words = _asked(max(asked, len(row.document[slice(*answer)].split())))
     document = cutter.around(row.query, row.document, answer, words, row.id)
-    found = grow.whole_sentences(document, row.summary) if document else None
-    if not document or not found:
+    if document is None:
         return "the answer does not fit into the prompt"
-    target = grow.grow(document, found, row.query, words)
+    place = document.index(row.document[slice(*answer)])
+    target = grow.grow(document, (place, place + answer[1] - answer[0]), row.query, words)
     if not target.marked and seeding.draw(config.seed, "unmarked", row.id) >= config.data.unmarked_share:
         return f"answers that no mark leads to: down-weighted to {config.data.unmarked_share:g}"
     return Example(
@@ -169,7 +169,9 @@ def _quoting(row: Row, answer: Span, cutter: Windows, config: Config) -> Example
     )
 
 
-def _in_own_words(row: Row, cutter: Windows, config: Config) -> Example:
+def _in_own_words(row: Row, cutter: Windows, config: Config) -> Example | str:
+    if seeding.draw(config.seed, "own words", row.id) >= config.data.own_words_share:
+        return f"answers in own words: down-weighted to {config.data.own_words_share:g}"
     words = requested_words(row.summary, config.seed, row.id)
     document = cutter.around_sources(row.query, row.document, row.summary, words, row.id)
     return Example(row.id, row.source, row.query, document, row.summary, words, "positive", derived=False)

@@ -42,6 +42,9 @@ class DataConfig(Strict):
     max_prompt_tokens: int | None = Field(
         default=None, ge=128, description="longest training prompt, if shorter than the model's own limit"
     )
+    own_words_share: float = Field(
+        default=1.0, ge=0, le=1, description="kept of the rows whose answer is not made of the document's sentences"
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

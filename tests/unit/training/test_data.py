@@ -9,8 +9,10 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
+from service.documents import CleanDocument
 from service.engines.base import Identity
 from service.errors import ConfigurationError
+from service.grounding import ground
 from service.passages import evidence
 from service.prompt import NO_ANSWER
 from service.tokenization import Tokenizer
@@ -76,7 +78,8 @@ def test_answers_grow_and_the_test_is_left_as_people_wrote_it(made: Path) -> Non
         original = ROWS[example["id"]]["summary"]
         assert (example["summary"] == original) != example["derived"]
         if example["derived"]:
-            assert original in example["summary"]
+            target = CleanDocument(example["summary"], source=example["summary"])
+            assert ground(original, target).copied >= 0.5
             assert example["summary"] in example["document"]
             assert len(example["summary"].split()) <= example["max_words"]
     for example in of(made, "test.jsonl"):
@@ -94,6 +97,18 @@ def test_rows_whose_answer_no_mark_leads_to_can_be_fewer(made: Path, tmp_path: P
         example = everything[id_]
         best = evidence(example["document"], example["query"])[0]
         assert example["document"][best:].startswith(example["summary"])
+
+
+def test_answers_in_own_words_can_be_left_out(made: Path, tmp_path: Path) -> None:
+    run(config(tmp_path, "data.own_words_share=0"))
+    positives = [example for example in of(tmp_path, "train.jsonl") if example["kind"] == "positive"]
+    assert positives
+    assert all(example["summary"] in example["document"] for example in positives)
+    assert any(
+        example["summary"] not in example["document"]
+        for example in of(made, "train.jsonl")
+        if example["kind"] == "positive"
+    )
 
 
 def test_no_document_is_in_two_files(made: Path) -> None:

@@ -92,3 +92,17 @@ def test_targets_do_not_read_on_over_headings() -> None:
     answer, after = "Settlers came from the south.", sentence(30, "after")
     assert grown(f"{sentence(20, 'before')} {answer} Norway. {after}", answer, 60) == answer
     assert grown(f"{sentence(20, 'before')} {NEST} Norway. {answer} {after}", answer, 60) == f"{answer} {after}"
+
+
+def test_an_answer_with_few_changes_is_quoted_as_it_stands() -> None:
+    lay = "They lay two or three eggs there each spring."
+    document = f"Owls hunt at night, and little is known of it. {NEST} {lay} Rain fell."
+    span = whole_sentences(document, "Owls nest in holes of old trees, and lay two or three eggs there each spring.")
+    assert span is not None
+    assert document[slice(*span)] == f"{NEST} {lay}"
+    assert whole_sentences(document, "Old trees give a home to birds that hunt little.") is None
+
+
+def test_an_answer_put_together_from_all_over_is_no_quote() -> None:
+    parts = [sentence(9, f"s{i}x") for i in range(4)]
+    assert whole_sentences(" ".join(parts), f"{parts[0]} {parts[3]}") is None
