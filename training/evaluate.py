@@ -5,7 +5,8 @@ docs/results/<report>/                      evaluation.md, evaluation.json, plot
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -33,7 +34,7 @@ def run(config: Config, console: Console) -> None:
     ]
     for title, one in config.evaluate.reports.items():
         folder = config.evaluate.folder / title
-        examples = first_of_each(test, one.rows)
+        examples = first_of_each(asking(test, one.asked), one.rows)
         found = report.build(
             _measured(examples, one, config, console),
             fallback=FALLBACK,
@@ -48,6 +49,13 @@ def run(config: Config, console: Console) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         report.write(folder, found)
         console.print(f"evaluate: {len(examples)} examples, {folder / report.MARKDOWN}")
+
+
+def asking(examples: Iterable[Example], words: Mapping[str, int]) -> Iterable[Example]:
+    """Those of the sources in `words`, asked for so many; all as they are, if there are none."""
+    if not words:
+        return examples
+    return [replace(one, max_words=words[one.source]) for one in examples if one.source in words]
 
 
 def first_of_each(examples: Iterable[Example], rows: int | None) -> list[Example]:
@@ -72,18 +80,24 @@ def _measured(
             task = progress.track(examples, description=system)
             found[system] = [measure(example, baseline(example)) for example in task]
         for system, of in _systems(one, config).items():
-            written = _written(system, of, examples, config, progress)
+            written = _written(system, of, one.asked, examples, config, progress)
             found[system] = [measure(example, written[example.id]) for example in examples]
     return found
 
 
 def _written(
-    system: str, of: WriterConfig, examples: Sequence[Example], config: Config, progress: Progress
+    system: str,
+    of: WriterConfig,
+    asked: Mapping[str, int],
+    examples: Sequence[Example],
+    config: Config,
+    progress: Progress,
 ) -> dict[str, Written]:
     """The system's outputs; those that are not there yet are written now."""
     made_from = {
         "writer": name(of, config),
         "in flight": str(of.in_flight),
+        **{f"words of {source}": str(words) for source, words in asked.items()},
         **{file: sha256_of(config.work_dir / file) for file in (prepare.FILES["test"], prepare.NEGATIVES_TEST)},
     }
     outputs = Outputs(config.work_dir / "evaluate", system, made_from)

@@ -130,6 +130,9 @@ class ReportConfig(Strict):
 
     systems: list[str] = Field(description="of evaluate.systems, beside the baselines")
     rows: int | None = Field(default=None, ge=1, description="most rows of each source and kind; all without")
+    asked: dict[str, int] = Field(
+        default={}, description="`max_words` by source, and no other source; without: people's mean length, of each"
+    )
 
 
 class EvaluateConfig(Strict):

@@ -72,6 +72,17 @@ def run(config: Config, monkeypatch: pytest.MonkeyPatch, writer: Copying) -> Non
     evaluate.run(config, Console(file=io.StringIO()))
 
 
+def test_a_report_can_ask_for_another_length(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    longer = ReportConfig(systems=["student"], asked={"b": 45})
+    both = config.evaluate.model_copy(update={"reports": {**config.evaluate.reports, "longer": longer}})
+    run(config.model_copy(update={"evaluate": both}), monkeypatch, Copying())
+    assert Copying.asked.count("b-0") == 2, "another length is another question"
+    assert Copying.asked.count("a-0") == 1
+    found = json.loads((config.evaluate.folder / "longer" / "evaluation.json").read_text())["systems"]["student"]
+    assert set(found) == {"b", "all"}
+    assert found["b"]["quality"]["requested"] == 45
+
+
 def test_reports_share_outputs_and_nothing_is_written_twice(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     run(config, monkeypatch, Copying())
     assert sorted(Copying.asked) == sorted(one.id for one in [*TEST, *NEGATIVES])
