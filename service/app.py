@@ -28,6 +28,7 @@ def create_app(settings: Settings, engine: Engine, tokenizer: Tokenizer) -> Fast
     """The app, with a `Gateway` in `app.state.gateway`. Raises ConfigurationError."""
     metrics = Metrics()
     shared = _shared_cache(settings, metrics)
+    metrics.engine_status = engine.status
     gateway = Gateway(
         settings=settings,
         engine=engine,

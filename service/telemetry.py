@@ -1,19 +1,35 @@
-"""Every metric's name, in one place. Names follow vLLM's, with our prefix; times are seconds."""
+"""Every metric's name, in one place. Names follow vLLM's, with our prefix; times are seconds.
+
+A counter's labels are known before anything happens: each begins at zero, so that a rate sees the first event too, and
+"none so far" is a zero on a dashboard and not a gap.
+"""
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
-from service.engines.base import Chunk
-from service.errors import HttpError
+from service.engines.base import Chunk, Status
+from service.errors import DeadlineExceeded, HttpError, Overloaded, RequestError, ServiceError
 from service.schemas import Answer
 
 # 1 ms to 30 s: a cache hit sits at the left end, an overloaded CPU at the right.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.175, 0.25, 0.375, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 30)
 TOKENS = (1, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 640, 768, 896)
 BATCH = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128, 256)
+
+
+OUTCOMES_OF_CALLERS = tuple(kind.slug for kind in RequestError.__subclasses__())
+"""Outcomes of `querygist_requests_total` that the caller can mend."""
+
+OUTCOMES_OF_SERVICE = (*(kind.slug for kind in ServiceError.__subclasses__()), "internal")
+"""Outcomes that are ours: no answer, and not the caller's doing."""
+
+ANSWERED, CANCELLED = {"ok": "generative", "fallback": "extractive"}, "cancelled"
+"""The outcomes with an answer, and their methods; and that of a client that left."""
 
 
 class Metrics:
@@ -97,17 +113,43 @@ class Metrics:
         self.cancellations = Counter(
             "querygist_cancellations", "Generations stopped because nobody waited for them any more", registry=registry
         )
+        self.unanswerable = Counter(
+            "querygist_unanswerable",
+            "Answers that the document does not speak to the query",
+            ["method"],
+            registry=registry,
+        )
         self.engine_up = Gauge("querygist_engine_up", "1 when the last canary inference succeeded", registry=registry)
+        self.engine_status: Callable[[], Status] = Status
+        registry.register(_EngineCollector(self))
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        for outcome, method in ANSWERED.items():
+            self.requests.labels(outcome, method)
+            self.unanswerable.labels(method)
+            self.e2e_request_latency.labels(method, "false")
+        self.e2e_request_latency.labels("generative", "true")
+        for outcome in (*OUTCOMES_OF_CALLERS, *OUTCOMES_OF_SERVICE, CANCELLED):
+            self.requests.labels(outcome, "none")
+        for error in ServiceError.__subclasses__():
+            self.fallbacks.labels(error.reason)
+        for refusal in (Overloaded, DeadlineExceeded):
+            self.sheds.labels(refusal.reason)
+        for kind in ("finished", "in_flight", "shared"):
+            self.cache_hits.labels(kind)
 
     @contextmanager
     def count_request(self) -> Generator[Callable[[Answer], Answer], None, None]:
         """Around one request: counts its outcome and time. The block passes its answer through what this yields."""
-        started, outcome, method, cached = time.monotonic(), "cancelled", "none", False
+        started, outcome, method, cached = time.monotonic(), CANCELLED, "none", False
 
         def counted(answer: Answer) -> Answer:
             nonlocal outcome, method, cached
             method, cached = answer.method, answer.cached
             outcome = "ok" if method == "generative" else "fallback"
+            if not answer.answerable:
+                self.unanswerable.labels(method).inc()
             return answer
 
         try:
@@ -129,6 +171,28 @@ class Metrics:
         self.prompt_tokens.inc(prompt_tokens)
         self.request_prompt_tokens.observe(prompt_tokens)
         return Generation(self, started)
+
+
+class _EngineCollector(Collector):
+    """What the engine counts itself, asked at each scrape."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        """Prometheus' hook."""
+        status = self._metrics.engine_status()
+        up = GaugeMetricFamily(
+            "querygist_triton_endpoint_up", "1 while this Triton server is well and gets requests", labels=["endpoint"]
+        )
+        for address, well in status.servers.items():
+            up.add_metric([address], well)
+        yield up
+        yield CounterMetricFamily(
+            "querygist_triton_retries",
+            "Requests given to another Triton server before their first token",
+            value=status.retries,
+        )
 
 
 class Generation:

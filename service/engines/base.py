@@ -1,7 +1,7 @@
 """What the gateway expects of an engine, whichever it is."""
 
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from service.deadline import Deadline
@@ -43,6 +43,18 @@ class Chunk:
     finished: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What an engine knows of itself, for metrics.
+
+    `servers` are the addresses it sends requests to, and whether each is well (none: it is part of this process);
+    `retries` counts the requests given to another server before their first token, since the start.
+    """
+
+    servers: Mapping[str, bool] = field(default_factory=dict)
+    retries: int = 0
+
+
 class Engine(Protocol):
     """Token ids in, stream of token ids out."""
 
@@ -67,6 +79,10 @@ class Engine(Protocol):
 
     async def ready(self) -> None:
         """Run a canary inference. Raises EngineUnavailable with the reason when it fails."""
+        ...
+
+    def status(self) -> Status:
+        """What there is to tell now; asks nobody, so that metrics can be read at any time."""
         ...
 
     async def close(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from service.deadline import Deadline
-from service.engines.base import Chunk, Identity
+from service.engines.base import Chunk, Identity, Status
 from service.engines.canary import Canary
 from service.engines.options import EngineOptions
 from service.engines.worker_process import WORKER, WorkerProcess, running
@@ -58,6 +58,10 @@ class EmbeddedEngine:
         """Start the worker in the background; requests raise EngineUnavailable until it has loaded."""
         self._state = "loading"
         self._supervisor = asyncio.create_task(self._supervise())
+
+    def status(self) -> Status:
+        """See `Engine.status`: no servers."""
+        return Status()
 
     async def close(self) -> None:
         """End the worker."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from service.deadline import Deadline
-from service.engines.base import Chunk, Identity
+from service.engines.base import Chunk, Identity, Status
 from service.errors import DeadlineExceeded, EngineUnavailable
 
 
@@ -34,6 +34,10 @@ class FakeEngine:
 
     async def close(self) -> None:
         """Nothing to stop."""
+
+    def status(self) -> Status:
+        """No servers."""
+        return Status()
 
     async def ready(self) -> None:
         """Fails while `failing`."""

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Sequence
 
 from service.deadline import Deadline
-from service.engines.base import Chunk, Identity
+from service.engines.base import Chunk, Identity, Status
 from service.engines.triton_endpoint import Endpoint
 from service.errors import EngineUnavailable, Overloaded
 
@@ -22,7 +22,8 @@ class TritonEngine:
         self.endpoints = [
             Endpoint(address, identity, plain=plain, stall_seconds=stall_seconds) for address in addresses
         ]
-        self._retries = RETRY_BURST
+        self._budget = RETRY_BURST
+        self._retries = 0
         self._turn = 0
 
     async def start(self) -> None:
@@ -40,11 +41,16 @@ class TritonEngine:
             reasons = " ".join(endpoint.trouble.detail for endpoint in self.endpoints if endpoint.trouble)
             raise EngineUnavailable(reasons, retry_after=5)
 
+    def status(self) -> Status:
+        """See `Engine.status`."""
+        well = {endpoint.address: endpoint.trouble is None for endpoint in self.endpoints}
+        return Status(servers=well, retries=self._retries)
+
     async def generate(
         self, ids: Sequence[int], *, max_new_tokens: int, deadline: Deadline, request_id: str
     ) -> AsyncGenerator[Chunk, None]:
         """See `Engine.generate`. Until its first token a request that fails is given to another server, once."""
-        self._retries = min(RETRY_BURST, self._retries + RETRY_SHARE)
+        self._budget = min(RETRY_BURST, self._budget + RETRY_SHARE)
         first = self._choose(None)
         begun = False
         try:
@@ -57,9 +63,10 @@ class TritonEngine:
             return
         except (EngineUnavailable, Overloaded):
             second = self._choose(first)
-            if begun or second is first or second.trouble is not None or self._retries < 1:
+            if begun or second is first or second.trouble is not None or self._budget < 1:
                 raise
-            self._retries -= 1
+            self._budget -= 1
+            self._retries += 1
         async with contextlib.aclosing(
             second.generate(ids, max_new_tokens=max_new_tokens, deadline=deadline, request_id=request_id)
         ) as chunks:

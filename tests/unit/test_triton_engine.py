@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.deadline import Deadline
-from service.engines.base import Chunk, Identity
+from service.engines.base import Chunk, Identity, Status
 from service.engines.triton import RETRY_BURST, RETRY_SHARE, TritonEngine
 from service.errors import DeadlineExceeded, EngineUnavailable, Overloaded, ServiceError
 
@@ -221,3 +221,15 @@ async def test_every_server_is_started_and_closed() -> None:
     await engine.start()
     await engine.close()
     assert [double.life for double in doubles] == [["started", "closed"]] * 2
+
+
+async def test_it_tells_who_is_well_and_counts_retries() -> None:
+    bad, good = Double("a", error=EngineUnavailable("It died.")), Double("b", load=5)
+    engine = engine_of(bad, good, ill("c"))
+    assert engine.status() == Status(servers={"a": True, "b": True, "c": False}, retries=0)
+    await ask(engine)
+    assert engine.status().retries == 1
+    good.error = EngineUnavailable("It died.", retry_after=1)
+    with pytest.raises(EngineUnavailable):
+        await ask(engine)
+    assert engine.status().retries == 2
