@@ -1,0 +1,1 @@
+"""Prometheus: its configuration, and the rules that are made from code."""
