@@ -8,7 +8,7 @@ from others and end in the same refusal.
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -27,11 +27,15 @@ class _Waiter:
 
 
 class Admission:
-    """`max_in_flight` places and `max_waiting` seats before them. For one event loop."""
+    """`max_in_flight` places for each server, and `max_waiting` seats before them. For one event loop."""
 
-    def __init__(self, *, max_in_flight: int, max_waiting: int, metrics: Metrics) -> None:
-        self._free = max_in_flight
-        self._places = max_in_flight
+    def __init__(
+        self, *, max_in_flight: int, max_waiting: int, metrics: Metrics, servers: Callable[[], int] = lambda: 1
+    ) -> None:
+        """`servers` tells how many there are now; when some leave, those in flight stay until they are done."""
+        self.in_flight = 0  # requests that hold a place
+        self._max_in_flight = max_in_flight
+        self._servers = servers
         self._max_waiting = max_waiting
         self._waiting: deque[_Waiter] = deque()
         self._running_tokens = 0
@@ -39,9 +43,9 @@ class Admission:
         self._speed: float | None = None  # tokens per second of one place, once a request has shown it
 
     @property
-    def in_flight(self) -> int:
-        """Requests that hold a place."""
-        return self._places - self._free
+    def places(self) -> int:
+        """Requests that may be in the engine now."""
+        return self._max_in_flight * self._servers()
 
     @property
     def waiting(self) -> int:
@@ -57,8 +61,8 @@ class Admission:
         watches the clock (see `cache.Flight`), because one computation may serve several deadlines.
         """
         arrived = time.monotonic()
-        if self._free and not self._waiting:
-            self._free -= 1
+        if self.in_flight < self.places and not self._waiting:
+            self.in_flight += 1
         else:
             await self._wait(tokens, deadline)
         entered = time.monotonic()
@@ -78,7 +82,7 @@ class Admission:
         if self._speed is None:
             return None
         ahead = sum(waiter.tokens for waiter in self._waiting) + self._running_tokens / 2  # half done, on average
-        return ahead / (self._speed * self._places)
+        return ahead / (self._speed * self.places)
 
     async def _wait(self, tokens: int, deadline: Deadline) -> None:
         estimate = self._wait_estimate()
@@ -98,7 +102,7 @@ class Admission:
             )
         waiter = _Waiter(tokens, asyncio.get_running_loop().create_future())
         self._waiting.append(waiter)
-        self._publish()
+        self._admit()  # there may be more places by now
         try:
             await waiter.admitted
         except asyncio.CancelledError:
@@ -114,13 +118,16 @@ class Admission:
         self._publish()
 
     def _leave(self) -> None:
-        while self._waiting:
+        self.in_flight -= 1
+        self._admit()
+
+    def _admit(self) -> None:
+        """Give the free places to those who came first."""
+        while self._waiting and self.in_flight < self.places:
             waiter = self._waiting.popleft()
             if not waiter.admitted.done():
+                self.in_flight += 1
                 waiter.admitted.set_result(None)
-                break
-        else:
-            self._free += 1
         self._publish()
 
     def _learn(self, speed: float, *, finished: bool) -> None:

@@ -42,7 +42,10 @@ def create_app(settings: Settings, engine: Engine, tokenizer: Tokenizer) -> Fast
                 shared=shared,
             ),
             admission=Admission(
-                max_in_flight=settings.max_in_flight, max_waiting=settings.max_waiting, metrics=metrics
+                max_in_flight=settings.max_in_flight,
+                max_waiting=settings.max_waiting,
+                metrics=metrics,
+                servers=lambda: engine.servers,
             ),
             metrics=metrics,
             max_query_tokens=settings.max_query_tokens,

@@ -43,7 +43,8 @@ class Settings(BaseSettings):
     triton_endpoints: str = Field(
         "127.0.0.1:8001",
         pattern=r"^[^\s,]+:\d+(,[^\s,]+:\d+)*$",
-        description="gRPC addresses of the Triton servers, HOST:PORT, separated by commas",
+        description="gRPC addresses of the Triton servers, HOST:PORT, separated by commas; "
+        "a name with several addresses stands for a server at each",
     )
     precision: Precision = Field("int8", description="weights and arithmetic: int8, or fp32 (exact, and larger)")
     threads: int = Field(0, ge=0, le=1024, description="threads of the OpenVINO engine; 0: one per core")
@@ -69,7 +70,9 @@ class Settings(BaseSettings):
         Path(".venv-triton"), description="virtual environment with the Triton server of `querygist triton`"
     )
 
-    max_in_flight: int = Field(8, ge=1, le=256, description="requests in the engine at once")
+    max_in_flight: int = Field(
+        8, ge=1, le=256, description="requests in the engine at once; with Triton, in each server that is well"
+    )
     max_waiting: int = Field(64, ge=0, description="requests that may wait for a place; more are refused at once")
     default_deadline_ms: int = Field(10_000, ge=1, description="deadline of a request that names none, ms")
     max_deadline_ms: int = Field(60_000, ge=1, description="longest deadline; longer ones are cut to it, ms")

@@ -63,6 +63,11 @@ class Engine(Protocol):
         """The model behind the engine; constant for the engine's life."""
         ...
 
+    @property
+    def servers(self) -> int:
+        """How many servers share the work now, 1 at least."""
+        ...
+
     async def start(self) -> None:
         """Begin to load; returns at once or when loaded. Requests before that raise EngineUnavailable."""
         ...

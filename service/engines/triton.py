@@ -1,12 +1,12 @@
 """Triton Inference Servers behind the gateway: TensorRT-LLM on GPUs or the CPU model, by the same tensors."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
 
 from service.deadline import Deadline
 from service.engines.base import Chunk, Identity, Status
 from service.engines.triton_endpoint import Endpoint
+from service.engines.triton_servers import Servers
 from service.errors import EngineUnavailable, Overloaded
 
 RETRY_SHARE, RETRY_BURST = 0.1, 10.0
@@ -16,27 +16,38 @@ RETRY_SHARE, RETRY_BURST = 0.1, 10.0
 class TritonEngine:
     """Spreads requests over servers: to the one that holds the fewest, of those that are well. For one event loop."""
 
-    def __init__(self, identity: Identity, addresses: Sequence[str], *, plain: bool, stall_seconds: float) -> None:
-        """`identity` is what every server must serve; see `Endpoint` for the rest."""
+    def __init__(self, identity: Identity, names: Sequence[str], *, plain: bool, stall_seconds: float) -> None:
+        """`identity` is what every server must serve; see `Servers` for `names`, `Endpoint` for the rest."""
         self.identity = identity
-        self.endpoints = [
-            Endpoint(address, identity, plain=plain, stall_seconds=stall_seconds) for address in addresses
-        ]
+        self._servers = Servers(
+            names, lambda address: Endpoint(address, identity, plain=plain, stall_seconds=stall_seconds)
+        )
         self._budget = RETRY_BURST
         self._retries = 0
         self._turn = 0
 
+    @property
+    def endpoints(self) -> Sequence[Endpoint]:
+        """The servers that requests may go to now."""
+        return self._servers.endpoints
+
+    @property
+    def servers(self) -> int:
+        """See `Engine.servers`: those that are well."""
+        return max(1, sum(endpoint.trouble is None for endpoint in self.endpoints))
+
     async def start(self) -> None:
         """Begin to connect; requests raise EngineUnavailable until a server has proved itself."""
-        for endpoint in self.endpoints:
-            endpoint.start()
+        self._servers.start()
 
     async def close(self) -> None:
         """Hang up."""
-        await asyncio.gather(*(endpoint.close() for endpoint in self.endpoints))
+        await self._servers.close()
 
     async def ready(self) -> None:
         """See `Engine.ready`: each server is asked every second; one that answers is enough."""
+        if not self.endpoints:
+            raise self._nowhere()
         if all(endpoint.trouble for endpoint in self.endpoints):
             reasons = " ".join(endpoint.trouble.detail for endpoint in self.endpoints if endpoint.trouble)
             raise EngineUnavailable(reasons, retry_after=5)
@@ -77,5 +88,10 @@ class TritonEngine:
         """The least loaded server that is well, the next in turn among equals; `failed` only if there is no other."""
         self._turn += 1
         count = len(self.endpoints)
+        if not count:
+            raise self._nowhere()
         in_turn = [self.endpoints[(self._turn + number) % count] for number in range(count)]
         return min(in_turn, key=lambda one: (one is failed, one.trouble is not None, one.load))
+
+    def _nowhere(self) -> EngineUnavailable:
+        return EngineUnavailable(f"No Triton server is found at {', '.join(self._servers.names)}.", retry_after=5)

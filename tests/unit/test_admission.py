@@ -184,3 +184,39 @@ class Crowd(RuleBasedStateMachine):
 
 TestCrowd = Crowd.TestCase
 TestCrowd.settings = hypothesis_settings(max_examples=60, stateful_step_count=30, deadline=None)
+
+
+async def test_each_server_has_places_of_its_own() -> None:
+    servers = 2
+    admission = Admission(max_in_flight=1, max_waiting=5, metrics=Metrics(), servers=lambda: servers)
+    holders = [Holder(admission) for _ in range(6)]
+    await settle()
+    assert (admission.in_flight, admission.waiting) == (2, 4)
+    servers = 4
+    await holders[0].end()
+    await settle()
+    assert (admission.in_flight, admission.waiting) == (4, 1), "the new places, and the one that was left"
+    servers = 1
+    for holder in holders[1:4]:
+        await holder.end()
+        await settle()
+        assert not holders[5].entered.is_set(), "those in flight stay, and nobody follows until they are few enough"
+    assert (admission.in_flight, admission.waiting) == (1, 1)
+    await holders[4].end()
+    await settle()
+    assert holders[5].entered.is_set()
+    await holders[5].end()
+    assert (admission.in_flight, admission.waiting) == (0, 0)
+
+
+async def test_who_comes_first_gets_a_new_place_first() -> None:
+    servers = 1
+    admission = Admission(max_in_flight=1, max_waiting=5, metrics=Metrics(), servers=lambda: servers)
+    first, second = Holder(admission), Holder(admission)
+    await settle()
+    servers = 2
+    third = Holder(admission)
+    await settle()
+    assert [one.entered.is_set() for one in (first, second, third)] == [True, True, False]
+    for one in (first, second, third):
+        await one.end()

@@ -56,7 +56,7 @@ class Double:
 
 def engine_of(*doubles: Double) -> TritonEngine:
     one = TritonEngine(IDENTITY, [], plain=False, stall_seconds=1)
-    one.endpoints = list(doubles)  # type: ignore[arg-type]
+    one._servers.endpoints = list(doubles)  # type: ignore[arg-type]
     return one
 
 
@@ -215,12 +215,18 @@ async def test_who_leaves_after_a_retry_frees_the_place() -> None:
     assert (bad.load, good.load) == (0, 1)
 
 
-async def test_every_server_is_started_and_closed() -> None:
-    doubles = [Double("a"), ill("b")]
-    engine = engine_of(*doubles)
-    await engine.start()
-    await engine.close()
-    assert [double.life for double in doubles] == [["started", "closed"]] * 2
+async def test_no_server_at_all_is_told() -> None:
+    engine = TritonEngine(IDENTITY, ["triton.nowhere.invalid:8001"], plain=False, stall_seconds=1)
+    with pytest.raises(EngineUnavailable, match=r"No Triton server is found at triton\.nowhere\.invalid:8001"):
+        await engine.ready()
+    with pytest.raises(EngineUnavailable, match="No Triton server"):
+        await ask(engine)
+
+
+def test_servers_that_are_well_are_counted_and_none_counts_as_one() -> None:
+    assert engine_of(Double("a"), ill("b"), Double("c")).servers == 2
+    assert engine_of(ill("a"), ill("b")).servers == 1
+    assert engine_of().servers == 1
 
 
 async def test_it_tells_who_is_well_and_counts_retries() -> None:
