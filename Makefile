@@ -65,7 +65,7 @@ $(VENV)/.serve: $(VENV)/bin/python pyproject.toml constraints.txt
 
 $(VENV)/.develop: $(VENV)/.serve
 	@echo "Installing what the tests need into $(VENV) ..."
-	$(PIP) --editable '.[dev,load,train,ray]'
+	$(PIP) --editable '.[dev,load,train,ray,otel]'
 	@touch $@
 
 $(TRITON_VENV)/bin/python:

@@ -1,5 +1,6 @@
 """Wiring: settings and an engine in, an ASGI app out."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,9 +23,10 @@ from service.shared_cache import SharedCache
 from service.summarize import Summarizer
 from service.telemetry import Metrics
 from service.tokenization import Tokenizer
+from service.tracing import OFF, Traces
 
 
-def create_app(settings: Settings, engine: Engine, tokenizer: Tokenizer) -> FastAPI:
+def create_app(settings: Settings, engine: Engine, tokenizer: Tokenizer, traces: Traces = OFF) -> FastAPI:
     """The app, with a `Gateway` in `app.state.gateway`. Raises ConfigurationError."""
     metrics = Metrics()
     shared = _shared_cache(settings, metrics)
@@ -48,6 +50,7 @@ def create_app(settings: Settings, engine: Engine, tokenizer: Tokenizer) -> Fast
                 servers=lambda: engine.servers,
             ),
             metrics=metrics,
+            traces=traces,
             max_query_tokens=settings.max_query_tokens,
             max_deadline_seconds=settings.max_deadline_ms / 1000,
         ),
@@ -64,11 +67,12 @@ def create_app(settings: Settings, engine: Engine, tokenizer: Tokenizer) -> Fast
                 yield
             finally:
                 await engine.close()
+                await asyncio.to_thread(traces.close)
 
     app = _api(lifespan)
     app.state.gateway = gateway
     app.add_middleware(BodyLimitMiddleware)
-    app.add_middleware(RequestMiddleware, lifecycle=gateway.lifecycle)
+    app.add_middleware(RequestMiddleware, lifecycle=gateway.lifecycle, traces=traces)
     return app
 
 

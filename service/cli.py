@@ -35,11 +35,13 @@ def serve(
     from service import server
     from service.app import create_app
     from service.engines.factory import create_engine
+    from service.tracing import from_environment
 
     chosen = settings.load(engine=engine, host=host, port=port)
     logs.configure(log_format=chosen.log_format, level=chosen.log_level)
+    traces = from_environment()
     built_engine, tokenizer = create_engine(chosen)
-    server.serve(create_app(chosen, built_engine, tokenizer))
+    server.serve(create_app(chosen, built_engine, tokenizer, traces))
 
 
 @app.command()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from service.deadline import Deadline
 from service.documents import CleanDocument
 from service.schemas import DocumentFields
+from service.tracing import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class Job:
     document: CleanDocument
     title: str | None
     fields: DocumentFields
+    span: Span
 
     @property
     def extracted_text(self) -> str | None:

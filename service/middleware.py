@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service import problems
 from service.lifecycle import Lifecycle
+from service.tracing import OFF, Traces
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
@@ -63,9 +64,10 @@ class BodyLimitMiddleware:
 class RequestMiddleware:
     """Sets `scope["state"]["request_id"]`, echoes it, logs the outcome, and turns any crash into a 500 problem."""
 
-    def __init__(self, app: ASGIApp, lifecycle: Lifecycle) -> None:
+    def __init__(self, app: ASGIApp, lifecycle: Lifecycle, traces: Traces) -> None:
         self.app = app
         self.lifecycle = lifecycle
+        self.traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -91,25 +93,32 @@ class RequestMiddleware:
             await send(message)
 
         self.lifecycle.in_flight += 1
-        try:
-            await self.app(scope, receive, send_with_id)
-        except Exception as error:
-            log.error("request_crashed", request_id=request_id, exc_info=error)
-            if not status:
-                crash = problems.response(problems.internal_problem(request_id))
-                await crash(scope, receive, send_with_id)
-        finally:
-            self.lifecycle.in_flight -= 1
-            # The route's template: a path nobody routes may carry anything, so it is not repeated.
-            route = getattr(scope.get("route"), "path", "unmatched")
-            log.log(
-                10 if route in QUIET else 20,
-                "request",
-                request_id=request_id,
-                method=scope["method"] if scope["method"].isalpha() else "invalid",
-                route=route,
-                status=status or "client left",
-                milliseconds=round(1000 * (time.monotonic() - started), 1),
-                tenant=scope["state"].get("tenant"),
-                **({"trace_id": trace[1]} if trace else {}),
-            )
+        method = scope["method"] if scope["method"].isalpha() else "invalid"
+        traces = OFF if scope["path"] in QUIET else self.traces
+        with traces.request(method, headers) as span:
+            try:
+                await self.app(scope, receive, send_with_id)
+            except Exception as error:
+                log.error("request_crashed", request_id=request_id, exc_info=error)
+                if not status:
+                    crash = problems.response(problems.internal_problem(request_id))
+                    await crash(scope, receive, send_with_id)
+            finally:
+                self.lifecycle.in_flight -= 1
+                # The route's template: a path nobody routes may carry anything, so it is not repeated.
+                route = getattr(scope.get("route"), "path", "unmatched")
+                trace_id = span.trace_id or (trace and trace[1])
+                span.set("http.route", route)
+                span.set("http.response.status_code", status)
+                span.set("request_id", request_id)
+                log.log(
+                    10 if route in QUIET else 20,
+                    "request",
+                    request_id=request_id,
+                    method=method,
+                    route=route,
+                    status=status or "client left",
+                    milliseconds=round(1000 * (time.monotonic() - started), 1),
+                    tenant=scope["state"].get("tenant"),
+                    **({"trace_id": trace_id} if trace_id else {}),
+                )

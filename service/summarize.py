@@ -13,7 +13,7 @@ from service.answers import extracted, generated
 from service.cache import Flight, SummaryCache, cache_key
 from service.deadline import Deadline
 from service.documents import clean_document, clean_query, clean_title
-from service.engines.base import Engine
+from service.engines.base import TRACE_HEADERS, Engine
 from service.errors import ServiceError, UnprocessableText
 from service.grounding import ground
 from service.job import Job
@@ -23,6 +23,7 @@ from service.streaming import Assembler
 from service.summary import Summary
 from service.telemetry import Metrics
 from service.tokenization import Tokenizer
+from service.tracing import Span, Traces
 from service.window import fit
 
 T = TypeVar("T")
@@ -51,6 +52,7 @@ class Summarizer:
         cache: SummaryCache,
         admission: Admission,
         metrics: Metrics,
+        traces: Traces,
         max_query_tokens: int,
         max_deadline_seconds: float,
     ) -> None:
@@ -59,13 +61,14 @@ class Summarizer:
         self._cache = cache
         self._admission = admission
         self._metrics = metrics
+        self._traces = traces
         self._max_query_tokens = max_query_tokens
         self._max_deadline_seconds = max_deadline_seconds
 
     async def answer(self, query: str, fields: DocumentFields, deadline: Deadline) -> Answer:
         """The whole answer. Raises UnprocessableText; ServiceError only where `fields.fallback` is "none"."""
-        with self._metrics.count_request() as counted:
-            job = await self._prepare(query, fields, deadline)
+        with self._traces.part("summarize") as span, self._metrics.count_request(span) as counted:
+            job = await self._prepare(query, fields, deadline, span)
             try:
                 return counted(await self._whole(job))
             except ServiceError as error:
@@ -78,8 +81,8 @@ class Summarizer:
 
         Raises as `answer`, and after the first piece any ServiceError: what was sent cannot become an extract.
         """
-        with self._metrics.count_request() as counted:
-            job = await self._prepare(query, fields, deadline)
+        with self._traces.part("summarize") as span, self._metrics.count_request(span) as counted:
+            job = await self._prepare(query, fields, deadline, span)
             sent = False
             try:
                 async with contextlib.aclosing(self._events(job)) as events:
@@ -94,7 +97,7 @@ class Summarizer:
                     yield answer.summary
                 yield answer
 
-    async def _prepare(self, query: str, fields: DocumentFields, deadline: Deadline) -> Job:
+    async def _prepare(self, query: str, fields: DocumentFields, deadline: Deadline, span: Span) -> Job:
         started = time.monotonic()
         clean = clean_query(query)
         tokens = len(self._tokenizer.encode(clean))
@@ -113,6 +116,7 @@ class Summarizer:
             document=document,
             title=clean_title(fields.title) if fields.title else None,
             fields=fields,
+            span=span,
         )
 
     async def _whole(self, job: Job) -> Answer:
@@ -149,12 +153,15 @@ class Summarizer:
         )
 
     async def _compute(self, job: Job, flight: Flight) -> Summary:
-        """One generation: admission, passages and prompt, engine, streaming, grounding."""
+        """One generation: admission, passages and prompt, engine, streaming, grounding. A task of its own."""
         identity, max_words = self._engine.identity, job.fields.max_words
         max_new_tokens = token_limit(max_words, identity.output_limit)
         expected_tokens = min(identity.prompt_limit, len(job.document.text) // 4 + 128) + max_new_tokens
 
-        async with self._admission.enter(expected_tokens, flight.deadline) as flight.queue_seconds:
+        async with contextlib.AsyncExitStack() as place:
+            with self._traces.part("queue", job.span):
+                entering = self._admission.enter(expected_tokens, flight.deadline)
+                flight.queue_seconds = await place.enter_async_context(entering)
             window = await _off_loop(
                 job.document.text,
                 lambda: fit(
@@ -169,20 +176,26 @@ class Summarizer:
             )
             generation = self._metrics.count_generation(job.started, flight.queue_seconds, len(window.ids))
             assembler = Assembler(self._tokenizer, max_words=max_words)
-            # Followers watch their own deadlines and cancel this by leaving; the engine gets the longest there is.
-            chunks = self._engine.generate(
-                window.ids,
-                max_new_tokens=max_new_tokens,
-                deadline=Deadline.after(self._max_deadline_seconds),
-                request_id=job.id,
-            )
-            async with contextlib.aclosing(chunks):
-                async for chunk in chunks:
-                    generation.observe(chunk)
-                    if piece := assembler.push(chunk.ids):
-                        flight.publish(piece)
-                    if assembler.full:
-                        break
+            with self._traces.part("generate", job.span) as span:
+                TRACE_HEADERS.set(span.headers)
+                # Followers watch their own deadlines and cancel this by leaving; the engine gets the longest there is.
+                chunks = self._engine.generate(
+                    window.ids,
+                    max_new_tokens=max_new_tokens,
+                    deadline=Deadline.after(self._max_deadline_seconds),
+                    request_id=job.id,
+                )
+                async with contextlib.aclosing(chunks):
+                    async for chunk in chunks:
+                        if chunk.ids and not generation.tokens:
+                            span.lap("prefill")
+                        generation.observe(chunk)
+                        if piece := assembler.push(chunk.ids):
+                            flight.publish(piece)
+                        if assembler.full:
+                            break
+                span.set("prompt_tokens", len(window.ids))
+                span.set("completion_tokens", generation.tokens)
 
         final = assembler.finish("stop" if generation.finished == "stop" else "length")
         if final.tail:

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 from service.engines.base import Chunk, Status
 from service.errors import DeadlineExceeded, HttpError, Overloaded, RequestError, ServiceError
 from service.schemas import Answer
+from service.tracing import UNRECORDED, Span
 
 # 1 ms to 30 s: a cache hit sits at the left end, an overloaded CPU at the right.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.175, 0.25, 0.375, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 30)
@@ -140,8 +141,10 @@ class Metrics:
             self.cache_hits.labels(kind)
 
     @contextmanager
-    def count_request(self) -> Generator[Callable[[Answer], Answer], None, None]:
-        """Around one request: counts its outcome and time. The block passes its answer through what this yields."""
+    def count_request(self, span: Span = UNRECORDED) -> Generator[Callable[[Answer], Answer], None, None]:
+        """Around one request: counts its outcome and time, and tells its `span`. The block passes its answer through
+        what this yields.
+        """
         started, outcome, method, cached = time.monotonic(), CANCELLED, "none", False
 
         def counted(answer: Answer) -> Answer:
@@ -162,6 +165,9 @@ class Metrics:
             raise
         finally:
             self.requests.labels(outcome, method).inc()
+            span.set("outcome", outcome)
+            span.set("method", method)
+            span.set("cached", cached)
             if method != "none":
                 self.e2e_request_latency.labels(method, str(cached).lower()).observe(time.monotonic() - started)
 

@@ -1,10 +1,15 @@
 """What the gateway expects of an engine, whichever it is."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 from service.deadline import Deadline
+
+TRACE_HEADERS: ContextVar[Mapping[str, str]] = ContextVar("trace_headers", default=MappingProxyType({}))
+"""The W3C trace context of the generation under way (`traceparent`, `tracestate`), for an engine that calls others."""
 
 
 @dataclass(frozen=True, slots=True)

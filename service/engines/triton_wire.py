@@ -12,6 +12,8 @@ from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
+from service.engines.base import TRACE_HEADERS
+
 MODEL = "tensorrt_llm"
 
 PLAIN = (1, 1, 0)
@@ -54,7 +56,7 @@ def stream(
     """Open a stream for one request; an async iterator of (InferResult | None, error | None) with `cancel()`.
 
     `lookahead` is (window, n-gram, verification set); None leaves the inputs out, as an engine built without lookahead
-    wants it. `timeout` in seconds ends the stream with DEADLINE_EXCEEDED.
+    wants it. `timeout` in seconds ends the stream with DEADLINE_EXCEEDED. The metadata carry TRACE_HEADERS.
     """
     request = {
         "model_name": MODEL,
@@ -66,7 +68,7 @@ def stream(
     async def one() -> AsyncIterator[dict[str, Any]]:
         yield request
 
-    return client.stream_infer(one(), stream_timeout=timeout)
+    return client.stream_infer(one(), stream_timeout=timeout, headers=dict(TRACE_HEADERS.get()))
 
 
 def read(result: InferResult) -> Pass:

@@ -1,0 +1,65 @@
+"""When traces are on: pytest tests/unit/test_tracing.py"""
+
+import subprocess
+import sys
+
+import pytest
+
+import service
+from service.errors import ConfigurationError
+from service.tracing import OFF, from_environment
+from tests.conftest import REPOSITORY
+
+COLLECTOR = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"OTEL_SERVICE_NAME": "querygist"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": ""},
+        COLLECTOR | {"OTEL_TRACES_EXPORTER": "none"},
+        COLLECTOR | {"OTEL_SDK_DISABLED": "True"},
+    ],
+    ids=str,
+)
+def test_off_unless_asked_for(environment: dict[str, str]) -> None:
+    assert from_environment(environment) is OFF
+
+
+@pytest.mark.parametrize("environment", [COLLECTOR, {"OTEL_TRACES_EXPORTER": "otlp"}], ids=str)
+def test_on_when_there_is_somewhere_to_send_them(environment: dict[str, str]) -> None:
+    traces = from_environment(environment)
+    assert traces is not OFF
+    traces.close()
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"OTEL_TRACES_EXPORTER": "zipkin"}, "zipkin"),
+        (COLLECTOR | {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "http/protobuf"),
+    ],
+)
+def test_what_cannot_be_is_told(environment: dict[str, str], told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        from_environment(environment)
+
+
+def test_without_the_extra_the_way_to_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    monkeypatch.delitem(sys.modules, "service.otel", raising=False)
+    monkeypatch.delattr(service, "otel", raising=False)
+    with pytest.raises(ConfigurationError, match=r"pip install 'querygist\[otel\]'"):
+        from_environment(COLLECTOR)
+
+
+def test_when_off_the_sdk_is_not_even_loaded() -> None:
+    code = (
+        "import sys, service.cli, service.server, service.app, service.engines.factory; "
+        "from service.tracing import from_environment; from_environment({}); "
+        "print([name for name in sys.modules if name.startswith(('opentelemetry.sdk', 'service.otel'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert done.stdout.strip() == "[]"
