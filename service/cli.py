@@ -137,6 +137,18 @@ def model_build() -> None:
     typer.echo(build(settings.load(), say=lambda what: commands.errors.print(f"{what} ...")).path)
 
 
+@model_app.command("repository")
+def model_repository(
+    folder: Annotated[Path, typer.Argument(help="Gets the model folder `tensorrt_llm`; must not have it yet.")],
+) -> None:
+    """Write the model repository of a Triton server with the CPU model, where `querygist triton` cannot run it."""
+    from service.model import build
+    from service.triton.launch import cpu_repository
+
+    chosen = settings.load()
+    typer.echo(cpu_repository(chosen, build(chosen), folder))
+
+
 @model_app.command("info")
 def model_info() -> None:
     """Print the model's name, version, hashes and scores."""

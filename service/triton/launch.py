@@ -45,24 +45,31 @@ def launch(
     grpc, metrics, *gateway_port = claim(wanted)
     built = model.build(settings, say)
     config = repository.load_config(repository.CPU_MODEL)
-    options = replace(engine_options(settings, built), max_batch=config.max_batch_size)
     with tempfile.TemporaryDirectory(prefix="querygist-triton-") as folder:
-        parameters = {
-            "querygist_identity": json.dumps(asdict(built.identity)),
-            "querygist_engine": json.dumps(asdict(options), default=str),
-        }
         run = Path(folder)
         server = ServerOptions(
             binary=installation.binary,
             environment=environment,
             backends=installation.backend_directory(run / "backends"),
-            repository=repository.render(repository.CPU_MODEL, run / "models", parameters).parent,
+            repository=cpu_repository(settings, built, run / "models"),
             ports=Ports(grpc=grpc, metrics=metrics),
         )
         log.info("triton_ports", grpc=grpc, metrics=metrics, gateway=gateway_port[0] if gateway else None)
-        canary = Probe(built.identity.end_id, repository.lookahead(config) if options.candidates else PLAIN)
+        canary = Probe(built.identity.end_id, repository.lookahead(config) if settings.candidate_tokens else PLAIN)
         supervisor = Supervisor(server, canary, stall_seconds=settings.stall_seconds)
         return asyncio.run(_Launch(settings, supervisor).run(grpc, gateway_port[0] if gateway else None))
+
+
+def cpu_repository(settings: Settings, built: model.BuiltModel, into: Path) -> Path:
+    """Write the CPU model, told which model it is and what its OpenVINO engine is built with, into the model repository
+    `into`; returns that. Raises ConfigurationError.
+    """
+    most = repository.load_config(repository.CPU_MODEL).max_batch_size
+    parameters = {
+        "querygist_identity": json.dumps(asdict(built.identity)),
+        "querygist_engine": json.dumps(asdict(replace(engine_options(settings, built), max_batch=most)), default=str),
+    }
+    return repository.render(repository.CPU_MODEL, into, parameters).parent
 
 
 class _Launch:
