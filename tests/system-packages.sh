@@ -2,6 +2,7 @@
 # System packages that some tests need. Installed when this runs as root on Debian; named otherwise (those tests skip).
 set -eu
 packages="chromium fonts-dejavu-core prometheus redis-server"
+command -v kubectl >/dev/null || packages="$packages kubernetes-client" # another kubectl may have come from elsewhere
 missing=""
 for package in $packages; do
     dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
