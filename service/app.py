@@ -47,7 +47,7 @@ def create_app(settings: Settings, engine: Engine, tokenizer: Tokenizer, traces:
                 max_in_flight=settings.max_in_flight,
                 max_waiting=settings.max_waiting,
                 metrics=metrics,
-                servers=lambda: engine.servers,
+                servers=lambda: engine.status().well,
             ),
             metrics=metrics,
             traces=traces,

@@ -160,12 +160,18 @@ def _cache() -> list[Panel]:
         ),
         lines(
             "Hits by kind",
-            "finished: from memory; in_flight: the same question was being answered.",
+            "finished: from memory; in_flight: being answered just then; shared: another gateway has answered it.",
             {"{{kind}}": rate("querygist_cache_hits_total", "kind")},
             unit="reqps",
             stacked=True,
         ),
         lines(
             "Memory", "At most QUERYGIST_CACHE_MB a gateway.", {"{{instance}}": "querygist_cache_bytes"}, unit="bytes"
+        ),
+        lines(
+            "Shared cache: no answer",
+            "Commands that Redis did not answer; a gateway then works alone for a second.",
+            {"{{instance}}": rate("querygist_shared_cache_errors_total", "instance")},
+            unit="ops",
         ),
     ]

@@ -59,6 +59,11 @@ class Status:
     servers: Mapping[str, bool] = field(default_factory=dict)
     retries: int = 0
 
+    @property
+    def well(self) -> int:
+        """How many servers share the work now, 1 at least: where none is well, requests still have to be tried."""
+        return max(1, sum(self.servers.values()))
+
 
 class Engine(Protocol):
     """Token ids in, stream of token ids out."""
@@ -66,11 +71,6 @@ class Engine(Protocol):
     @property
     def identity(self) -> Identity:
         """The model behind the engine; constant for the engine's life."""
-        ...
-
-    @property
-    def servers(self) -> int:
-        """How many servers share the work now, 1 at least."""
         ...
 
     async def start(self) -> None:

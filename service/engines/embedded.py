@@ -50,11 +50,6 @@ class EmbeddedEngine:
         )
 
     @property
-    def servers(self) -> int:
-        """See `Engine.servers`."""
-        return 1
-
-    @property
     def pid(self) -> int | None:
         """The process id of a worker that has loaded, while there is one."""
         return self._loaded.pid if self._loaded else None

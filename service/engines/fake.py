@@ -24,7 +24,6 @@ class FakeEngine:
     gate: asyncio.Semaphore | None = None
     fail_after: int | None = None
     failing: bool = False
-    servers: int = 1
     running: set[str] = field(default_factory=set)
     calls: int = 0
     cancelled: int = 0

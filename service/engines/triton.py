@@ -31,11 +31,6 @@ class TritonEngine:
         """The servers that requests may go to now."""
         return self._servers.endpoints
 
-    @property
-    def servers(self) -> int:
-        """See `Engine.servers`: those that are well."""
-        return max(1, sum(endpoint.trouble is None for endpoint in self.endpoints))
-
     async def start(self) -> None:
         """Begin to connect; requests raise EngineUnavailable until a server has proved itself."""
         self._servers.start()

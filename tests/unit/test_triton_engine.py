@@ -224,9 +224,9 @@ async def test_no_server_at_all_is_told() -> None:
 
 
 def test_servers_that_are_well_are_counted_and_none_counts_as_one() -> None:
-    assert engine_of(Double("a"), ill("b"), Double("c")).servers == 2
-    assert engine_of(ill("a"), ill("b")).servers == 1
-    assert engine_of().servers == 1
+    assert engine_of(Double("a"), ill("b"), Double("c")).status().well == 2
+    assert engine_of(ill("a"), ill("b")).status().well == 1
+    assert engine_of().status().well == 1
 
 
 async def test_it_tells_who_is_well_and_counts_retries() -> None:
