@@ -18,6 +18,12 @@ from training.prepare import Account
 MARKDOWN, JSON, PLOT = "data_card.md", "data_card.json", "data_card.png"
 QUANTILES = (0.1, 0.5, 0.9)
 
+DERIVED = (
+    "*Derived*: the answer that people chose, as whole sentences, from the one that the prompt marks as best if the "
+    "answer is within reach, and read on to the requested length."
+)
+"""What the cards say of rows that are not as people left them."""
+
 Card = dict[str, Any]
 
 
@@ -98,7 +104,7 @@ def as_markdown(card: Card) -> str:
         "# Data card",
         "",
         "Made by `python -m training data`. Lengths are quantiles (10 / 50 / 90 %) in words, tokens in brackets. "
-        "*Derived*: the answer that people chose was completed to whole sentences or grown by neighbouring ones. "
+        f"{DERIVED} "
         "*Copied*: share of the answer's bigrams that the document has. Summaries are those of positives.",
     ]
     for name, file in card["files"].items():

@@ -12,6 +12,7 @@ from rich.console import Console
 from service.model.files import replacing
 from service.model.manifest import Manifest
 from training import weights
+from training.card import DERIVED
 from training.config import REPOSITORY, Config
 from training.evaluation import report as reports
 from training.shipped import shipped
@@ -83,7 +84,7 @@ def card(config: Config, manifest: Manifest, stage: str, data: Mapping[str, Any]
             "| --- | --- | --- | --- | --- |",
             *sources,
             "",
-            "*Derived*: the answer that people chose was completed to whole sentences or grown by neighbouring ones. "
+            f"{DERIVED} "
             "Refusals pair a query with a document that does not answer it. A short run sees a part of the rows.",
             "",
             "## Scores",
