@@ -10,7 +10,6 @@ as the deadline allows; after it never, so that no summary is shown twice.
 """
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import AsyncGenerator, Iterable, Mapping
@@ -20,7 +19,8 @@ from typing import Any, Self
 
 import httpx
 
-from service.schemas import Answer, BatchLine, Problem
+from service.events import Events, Lines
+from service.schemas import Answer, BatchLine, Problem, TokenEvent
 
 RETRIED = {502, 503}
 
@@ -72,17 +72,15 @@ class Client:
         """Pieces of the summary as they come, then the answer. Raises ProblemError, also in the middle."""
         body = {"query": query, "document": document, "stream": True, **options}
         async with self._post("/summarize", body, deadline) as response:
-            event = ""
-            async for line in _lines(response):
-                name, _, value = line.partition(": ")
-                if name == "event":
-                    event = value
-                elif name == "data" and event == "token":
-                    yield str(json.loads(value)["text"])
-                elif name == "data" and event == "done":
-                    yield Answer.model_validate_json(value)
-                elif name == "data" and event == "error":
-                    raise ProblemError(Problem.model_validate_json(value))
+            events = Events()
+            async for chunk in response.aiter_bytes():
+                for name, data in events.feed(chunk):
+                    if name == "token":
+                        yield TokenEvent.model_validate_json(data).text
+                    elif name == "done":
+                        yield Answer.model_validate_json(data)
+                    elif name == "error":
+                        raise ProblemError(Problem.model_validate_json(data))
 
     async def batch(
         self, query: str, documents: Iterable[Mapping[str, Any]], *, deadline: float | None = None
@@ -90,8 +88,10 @@ class Client:
         """One line a document, each as soon as it is ready; a line has an answer or a problem."""
         body = {"query": query, "documents": list(documents)}
         async with self._post("/summarize/batch", body, deadline) as response:
-            async for line in _lines(response):
-                yield BatchLine.model_validate_json(line)
+            lines = Lines()
+            async for chunk in response.aiter_bytes():
+                for line in lines.feed(chunk):
+                    yield BatchLine.model_validate_json(line)
 
     @asynccontextmanager
     async def _post(
@@ -134,15 +134,6 @@ class Client:
             return False
         await asyncio.sleep(pause)
         return True
-
-
-async def _lines(response: httpx.Response) -> AsyncGenerator[str, None]:
-    """Lines ended by a line feed; httpx's own would also split at the line separators inside of a text."""
-    rest = b""
-    async for chunk in response.aiter_bytes():
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield line.decode()
 
 
 def _problem(status: int, body: bytes) -> Problem:
