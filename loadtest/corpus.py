@@ -9,8 +9,8 @@ from service.engines.base import Identity
 from service.tokenization import Tokenizer
 from service.window import fit
 
-BUILT_IN = Path(__file__).parent.parent / "tests" / "data" / "rows.jsonl"
-"""40 openly licensed rows; see the README beside it."""
+BUILT_IN = Path(__file__).parent / "data" / "rows.jsonl"
+"""40 openly licensed rows; see the README beside it. The folder is tests/data by another name, for the wheel."""
 
 
 def rows(path: Path = BUILT_IN, limit: int | None = None) -> list[dict[str, str]]:

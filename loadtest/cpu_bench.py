@@ -1,13 +1,9 @@
 """Measure the cost table of the CPU engine on this machine, as `querygist serve` would run it."""
 
-import contextlib
 import os
-import platform
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 from matplotlib.figure import Figure
 from rich.console import Console
@@ -16,6 +12,7 @@ from rich.progress import Progress, TimeElapsedColumn
 from loadtest.corpus import rows
 from loadtest.cpu_costs import CpuCosts, Point
 from loadtest.cpu_passes import Bench, Ints
+from loadtest.machine import processor
 from service import model, settings
 from service.engines.factory import engine_options
 from service.tokenization import Tokenizer
@@ -69,7 +66,7 @@ def run(grid: Grid, samples: int, console: Console) -> CpuCosts:
         prompt = tuple(measured(bench.prompt_points(grid.prompt_tokens, grid.prompt_contexts)))
         decode = tuple(measured(bench.decode_points(grid.new_tokens, grid.sequences, grid.contexts)))
     return CpuCosts(
-        machine={"processor": _processor(), "cpus": os.cpu_count() or 0, "threads": chosen.threads},
+        machine={"processor": processor(), "cpus": os.cpu_count() or 0, "threads": chosen.threads},
         model={
             "name": built.identity.name, "version": built.identity.version, "precision": chosen.precision,
             "openvino_genai": version("openvino-genai"),
@@ -77,14 +74,6 @@ def run(grid: Grid, samples: int, console: Console) -> CpuCosts:
         prompt=prompt,
         decode=decode,
     )  # fmt: skip
-
-
-def _processor() -> str:
-    """As Linux names it, else as Python does."""
-    with contextlib.suppress(OSError):
-        if found := re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE):
-            return found[1]
-    return platform.processor() or platform.machine()
 
 
 def plot(costs: CpuCosts) -> Figure:

@@ -16,20 +16,21 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
 import httpx
-import numpy as np
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from loadtest import stored
+from loadtest.arrivals import constant, poisson
+from loadtest.traffic import MAX_WORDS
 from service.errors import ConfigurationError
 from service.schemas import Answer
 
 DEADLINE = 60.0
-MAX_WORDS = 40
 
 _COUNTERS = ("generation_tokens", "forward_passes", "candidate_tokens_drafted")
 
@@ -84,7 +85,7 @@ async def record(
 
     Raises ConfigurationError when the gateway does not answer, or answers nothing.
     """
-    moments = np.cumsum(np.random.default_rng(seed).exponential(1 / rate, size=count)).tolist()
+    moments = list(islice(poisson(constant(rate), seed), count))
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=DEADLINE + 5, limits=limits, transport=transport) as client:
         before = await _counters(client)

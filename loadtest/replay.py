@@ -13,24 +13,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from loadtest.cpu_costs import CpuCosts
+from loadtest.distribution import Distribution
 from loadtest.inflight import Batching, Request, constant, simulate
 from loadtest.record import Run
-
-
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """Seconds."""
-
-    mean: float
-    p50: float
-    p95: float
-    p99: float
-
-    @classmethod
-    def of(cls, seconds: Sequence[float]) -> "Distribution":
-        """Of at least one value."""
-        p50, p95, p99 = (float(value) for value in np.percentile(seconds, (50, 95, 99)))
-        return cls(float(np.mean(seconds)), p50, p95, p99)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
-"""Measurements kept as JSON files: checked when they are read, with the field that is wrong."""
+"""Measurements kept as JSON files, and TOML files that people write: checked when they are read, with the field that is
+wrong."""
 
+import tomllib
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +15,11 @@ T = TypeVar("T")
 def load(kind: type[T], path: Path, what: str, remedy: str = "") -> T:
     """Read a `kind`, called `what` in messages. Raises ConfigurationError naming the file and the field."""
     try:
+        if path.suffix == ".toml":
+            return TypeAdapter(kind).validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
         return TypeAdapter(kind).validate_json(path.read_bytes())
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}.") from error
     except OSError as error:
         raise ConfigurationError(f"Cannot read the {what} {path}: {error.strerror}. {remedy}".rstrip()) from error
     except ValidationError as error:
