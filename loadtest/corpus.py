@@ -1,11 +1,13 @@
 """Requests to measure with: (query, document) rows of any JSONL file with these two fields."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from service.documents import clean_document, clean_query
 from service.engines.base import Identity
+from service.errors import ConfigurationError
 from service.tokenization import Tokenizer
 from service.window import fit
 
@@ -13,15 +15,28 @@ BUILT_IN = Path(__file__).parent / "data" / "rows.jsonl"
 """40 openly licensed rows; see the README beside it. The folder is tests/data by another name, for the wheel."""
 
 
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    query: str
+    document: str
+
+
 def rows(path: Path = BUILT_IN, limit: int | None = None) -> list[dict[str, str]]:
-    """The first `limit` rows of `path`, in file order. Raises ValueError naming the first line that is not one."""
+    """The first `limit` rows of `path`, in file order. Raises ConfigurationError naming the first line that is none."""
+    try:
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except OSError as error:
+        raise ConfigurationError(f"Cannot read the rows {path}: {error.strerror}.") from error
     found = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        row = json.loads(line)
-        if not {"query", "document"} <= row.keys():
-            raise ValueError(f"{path}:{number}: a row needs `query` and `document`, this one has {sorted(row)}")
-        found.append(row)
-    return found[:limit]
+    for number, line in enumerate(lines[:limit], 1):
+        try:
+            found.append(_Row.model_validate_json(line).model_dump())
+        except ValidationError as error:
+            raise ConfigurationError(
+                f"{path}:{number} is not a row, an object with `query` and `document`: {error.errors()[0]['msg']}."
+            ) from error
+    return found
 
 
 def prompts(data: Iterable[dict[str, str]], tokenizer: Tokenizer, identity: Identity) -> list[list[int]]:
