@@ -20,7 +20,12 @@ def run(app: typer.Typer) -> None:
         fail(error.detail)
 
 
+def tell(message: str) -> None:
+    """Say what went wrong."""
+    errors.print(f"[bold red]error:[/] {escape(message)}", highlight=False)
+
+
 def fail(message: str) -> NoReturn:
     """Say what went wrong, and end."""
-    errors.print(f"[bold red]error:[/] {escape(message)}", highlight=False)
+    tell(message)
     sys.exit(1)

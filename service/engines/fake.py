@@ -14,13 +14,15 @@ from service.errors import DeadlineExceeded, EngineUnavailable
 class FakeEngine:
     """Replies to a prompt with `reply(ids)`, `per_chunk` ids at a time.
 
-    `gate`, when given, is awaited before every chunk, so that a test decides when the engine moves on.
+    A chunk takes `pass_seconds`, however many requests there are. `gate`, when given, is awaited before every chunk
+    instead, so that a test decides when the engine moves on.
     `fail_after` chunks it dies: that request and all later ones raise EngineUnavailable until `failing` is reset.
     """
 
     identity: Identity
     reply: Callable[[Sequence[int]], Sequence[int]]
     per_chunk: int = 3
+    pass_seconds: float = 0.0
     gate: asyncio.Semaphore | None = None
     fail_after: int | None = None
     failing: bool = False
@@ -78,7 +80,7 @@ class FakeEngine:
 
     async def _pass(self, deadline: Deadline) -> None:
         if self.gate is None:
-            await asyncio.sleep(0)
+            await asyncio.sleep(self.pass_seconds)
             return
         try:
             async with asyncio.timeout(max(0.0, deadline.remaining())):
