@@ -1,8 +1,9 @@
-"""`python -m loadtest COMMAND`: what the service costs, and how many GPUs a stream of queries needs."""
+"""`python -m loadtest COMMAND`: what the service carries and costs, and how many GPUs a stream of queries needs."""
 
 import asyncio
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -11,11 +12,15 @@ from loadtest.corpus import BUILT_IN
 from loadtest.workload import STUDENT, Workload
 from service import commands
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Capacity, and the costs it is computed from.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Load, capacity, and what it costs.")
 console = Console(soft_wrap=True)
 
 RESULTS = Path("docs/results/capacity")
+LOAD_RESULTS = Path("docs/results/load")
+OBJECTIVES = Path(__file__).parent / "objectives" / "cpu.toml"
 COSTS = RESULTS / "cpu_costs.json"
+
+Engine = Literal["embedded", "triton"]
 
 # A command brings its own libraries: plots, the engine, an HTTP client.
 
@@ -115,6 +120,53 @@ def validate(
     compared = [replay.compare(path.name, Run.load(path), table, batching, seed=seed) for path in run]
     replay.write(compared, table, out)
     console.print(f"validation: {out.with_suffix('.md')}")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def load(
+    context: typer.Context,
+    start: Annotated[Engine, typer.Option(help="Which engine the server has.")] = "embedded",
+) -> None:
+    """Start a server and run Locust against it, with the options given here (`locust -f loadtest/locustfile.py -h`)."""
+    from loadtest.locust_process import locust  # noqa: PLC0415
+    from loadtest.processes import gateway  # noqa: PLC0415
+
+    async def run() -> int:
+        async with gateway(with_triton=start == "triton") as (url, _, ready):
+            console.print(f"{url} is ready after {ready:.0f} s")
+            return await locust("--host", url, *context.args)
+
+    raise typer.Exit(asyncio.run(run()))
+
+
+@app.command()
+def curve(
+    start: Annotated[Engine, typer.Option(help="Start a server with this engine.")] = "embedded",
+    url: Annotated[str | None, typer.Option(help="Address of a running one instead.")] = None,
+    slo: Annotated[Path, typer.Option(help="TOML file whose [in_time] says what goodput is.")] = OBJECTIVES,
+    seconds: Annotated[int, typer.Option(min=1, help="Measured at each of 16 points.")] = 60,
+    warm_up: Annotated[int, typer.Option(min=0, help="Sent before that, not counted: let queues fill, s.")] = 10,
+    data: Annotated[Path, typer.Option(help="JSONL with query and document.")] = BUILT_IN,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    engine: Annotated[str | None, typer.Option(help="The results' name; START, if not given.")] = None,
+    out: Annotated[
+        Path, typer.Option(help="Its folder ENGINE gets JSON, plot, Markdown and the points.")
+    ] = LOAD_RESULTS,
+) -> None:
+    """Step the offered load past saturation: latency, goodput and outcomes. Points that are there are not run again."""
+    from loadtest import curve_report  # noqa: PLC0415
+    from loadtest.curve import Study  # noqa: PLC0415
+    from loadtest.processes import gateway  # noqa: PLC0415
+
+    name = engine or start
+    study = Study(slo, data, seconds, warm_up, seed, out / name / "points")
+
+    async def run() -> None:
+        async with gateway(with_triton=start == "triton") if url is None else nullcontext((url, None, 0.0)) as server:
+            curve_report.write(await study.run(server[0], name, console), out / name)
+
+    asyncio.run(run())
+    console.print(f"curve: {out / name / curve_report.MARKDOWN}")
 
 
 def main() -> None:

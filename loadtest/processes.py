@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 
 from service.engines.base import Identity
+from service.errors import ConfigurationError
 from service.settings import Settings
 from service.triton import repository
 from service.triton.installation import Installation
@@ -29,13 +30,19 @@ SCRIPTED_MODEL = Path(__file__).parent / "scripted_model" / "1"
 
 
 @asynccontextmanager
-async def gateway(**settings: str) -> AsyncGenerator[tuple[str, subprocess.Popen[bytes], float], None]:
-    """A gateway on a free port: its address, its process, and seconds from start to ready."""
+async def gateway(
+    *, with_triton: bool = False, **settings: str
+) -> AsyncGenerator[tuple[str, subprocess.Popen[bytes], float], None]:
+    """A gateway on a free port: its address, its process, and seconds from start to ready.
+
+    `with_triton`: a Triton server behind it, both started by `querygist triton`.
+    """
+    command = ["triton", "--grpc-port", "0", "--metrics-port", "0"] if with_triton else ["serve"]
     environment = os.environ | {f"QUERYGIST_{name}": value for name, value in settings.items()}
     with tempfile.TemporaryFile() as log:
         began = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-m", "service", "serve", "--port", "0"],
+            [sys.executable, "-m", "service", *command, "--port", "0"],
             env=environment | {"QUERYGIST_LOG_FORMAT": "json"},
             stderr=log,
         )
@@ -57,7 +64,7 @@ async def _address(process: subprocess.Popen[bytes], log: int) -> str:
         if found := re.search(r'"url": "([^"]+)"', text):
             return found[1]
         if process.poll() is not None:
-            raise RuntimeError(f"the gateway ended: {text}")
+            raise ConfigurationError(f"The gateway did not start:\n{text}")
         await asyncio.sleep(0.02)
 
 

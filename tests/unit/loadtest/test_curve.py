@@ -1,0 +1,71 @@
+"""What a capacity curve says: pytest tests/unit/loadtest/test_curve.py"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from loadtest import curve_report
+from loadtest.curve import Capacity, CrossCheck, Curve
+from loadtest.distribution import Distribution
+from loadtest.samples import Sample
+from loadtest.summary import Limits, Summary, summarize
+from loadtest.traffic import Kind
+
+SECONDS = 100.0
+
+
+def point(kind: Kind, offered: int, good: int, slow: int = 0) -> Summary:
+    """`offered` a hundred seconds, of which the model answers `good` in time and `slow` too late."""
+    outcomes = [(1.0, "generative")] * good + [(9.0, "generative")] * slow
+    first = 0.5 if kind == "stream" else None
+    outcomes += [(0.1, "extractive")] * (offered - good - slow)
+    samples = [
+        Sample(kind=kind, arrival=0, late=0, latency=latency, outcome=outcome, first_token=first)
+        for latency, outcome in outcomes
+    ]
+    return summarize(samples, SECONDS, Limits(end_to_end=2.0))
+
+
+def curve(kind: Kind = "json") -> Curve:
+    points = [(50, 50, 0), (100, 98, 0), (150, 120, 10), (200, 135, 15), (300, 126, 4)]
+    return Curve(kind, tuple(point(kind, *one) for one in points))
+
+
+def test_knee_saturation_peak_and_what_is_kept() -> None:
+    found = curve()
+    assert found.knee is not None
+    assert found.knee.offered == 1.0
+    assert found.saturation == 1.5
+    assert found.peak.goodput == pytest.approx(1.35)
+    assert found.kept == pytest.approx(126 / 135)
+
+
+def test_a_server_that_never_carries_its_load_has_no_knee() -> None:
+    found = Curve("json", (point("json", 50, 10), point("json", 100, 100)))
+    assert found.knee is None
+    nothing = Curve("json", (point("json", 50, 0),))
+    assert (nothing.saturation, nothing.kept) == (0, 0)
+
+
+@pytest.mark.parametrize("curves", [(curve("json"), curve("stream")), (Curve("json", (point("json", 50, 0),)),)])
+def test_the_report_is_written(tmp_path: Path, curves: tuple[Curve, ...]) -> None:
+    times = Distribution(1.0, 0.9, 1.5, 1.7)
+    found = Capacity(
+        engine="scripted", processor="a processor", seconds=100, limits=Limits(end_to_end=2.0), probed=1.4,
+        curves=curves, cross_check=CrossCheck(0.5, 50, 0, times, times),
+    )  # fmt: skip
+    curve_report.write(found, tmp_path / "scripted")
+    assert Capacity.load(tmp_path / "scripted" / curve_report.JSON) == found
+    (told, *_) = json.loads((tmp_path / "scripted" / curve_report.JSON).read_text())["found"]
+    assert told["last_goodput_of_peak"] == curves[0].kept
+    assert (tmp_path / "scripted" / curve_report.PNG).read_bytes().startswith(b"\x89PNG")
+    text = (tmp_path / "scripted" / curve_report.MARKDOWN).read_text()
+    if len(curves) == 2:
+        assert "Knee: 1.00 requests/s. Saturation: 1.50 answers/s. Peak goodput: 1.35/s, at 2.00 offered." in text
+        assert "At 2.0 times saturation (3.00 offered) goodput is 1.26/s: **93% of its peak**." in text
+        assert "| 3.00 | 300 | 1.26 | 42.0% | 56.7% | 0.0% | 0.10 | 1.00 |" in text
+        assert "| httpx | 1.000 | 0.900 | 1.500 | 1.700 |" in text
+        assert text.count("## ") == 3
+    else:
+        assert "below the first point" in text
