@@ -1,4 +1,4 @@
-# Three commands for everyone: `make serve`, `make triton` and `make test`. Each does its own set-up, once.
+# Commands for everyone: `make serve`, `make triton`, `make load` and `make test`. Each does its own set-up, once.
 PORT ?= 8000
 PYTHON ?= python3
 VENV := .venv
@@ -15,11 +15,12 @@ FP8_PYTHON ?= $(PYTHON)
 FP8_VENV := .venv-fp8
 FP8_CONFIG ?= training/configs/fp8.yaml
 
-.PHONY: serve triton test lint model fp8 fp8-venv clean help
+.PHONY: serve triton load test lint model fp8 fp8-venv clean help
 
 help:
 	@echo "make serve   serve the API and the demo page on http://127.0.0.1:$(PORT)"
 	@echo "make triton  the same, through a real Triton Inference Server on this machine's CPU"
+	@echo "make load    a minute of load on a server of its own, and whether it kept the objectives"
 	@echo "make test    every check: lint, types, unit, API, property, real-server and browser tests"
 	@echo "make lint    ruff, mypy, import-linter"
 	@echo "make model   fetch and build the model, nothing else"
@@ -31,6 +32,9 @@ serve: $(VENV)/.serve model
 
 triton: $(VENV)/.serve $(TRITON_VENV)/.installed model
 	$(BIN)/querygist triton --port $(PORT)
+
+load: $(VENV)/.load model
+	$(BIN)/python -m loadtest load --run-time 60s --rate 0.3 --slo loadtest/objectives/cpu.toml
 
 model: $(VENV)/.serve
 	@$(BIN)/querygist model build
@@ -61,6 +65,11 @@ $(VENV)/bin/python:
 $(VENV)/.serve: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Installing the service into $(VENV) ..."
 	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.load: $(VENV)/.serve
+	@echo "Installing Locust into $(VENV) ..."
+	$(PIP) --editable '.[load]'
 	@touch $@
 
 $(VENV)/.develop: $(VENV)/.serve
