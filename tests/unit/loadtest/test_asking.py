@@ -185,8 +185,7 @@ def test_a_server_that_says_nothing_times_out(server: Server) -> None:
     released = threading.Event()
 
     def reply(handler: Handler) -> None:
-        released.wait(30)
-        handler.whole(200, b"{}")
+        handler.close_connection = released.wait(30)
 
     server.reply = reply
     quick = Connections(f"http://127.0.0.1:{server.server_port}", {}, timeout=0.05)
