@@ -11,6 +11,7 @@ from service.engines.base import Identity
 from service.prompt import NO_ANSWER, VERSIONS
 from service.tokenization import Tokenizer
 from training.dataset import Example, prompt_ids
+from training.grow import following
 
 T = TypeVar("T", bound=Sized)
 
@@ -44,9 +45,14 @@ class Batch:
 
 
 def encode(example: Example, tokenizer: Tokenizer, identity: Identity) -> Encoded:
-    """The ids the engine will see for this example, and those it should answer with."""
+    """The ids the engine will see for this example, and those it should answer with.
+
+    A quote goes on with the next sentence, and only ends where the document does: the service cuts at the last whole
+    sentence within `max_words`. A model that had to count words would stop a sentence early in every second answer.
+    """
+    text = example.summary + following(example.document, example.summary)
     opening = "" if example.summary == NO_ANSWER else VERSIONS[identity.prompt_version].opening
-    answer = [*tokenizer.encode_template(opening), *tokenizer.encode(example.summary)]
+    answer = [*tokenizer.encode_template(opening), *tokenizer.encode(text)]
     target = [*answer[: identity.output_limit - 1], identity.end_id]
     return Encoded(tuple(prompt_ids(example, tokenizer, identity)), tuple(target))
 

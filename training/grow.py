@@ -69,6 +69,18 @@ def grow(document: str, answer: Span, query: str, max_words: int) -> Grown:
     return Grown(document[sentences[first][0] : sentences[last][1]], marked=first == mark)
 
 
+def following(document: str, summary: str) -> str:
+    """The sentence after a quote, with what stands before it; "" where there is none, or the summary is no quote."""
+    start = document.find(summary)
+    if start < 0:
+        return ""
+    end = start + len(summary)
+    sentences = sentence_spans(document)
+    texts = [document[begin:after] for begin, after in sentences]
+    place = next((i for i, (begin, _) in enumerate(sentences) if begin >= end), None)
+    return "" if place is None or _is_heading(texts, place) else document[end : sentences[place][1]]
+
+
 def _holding(sentences: list[Span], part: Span) -> Span:
     """First and last of the sentences that hold a part of the document."""
     first = max(i for i, (begin, _) in enumerate(sentences) if begin <= part[0])

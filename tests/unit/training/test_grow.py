@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from service.passages import evidence
 from service.sentences import sentence_spans
-from training.grow import grow, whole_sentences
+from training.grow import following, grow, whole_sentences
 
 QUERY = "Where do owls nest?"
 NEST = "Owls nest in the holes of old trees."
@@ -106,3 +106,18 @@ def test_an_answer_with_few_changes_is_quoted_as_it_stands() -> None:
 def test_an_answer_put_together_from_all_over_is_no_quote() -> None:
     parts = [sentence(9, f"s{i}x") for i in range(4)]
     assert whole_sentences(" ".join(parts), f"{parts[0]} {parts[3]}") is None
+
+
+@pytest.mark.parametrize(
+    ("document", "summary", "expected"),
+    [
+        (f"{NEST} Eggs are white.\nRain fell again.", NEST, " Eggs are white."),
+        (f"{NEST} Eggs are white.\nRain fell again.", f"{NEST} Eggs are white.", "\nRain fell again."),
+        (f"Rain fell. {NEST}", NEST, ""),
+        (f"{NEST} Norway. Rain fell on it.", NEST, ""),
+        (f"{NEST} Rain fell.", "Owls nest in trees.", ""),
+    ],
+    ids=["a sentence", "over a line", "at the end", "before a heading", "in own words"],
+)
+def test_what_follows_a_quote(document: str, summary: str, expected: str) -> None:
+    assert following(document, summary) == expected
