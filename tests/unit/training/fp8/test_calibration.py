@@ -28,8 +28,8 @@ def test_prompts_are_those_of_the_service_with_the_answers_behind(
     [ids] = calibration.sequences(config_of(tmp_path, line()), tokenizer, identity)
     assert ids[-1] == identity.end_id
     text = tokenizer.decode(ids)
-    assert "Owls hunt at night. This is document a." in text
-    assert text.rstrip().endswith("Owls hunt at night.")
+    assert text.count("Owls hunt at night. This is document a.") == 2, "as it is quoted, it goes on"
+    assert text.rstrip().endswith("This is document a.")
 
 
 def test_long_documents_fill_the_prompt(tmp_path: Path, tokenizer: Tokenizer, identity: Identity) -> None:
