@@ -4,6 +4,8 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
+from itertools import pairwise
+from math import inf
 from pathlib import Path
 from typing import Self, get_args
 
@@ -103,9 +105,8 @@ def say(report: Report) -> None:
 def _parts(samples: Sequence[Sample], start: float, seconds: float, limits: Limits) -> Iterator[Part]:
     parts = min(MOST_PARTS, max(2, len(samples) // SUMMARIES_PER_PART))
     width = seconds / parts
-    for number in range(parts):
-        begin = start + number * width
-        end = begin + width if number < parts - 1 else float("inf")
+    edges = [*(start + number * width for number in range(parts)), inf]
+    for begin, end in pairwise(edges):
         some = [sample for sample in samples if begin <= sample.arrival < end]
         yield Part(begin, summarize(some, width, limits) if some else None)
 

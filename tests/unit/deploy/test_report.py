@@ -90,7 +90,7 @@ def test_what_cannot_begin_is_an_error_of_its_own(
     assert not (tmp_path / "out").exists()
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"query": "q"}\n')
-    with pytest.raises(ConfigurationError, match=r"rows\.jsonl:1: a row needs"):
+    with pytest.raises(ConfigurationError, match=r"rows\.jsonl:1 is not a row"):
         accept.accept(
             Plan(hf=tmp_path, out=tmp_path / "out", rows=rows, weights=accept.settings.load().weights_dir), None
         )  # type: ignore[arg-type]
