@@ -169,6 +169,33 @@ def curve(
     console.print(f"curve: {out / name / curve_report.MARKDOWN}")
 
 
+@app.command()
+def failover(
+    size: Annotated[int, typer.Option(min=2, help="Gateways, and Tritons.")] = 3,
+    rate: Annotated[float, typer.Option(min=0.01, help="Requests a second, Poisson arrivals.")] = 1.0,
+    seconds: Annotated[float, typer.Option(min=20, help="How long to send.")] = 120,
+    data: Annotated[Path, typer.Option(help="JSONL with query and document, used in turn.")] = BUILT_IN,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    out: Annotated[Path, typer.Option(help="Folder for JSON, plot and Markdown.")] = LOAD_RESULTS / "failover",
+) -> None:
+    """Gateways before Tritons with the real model: kill one of each under load, and count what the client noticed."""
+    import tempfile  # noqa: PLC0415
+
+    from loadtest import failover as runs  # noqa: PLC0415
+    from loadtest import failover_report  # noqa: PLC0415
+    from loadtest.cluster import cluster  # noqa: PLC0415
+    from loadtest.corpus import rows  # noqa: PLC0415
+
+    async def run() -> runs.Failover:
+        with tempfile.TemporaryDirectory(prefix="querygist-failover-") as folder:
+            async with cluster(size, Path(folder)) as servers:
+                return await runs.run(servers, rows(data), rate=rate, seconds=seconds, seed=seed, console=console)
+
+    found = asyncio.run(run())
+    failover_report.write(found, out)
+    console.print(f"{failover_report.verdict(found)} {out / failover_report.MARKDOWN}")
+
+
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1, never a traceback."""
     commands.run(app)
