@@ -7,6 +7,7 @@ Greedy output does not depend on what is drafted, so n-grams of the text can be 
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.progress import track
@@ -19,7 +20,8 @@ from service.errors import ConfigurationError
 from service.model.manifest import Manifest
 from service.tokenization import Tokenizer
 from training import dataset
-from training.dataset import prompt_ids
+from training.dataset import Example
+from training.encoding import Encoded, encode
 from training.ngrams import Shape, replay
 from training.writers.base import Written
 
@@ -46,11 +48,10 @@ def build(weights: Path, examples: Sequence[Path], outputs: Path) -> Workload:
         )
     lengths, seeded, one = [], Counter[int](), Counter[int]()
     for example in track(rows, "replaying outputs"):
-        asked = prompt_ids(example, tokenizer, identity)
-        output = _output_ids(written[example.id], tokenizer, identity)
-        lengths.append((len(asked), len(output)))
-        seeded.update(replay(_SEEDED, asked, output)[1:])
-        one.update(replay(_ONE, asked, output)[1:])
+        encoded = _encoded(example, written[example.id], tokenizer, identity)
+        lengths.append((len(encoded.prompt), len(encoded.target)))
+        seeded.update(replay(_SEEDED, encoded.prompt, encoded.target)[1:])
+        one.update(replay(_ONE, encoded.prompt, encoded.target)[1:])
     source = f"{len(rows)} test rows, prompts {identity.prompt_version}, outputs of {manifest.name} {manifest.version}"
     return Workload(
         source=source,
@@ -80,11 +81,10 @@ def _written(outputs: Path) -> Mapping[str, Written]:
         ) from error
 
 
-def _output_ids(written: Written, tokenizer: Tokenizer, identity: Identity) -> list[int]:
-    """The ids that gave this text: the prompt's opening, the text encoded anew, the end id."""
-    opening = prompt.VERSIONS[identity.prompt_version].opening if written.answerable else ""
+def _encoded(example: Example, written: Written, tokenizer: Tokenizer, identity: Identity) -> Encoded:
+    """Prompt, and the ids that gave this text: as training encodes it, but that it ends where it does."""
     text = written.text if written.answerable else prompt.NO_ANSWER
-    return [*tokenizer.encode_template(opening), *tokenizer.encode(text), identity.end_id]
+    return encode(replace(example, summary=text), tokenizer, identity, reads_on=False)
 
 
 def _histogram(passes: Mapping[int, int]) -> tuple[float, ...]:

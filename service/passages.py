@@ -1,4 +1,4 @@
-"""The part of a document that speaks to a query: what a token budget holds, a few sentences to point at, or a snippet.
+"""The part of a document that speaks to a query: what a token budget holds, a snippet, or its sentences in order.
 
 Sentences are ranked by BM25 (Robertson and Zaragoza, 2009) with the idf of Lucene's BM25Similarity, which is never
 negative, over the sentences of the one document. The constants are the best of a grid on validation rows of seven
@@ -22,8 +22,6 @@ _NEIGHBOUR = (
     0.15  # share of its neighbours' scores that a sentence gets: an answer often stands beside the query's words
 )
 _SNIPPET_SHARE = 0.75  # of the best sentence's score: what a further sentence of a snippet needs
-_MOST_EVIDENCE = 3  # sentences pointed out to the model
-_EVIDENCE_SHARE = 0.4  # of the best sentence's score: what the others of them need
 _LONG_WORD = 15  # characters that count as a word where no space ends one
 
 _MOST_CHARS_PER_TOKEN = 16  # text that is longer for its budget than this is not even counted as a whole
@@ -172,18 +170,14 @@ def snippet(document: str, query: str, *, max_words: int) -> Snippet:
     return Snippet(" ".join(_line(document[start:end]) for start, end in spans), spans, answerable=True)
 
 
-def evidence(document: str, query: str) -> list[int]:
-    """Where the sentences begin that speak most to the query, the best first.
+def ranked(document: str, query: str) -> tuple[list[Span], list[int]]:
+    """The sentences of a document, and their indices with those first that share most with the query.
 
-    At most `_MOST_EVIDENCE` of them; none when no term of the query occurs.
+    No indices when no term of the query occurs.
     """
     sentences = bounded_spans(document)
     scores = _scores(document, sentences, query) if sentences else []
-    if not any(scores):
-        return []
-    order, shared = _ranked(scores)
-    best = shared[order[0]]
-    return [sentences[i][0] for i in order[:_MOST_EVIDENCE] if shared[i] >= _EVIDENCE_SHARE * best]
+    return sentences, _ranked(scores)[0] if any(scores) else []
 
 
 def _line(text: str) -> str:

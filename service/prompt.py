@@ -6,7 +6,7 @@ belongs before *and* after the document (facts of the design: instruction, query
 length). The fixed instruction comes first, so that its keys and values are computed once and shared by every request.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from service.tokenization import Tokenizer
@@ -52,7 +52,7 @@ def _chatml_v1(query: str, title: str | None, document: Document, max_words: int
     )
 
 
-def _chatml_v3(query: str, title: str | None, document: Document, max_words: int) -> tuple[Segment, ...]:
+def _chatml_v4(query: str, title: str | None, document: Document, max_words: int) -> tuple[Segment, ...]:
     """v1 without what only a general chat model needs to be told: prefill is most of a request's time."""
     return (
         Segment("<|im_start|>user\nQuery: ", ours=True),
@@ -73,30 +73,49 @@ def _heading(title: str | None) -> Document:
     return (Segment(title, ours=False), Segment("\n", ours=True)) if title else ()
 
 
+# Control tokens of the vocabulary: no text from outside can be encoded to them, and `Tokenizer.decode` leaves them out.
+# Of 17 there 13 have one and the same embedding (cosines of 1.00), the end token's and BEST's among them; LABEL is one
+# that can be told from it (0.71), and so be written. BEST is only read.
+LABEL, BEST = "<filename>", "<file_sep>"
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One prompt, and how its answers begin.
-
-    `marks`: what stands before the sentence that shares most with the query, and before the runners-up; None: no
-    sentence is marked. `opening`: what an answer begins with that is not `NO_ANSWER`.
+    """One prompt. `labelled`: its document's sentences have labels, and an answer that is not `NO_ANSWER` begins as the
+    sentence it quotes does, with `LABEL` and the sentence's own.
     """
 
     template: Callable[[str, str | None, Document, int], tuple[Segment, ...]]
-    marks: tuple[Segment, Segment] | None = None
-    opening: str = ""
+    labelled: bool = False
+
+    @property
+    def opening(self) -> str:
+        """What answers begin with, before the label."""
+        return LABEL if self.labelled else ""
 
 
-# Control tokens of the vocabulary: no text from outside can be encoded to them, and `Tokenizer.decode` leaves them out.
-# Most of the vocabulary's unused ones have one and the same embedding (cosines of 1.00); these two differ (0.73).
-_BEST, _GOOD = "<filename>", "<file_sep>"
+UNTRAINED = "v1"
+"""For chat models that were not trained for any of them."""
 
 VERSIONS: dict[str, Version] = {
-    "v1": Version(_chatml_v1),
-    # Whether to answer is one token against one. Without the opening it would be the refusal against each of the
-    # document's sentences, and greedy decoding would take the refusal when the model is four to one for answering.
-    # The opening is the best sentence's mark, so that drafts from the prompt go on with that sentence.
-    "v3": Version(_chatml_v3, marks=(Segment(_BEST, ours=True), Segment(_GOOD, ours=True)), opening=_BEST),
+    UNTRAINED: Version(_chatml_v1),
+    # Whether to answer is one token against one, and where to begin one of as many as there are sentences. Without them
+    # it would be the refusal against the first words of each sentence, and greedy decoding would take the refusal when
+    # the model is four to one for answering. Opening and label stand before the sentence as well, so that drafts from
+    # the prompt go on with it.
+    "v4": Version(_chatml_v4, labelled=True),
 }
+
+
+def opening_id(version: str, tokenizer: Tokenizer) -> int | None:
+    """The id that answers begin with; None where they begin with their text."""
+    opening = VERSIONS[version].opening
+    return tokenizer.id_of(opening) if opening else None
+
+
+def text_ids(ids: Sequence[int], opening: int | None) -> Sequence[int]:
+    """The ids of an answer that are its text: without the opening, and the label after it."""
+    return ids[2:] if ids and ids[0] == opening else ids
 
 
 def render(version: str, *, query: str, title: str | None, document: Document, max_words: int) -> tuple[Segment, ...]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from service.characters import one_line
-from service.prompt import NO_ANSWER
+from service.prompt import NO_ANSWER, text_ids
 from service.sentences import sentence_ends
 
 _INCOMPLETE = "\ufffd"  # what bytes decode to that are no character, or none yet
@@ -36,8 +36,10 @@ class Assembler:
     the last sentence end. What may become `NO_ANSWER` is held back.
     """
 
-    def __init__(self, tokenizer: Decoder, *, max_words: int) -> None:
+    def __init__(self, tokenizer: Decoder, *, max_words: int, opening: int | None = None) -> None:
+        """`opening`: see `service.prompt.opening_id`."""
         self._tokenizer = tokenizer
+        self._opening = opening
         self._max_words = max_words
         self._ids: list[int] = []
         self._text = ""
@@ -51,7 +53,7 @@ class Assembler:
     def push(self, ids: Sequence[int]) -> str:
         """Take token ids; return the text that became safe to send, often ""."""
         self._ids += ids
-        self._text = one_line(self._tokenizer.decode(self._ids).replace(_INCOMPLETE, ""))
+        self._text = one_line(self._tokenizer.decode(text_ids(self._ids, self._opening)).replace(_INCOMPLETE, ""))
         if NO_ANSWER.startswith(self._text):
             return ""
         safe = self._finished_sentences() or self._bounded()

@@ -1,10 +1,9 @@
 """The prompt of one request, within the model's window. Training, evaluation and serving build it here."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
-from service import prompt
-from service.passages import evidence, select
+from service import labels, prompt
+from service.passages import select
 from service.tokenization import Tokenizer
 
 _CHARS_PER_TOKEN = 8
@@ -13,9 +12,10 @@ _CHARS_PER_TOKEN = 8
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Prompt token ids, and whether the document had to be cut to its query-relevant part."""
+    """Prompt token ids, the text of the document that they hold, and whether that is its query-relevant part only."""
 
     ids: list[int]
+    text: str
     truncated: bool
 
 
@@ -36,38 +36,23 @@ def fit(
 
     title = _shortened(tokenizer, title, prompt_limit // 8) if title else None
 
-    marks = prompt.VERSIONS[prompt_version].marks
-
     def encode(text: str) -> list[int]:
-        document = _marked(text, query, marks) if marks else (prompt.Segment(text, ours=False),)
-        segments = prompt.render(prompt_version, query=query, title=title, document=document, max_words=max_words)
+        labelled = labels.document(prompt_version, text, query)
+        segments = prompt.render(prompt_version, query=query, title=title, document=labelled, max_words=max_words)
         return prompt.encode(tokenizer, segments)
 
     if len(document) <= prompt_limit * _CHARS_PER_TOKEN:
         ids = encode(document)
         if len(ids) <= prompt_limit:
-            return Window(ids, truncated=False)
+            return Window(ids, document, truncated=False)
     budget = prompt_limit - len(encode(""))
     while True:
         passage = select(document, query, budget=budget, count=tokenizer.count_each)
         ids = encode(passage.text)
         if len(ids) <= prompt_limit:
-            return Window(ids, passage.truncated)
-        budget -= len(ids) - prompt_limit  # pieces joined may take a few tokens more than the pieces
-
-
-def _marked(document: str, query: str, marks: tuple[prompt.Segment, prompt.Segment]) -> prompt.Document:
-    """The document with the first of `marks` before the sentence that shares most with the query, the second before
-    those that share nearly as much.
-
-    What BM25 finds is a hint that the model need not search for itself; it may still know better.
-    """
-    best, good = marks
-    starts = evidence(document, query)
-    segments = [prompt.Segment(document[: min(starts, default=None)], ours=False)]
-    for start, end in pairwise([*sorted(starts), len(document)]):
-        segments += [best if start == starts[0] else good, prompt.Segment(document[start:end], ours=False)]
-    return tuple(segment for segment in segments if segment.text)
+            return Window(ids, passage.text, passage.truncated)
+        # Labels come on top, three tokens a sentence. Fewer sentences have fewer: no need to make room for all of them.
+        budget -= max(1, min(len(ids) - prompt_limit, budget // 4))
 
 
 def _shortened(tokenizer: Tokenizer, title: str, limit: int) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import io
+import itertools
 import json
 import logging
 import os
@@ -24,6 +25,7 @@ from service.engines.factory import create_engine
 from service.engines.fake import FakeEngine
 from service.errors import ConfigurationError
 from service.model.manifest import Manifest
+from service.prompt import BEST, LABEL, NO_ANSWER
 from service.server import Server
 from service.tokenization import Tokenizer
 from service.triton.installation import Installation
@@ -70,21 +72,24 @@ def identity() -> Identity:
     return Manifest.load(WEIGHTS).identity(precision="int8")
 
 
-def first_sentence_of_document(tokenizer: Tokenizer) -> Callable[[Sequence[int]], Sequence[int]]:
-    """The fake model: copies the fenced document's first two sentences, as a well-behaved one would."""
+def first_sentences_of_document(tokenizer: Tokenizer) -> Callable[[Sequence[int]], Sequence[int]]:
+    """The fake model: quotes the document's first two sentences, from the first label on, as a trained one would."""
+    opening, best = tokenizer.id_of(LABEL), tokenizer.id_of(BEST)
 
     def reply(ids: Sequence[int]) -> Sequence[int]:
-        document = tokenizer.decode(ids).partition("<document>\n")[2].partition("\n</document>")[0]
-        sentences = document.replace("\n", " ").split(". ")
-        text = ". ".join(sentences[:2])
-        return tokenizer.encode(text if text.endswith(".") else text + ".")
+        labels = [place for place, id_ in enumerate(ids) if id_ == opening]
+        if len(labels) < 2:
+            return tokenizer.encode(NO_ANSWER)
+        ends = [place - (2 if ids[place - 1] == best else 1) for place in labels[1:]]
+        sentences = [ids[label + 2 : end] for label, end in zip(labels, ends, strict=False)]
+        return [*ids[labels[0] : labels[0] + 2], *itertools.chain(*sentences[:2])]
 
     return reply
 
 
 @pytest.fixture
 def fake(identity: Identity, tokenizer: Tokenizer) -> FakeEngine:
-    return FakeEngine(identity, first_sentence_of_document(tokenizer))
+    return FakeEngine(identity, first_sentences_of_document(tokenizer))
 
 
 Serve = Callable[..., "contextlib.AbstractAsyncContextManager[httpx.AsyncClient]"]

@@ -1,4 +1,4 @@
-"""Examples as token ids, and ids as batches: the prompt as the service builds it, the summary, the end id."""
+"""Token ids as batches, and what a model makes of them at the places that are learnt from."""
 
 import random
 from collections.abc import Iterator, Sequence, Sized
@@ -7,11 +7,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from service.engines.base import Identity
-from service.prompt import NO_ANSWER, VERSIONS
-from service.tokenization import Tokenizer
-from training.dataset import Example, prompt_ids
-from training.grow import following
+from training.encoding import Encoded
 
 T = TypeVar("T", bound=Sized)
 
@@ -23,17 +19,6 @@ POOL_BATCHES = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
-    """Token ids of one example; the end id is the last of `target`."""
-
-    prompt: tuple[int, ...]
-    target: tuple[int, ...]
-
-    def __len__(self) -> int:
-        return len(self.prompt) + len(self.target)
-
-
-@dataclass(frozen=True, slots=True)
 class Batch:
     """`ids` and `mask` are int64[rows, length], padded on the right. `labels` are aligned with the outputs: the label
     of a position is the id that follows it, and IGNORED where that is not of the summary.
@@ -42,19 +27,6 @@ class Batch:
     ids: torch.Tensor
     mask: torch.Tensor
     labels: torch.Tensor
-
-
-def encode(example: Example, tokenizer: Tokenizer, identity: Identity) -> Encoded:
-    """The ids the engine will see for this example, and those it should answer with.
-
-    A quote goes on with the next sentence, and only ends where the document does: the service cuts at the last whole
-    sentence within `max_words`. A model that had to count words would stop a sentence early in every second answer.
-    """
-    text = example.summary + following(example.document, example.summary)
-    opening = "" if example.summary == NO_ANSWER else VERSIONS[identity.prompt_version].opening
-    answer = [*tokenizer.encode_template(opening), *tokenizer.encode(text)]
-    target = [*answer[: identity.output_limit - 1], identity.end_id]
-    return Encoded(tuple(prompt_ids(example, tokenizer, identity)), tuple(target))
 
 
 def epoch(examples: Sequence[T], *, rows: int, seed: int) -> Iterator[list[T]]:
@@ -84,11 +56,23 @@ def collate(examples: Sequence[Encoded], pad_id: int) -> Batch:
     return Batch(ids, mask, labels)
 
 
-def target_logits(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+def hidden_states(model: Any, batch: Batch) -> torch.Tensor:
+    """What the last layer makes of each position: [rows, length, width]."""
+    states: torch.Tensor = model.get_decoder()(
+        input_ids=batch.ids, attention_mask=batch.mask, use_cache=False
+    ).last_hidden_state
+    return states
+
+
+def logits_at(model: Any, hidden: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits float32[targets, vocabulary] and labels int64[targets], at the summaries' positions only.
 
     The vocabulary is 49,152 wide: over a whole prompt the last layer alone would cost as much as the others.
     """
-    hidden = model.get_decoder()(input_ids=batch.ids, attention_mask=batch.mask, use_cache=False).last_hidden_state
     learnt = batch.labels != IGNORED
     return model.get_output_embeddings()(hidden[learnt]).float(), batch.labels[learnt]
+
+
+def target_logits(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """`logits_at` of the model's own states."""
+    return logits_at(model, hidden_states(model, batch), batch)

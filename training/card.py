@@ -19,8 +19,8 @@ MARKDOWN, JSON, PLOT = "data_card.md", "data_card.json", "data_card.png"
 QUANTILES = (0.1, 0.5, 0.9)
 
 DERIVED = (
-    "*Derived*: the answer that people chose, as whole sentences, from the one that the prompt marks as best if the "
-    "answer is within reach, and read on to the requested length."
+    "*Derived*: the answer that people chose, as whole sentences, and what follows them in the document to the "
+    "requested length."
 )
 """What the cards say of rows that are not as people left them."""
 

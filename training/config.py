@@ -34,9 +34,10 @@ class Config(Strict):
 
     seed: int = Field(ge=0)
     work_dir: Path
-    prompt_version: str = Field(default="v3", description="of service.prompt; the student is served with it")
+    prompt_version: str = Field(default="v4", description="of service.prompt; the student is served with it")
     data: DataConfig
     student: StudentConfig = StudentConfig()
+    validation_rows: int = Field(default=140, ge=1, description="by which checkpoints, and stages, are compared")
     sft: SftConfig = SftConfig()
     distill: DistillConfig = DistillConfig()
     teacher: WriterConfig = WriterConfig(stage="sft")

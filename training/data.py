@@ -10,7 +10,7 @@ from types import ModuleType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from service import documents, grounding, passages, prompt, sentences, settings, window
+from service import documents, grounding, labels, passages, prompt, sentences, settings, window
 from service.errors import ConfigurationError
 from service.model.files import sha256_of
 from service.model.manifest import Manifest
@@ -34,7 +34,7 @@ from training.config import Config
 RECEIPT = "data.receipt.json"
 _CODE: tuple[ModuleType, ...] = (
     *(bm25, card, dataset, duplicates, grow, licences, negatives, prepare, rows, seeding, windows),
-    *(documents, grounding, passages, prompt, sentences, window),
+    *(documents, grounding, labels, passages, prompt, sentences, window),
 )
 
 

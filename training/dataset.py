@@ -10,7 +10,7 @@ from service.engines.base import Identity
 from service.errors import ConfigurationError
 from service.model.files import replacing
 from service.tokenization import Tokenizer
-from service.window import fit
+from service.window import Window, fit
 
 Kind = Literal["positive", "hard", "unrelated"]
 KINDS: tuple[Kind, ...] = ("positive", "hard", "unrelated")
@@ -37,6 +37,11 @@ class Example:
 
 def prompt_ids(example: Example, tokenizer: Tokenizer, identity: Identity) -> list[int]:
     """The prompt as the service builds it for this example."""
+    return prompt_window(example, tokenizer, identity).ids
+
+
+def prompt_window(example: Example, tokenizer: Tokenizer, identity: Identity) -> Window:
+    """The same, with what it holds of the document."""
     return fit(
         tokenizer,
         prompt_version=identity.prompt_version,
@@ -45,7 +50,7 @@ def prompt_ids(example: Example, tokenizer: Tokenizer, identity: Identity) -> li
         title=None,
         document=example.document,
         max_words=example.max_words,
-    ).ids
+    )
 
 
 def write(path: Path, examples: Iterable[Example]) -> None:

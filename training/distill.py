@@ -17,8 +17,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from service.errors import ConfigurationError
 from training import batches, dataset, losses, seeding, student
-from training.batches import Encoded
 from training.config import Config
+from training.encoding import Encoded
 from training.label import LABELS
 from training.recipes import DistillConfig
 from training.run import Run

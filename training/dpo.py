@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.progress import track
 
 from training import batches, losses, pairs
-from training.batches import Encoded
 from training.config import Config
 from training.dataset import Example
+from training.encoding import Encoded
 from training.pairs import Pair
 from training.preferences import PAIRS
 from training.recipes import DpoConfig
@@ -46,7 +46,8 @@ def run(config: Config, console: Console) -> None:
         return
     model = here.student(recipe.start)
     found = [encode(pair, here) for pair in pairs.read(data)]
-    training = with_reference(model, found, here.end_id, config.work_dir / FOLDER)
+    with here.arithmetic:  # as it is trained, or the margins would not begin at 0
+        training = with_reference(model, found, here.end_id, config.work_dir / FOLDER)
     here.train(FOLDER, model, preference(recipe, here.end_id), recipe, training, data, console)
 
 

@@ -76,7 +76,8 @@ def card(config: Config, manifest: Manifest, stage: str, data: Mapping[str, Any]
             f"- LoRA of rank {config.student.rank}, alpha {config.student.alpha}, on every linear layer, in 16 bits.",
             f"- Prompt {config.prompt_version} (`service/prompt.py`); {manifest.context.prompt} tokens of prompt and "
             f"{manifest.context.output} of answer at most.",
-            f"- Validation ROUGE-2 of the served int8 model: {best['score']:.1f}.",
+            f"- Validation score of the served int8 model (ROUGE-2 of answers, 100 for a refusal that is right): "
+            f"{best['score']:.1f}.",
             "",
             "## Learned from",
             "",

@@ -1,38 +1,26 @@
-"""Short quoted answers become longer ones: whole sentences of the document that lead to what people chose.
+"""Short quoted answers become longer ones: the sentences that people chose, and what follows them in the document.
 
 Most open data sets mark one sentence, and what a search page shows is two or three, as many as there is room for. A
-target begins at the sentence that the prompt marks as the best (`service.passages.evidence`) where the answer is within
-reach of it, else at the answer, and goes on to the requested length. So the model learns to read on from the mark, and
-to leave it only where the answer is elsewhere. What comes out is a contiguous part of the document, word for word, and
-is marked as derived.
+target begins at the answer and goes on to the requested length. What comes out is a contiguous part of the document,
+word for word, and is marked as derived.
 """
 
 import re
-from dataclasses import dataclass
 
 from service.documents import CleanDocument
 from service.grounding import ground
-from service.passages import evidence
 from service.sentences import Span, sentence_spans
 
 _TITLE = re.compile(r"(?:\S+\s+){0,7}\S+|(?=.* - )(?:\S+\s+){0,15}\S+")
 """A first "sentence" like this is the page's title, as in "Rules of Engagement (TV series) - Recurring characters."."""
 
 _FEWEST_WORDS = 3
-"""A "sentence" of fewer words is a heading or an item of a list. No target begins with it or reads on over it."""
+"""A "sentence" of fewer words is a heading or an item of a list. No target reads on over it."""
 
 
 _LEAST_COPIED, _MOST_SENTENCES = 0.5, 2
 """Share of an answer's bigrams from a document, and sentences that they lie in, for it to be a quote with few changes:
 experts drop an "also" or put in a subject. These are quoted as they stand in the document."""
-
-
-@dataclass(frozen=True, slots=True)
-class Grown:
-    """A target. `marked`: it begins at the sentence that the prompt marks as the best."""
-
-    text: str
-    marked: bool
 
 
 def whole_sentences(document: str, target: str) -> Span | None:
@@ -52,21 +40,15 @@ def whole_sentences(document: str, target: str) -> Span | None:
     return sentences[first][0], sentences[last][1]
 
 
-def grow(document: str, answer: Span, query: str, max_words: int) -> Grown:
-    """Whole sentences, at most `max_words` of them or those of `answer` if they are more."""
+def grow(document: str, answer: Span, max_words: int) -> str:
+    """The sentences of `answer`, and as many of the next ones as `max_words` leave room for."""
     sentences = sentence_spans(document)
     texts = [document[begin:end] for begin, end in sentences]
     sizes = [len(text.split()) for text in texts]
     first, last = _holding(sentences, answer)
-    marks = evidence(document, query)
-    mark = max((i for i, (begin, _) in enumerate(sentences) if begin <= marks[0]), default=None) if marks else None
-    if mark is not None and mark < first and not _is_heading(texts, mark):
-        reach = sum(sizes[mark : last + 1]) <= max_words
-        walled = any(_is_heading(texts, i) for i in range(mark, first))
-        first = mark if reach and not walled else first
     while last + 1 < len(texts) and not _is_heading(texts, last + 1) and sum(sizes[first : last + 2]) <= max_words:
         last += 1
-    return Grown(document[sentences[first][0] : sentences[last][1]], marked=first == mark)
+    return document[sentences[first][0] : sentences[last][1]]
 
 
 def following(document: str, summary: str) -> str:

@@ -1,12 +1,17 @@
 """What the student is trained to do, as sums over examples. All shapes are [positions, vocabulary] or [pairs]."""
 
 import torch
-from torch.nn.functional import cross_entropy, kl_div, log_softmax, logsigmoid
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, kl_div, log_softmax, logsigmoid
 
 
 def negative_log_likelihood(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Cross-entropy with `labels` int64[positions], summed over positions, in nats."""
     return cross_entropy(logits, labels, reduction="sum")
+
+
+def relevance(logits: torch.Tensor, answers: torch.Tensor) -> torch.Tensor:
+    """Binary cross-entropy of float[sentences] with `answers` bool[sentences], summed over sentences, in nats."""
+    return binary_cross_entropy_with_logits(logits, answers.to(logits.dtype), reduction="sum")
 
 
 def divergence(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:

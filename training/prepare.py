@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from service import prompt
 from service.errors import ConfigurationError
+from service.labels import labelled
 from service.sentences import Span
 from training import duplicates, grow, licences, negatives, rows, seeding
 from training.config import Config
@@ -161,12 +162,11 @@ def _quoting(row: Row, answer: Span, cutter: Windows, config: Config) -> Example
     if document is None:
         return "the answer does not fit into the prompt"
     place = document.index(row.document[slice(*answer)])
-    target = grow.grow(document, (place, place + answer[1] - answer[0]), row.query, words)
-    if not target.marked and seeding.draw(config.seed, "unmarked", row.id) >= config.data.unmarked_share:
-        return f"answers that no mark leads to: down-weighted to {config.data.unmarked_share:g}"
-    return Example(
-        row.id, row.source, row.query, document, target.text, words, "positive", derived=target.text != row.summary
-    )
+    hinted = any(one.best and one.start <= place < one.end for one in labelled(document, row.query))
+    if hinted and seeding.draw(config.seed, "hinted", row.id) >= config.data.hinted_share:
+        return f"answers that word overlap finds: down-weighted to {config.data.hinted_share:g}"
+    target = grow.grow(document, (place, place + answer[1] - answer[0]), words)
+    return Example(row.id, row.source, row.query, document, target, words, "positive", derived=target != row.summary)
 
 
 def _in_own_words(row: Row, cutter: Windows, config: Config) -> Example | str:

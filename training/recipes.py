@@ -14,6 +14,9 @@ class StudentConfig(Strict):
     rank: int = Field(default=24, ge=1, le=24)
     alpha: int = Field(default=48, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
+    bfloat16: bool = Field(
+        default=False, description="matrix products in bfloat16, 1.5 times as fast on a CPU that has them (avx512_bf16)"
+    )
 
 
 class RunConfig(Strict):
@@ -28,11 +31,17 @@ class RunConfig(Strict):
     clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
     every: int = Field(default=80, ge=1, description="steps between checkpoints")
     patience: int = Field(default=3, ge=1, description="checkpoints without a better validation before it stops")
-    validation_rows: int = Field(default=140, ge=1, description="100 positives, where 3 of 10 rows are negatives")
 
 
 class SftConfig(RunConfig):
     """Supervised fine-tuning; see training/sft.py."""
+
+    longest_target: int | None = Field(
+        default=None, ge=8, description="tokens of a summary that are learnt: after its beginning a quote is copying"
+    )
+    relevance: float = Field(
+        default=0.0, ge=0, description="weight of telling at the end of each sentence whether it answers"
+    )
 
 
 class DistillConfig(RunConfig):

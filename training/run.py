@@ -5,17 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from rich.console import Console
 
 from service import settings
 from service.model import fetch_base
 from service.model.files import sha256_of
 from service.model.manifest import Manifest
+from service.prompt import opening_id
 from service.tokenization import Tokenizer
-from training import batches, dataset, student
-from training.batches import Encoded
+from training import dataset, student
 from training.config import Config
 from training.dataset import Example
+from training.encoding import Encoded, encode
 from training.recipes import RunConfig
 from training.trainer import Objective, Trainer, Validate, best_adapter, refuse_another, stage_adapter
 from training.validation import Validation
@@ -36,15 +38,21 @@ class Run:
         self.tokenizer_path = self._settings.weights_dir / manifest.tokenizer.file
         self.tokenizer = Tokenizer(self.tokenizer_path)
         self.end_id = manifest.tokenizer.end_id
+        self.opening_id = opening_id(config.prompt_version, self.tokenizer)
         self.output_limit = self._identity.output_limit
 
-    def encode(self, example: Example) -> Encoded:
-        """The ids the engine will see for this example, and those it should answer with."""
-        return batches.encode(example, self.tokenizer, self._identity)
+    def encode(self, example: Example, longest: int | None = None) -> Encoded:
+        """The ids the engine will see for this example, and those it should answer with, at most `longest` of them."""
+        return encode(example, self.tokenizer, self._identity, longest=longest)
 
     def base(self) -> Any:
         """The base model in torch; fetched if need be. Raises ArtifactError."""
         return student.load_base(fetch_base(self._settings))
+
+    @property
+    def arithmetic(self) -> torch.autocast:
+        """What the student is trained under."""
+        return student.arithmetic(self._config.student)
 
     def student(self, start: str | None) -> Any:
         """The model to train, from the best adapter of stage `start`, or from the base. Raises ConfigurationError."""
@@ -77,8 +85,16 @@ class Run:
         """One stage's run, from its last checkpoint on, on examples from the file `data`. Raises ConfigurationError."""
         folder = self._config.work_dir / stage
         made_from = self._made_from(recipe, data)
-        trainer = Trainer(model, objective, recipe, folder, seed=self._config.seed, made_from=made_from)
-        best = trainer.run(training, self._validation(recipe))
+        trainer = Trainer(
+            model,
+            objective,
+            recipe,
+            folder,
+            seed=self._config.seed,
+            arithmetic=self.arithmetic,
+            made_from=made_from,
+        )
+        best = trainer.run(training, self._validation())
         console.print(f"{stage}: {best}")
 
     def _made_from(self, recipe: RunConfig, data: Path) -> dict[str, str]:
@@ -93,12 +109,12 @@ class Run:
             "base or adapter to start from": start,
         }
 
-    def _validation(self, recipe: RunConfig) -> Validate:
-        """Loss and ROUGE-2 on the first rows of validation.jsonl."""
-        rows = dataset.read(self._config.work_dir / "validation.jsonl")
+    def _validation(self) -> Validate:
+        """Loss and score on the first rows of validation.jsonl."""
+        rows = dataset.read(self._config.work_dir / "validation.jsonl")[: self._config.validation_rows]
         return Validation(
-            examples=rows[: recipe.validation_rows],
-            encoded=[self.encode(example) for example in rows[: recipe.validation_rows]],
+            examples=rows,
+            encoded=[self.encode(example) for example in rows],
             pad_id=self.end_id,
             config=self._config,
         )

@@ -34,8 +34,8 @@ class DataConfig(Strict):
     sources: dict[str, SourceRule] = {}
     least_asked: int = Field(default=20, ge=5, le=120, description="words that a quoting target may be long, at least")
     most_asked: int = Field(default=80, ge=5, le=120, description="and at most; each row has a length between them")
-    unmarked_share: float = Field(
-        default=1.0, ge=0, le=1, description="kept of the rows whose answer no sentence marked in the prompt leads to"
+    hinted_share: float = Field(
+        default=1.0, ge=0, le=1, description="kept of the rows that word overlap answers: the others teach to read"
     )
     negative_share: float = Field(default=0.4, ge=0, lt=1, description="of all training and validation rows")
     test_negatives: int = Field(default=300, ge=0, description="most test rows of each kind of negative")

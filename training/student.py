@@ -11,6 +11,11 @@ from service.errors import ConfigurationError
 from training.recipes import StudentConfig
 
 
+def arithmetic(recipe: StudentConfig) -> torch.autocast:
+    """What the model is run under: matrix products in bfloat16 where the recipe wants them."""
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.bfloat16)
+
+
 def load_base(gguf: Path) -> Any:
     """The base model in float32, from its GGUF file."""
     model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)

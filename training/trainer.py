@@ -14,6 +14,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -58,13 +59,17 @@ class Trainer(Generic[T]):
         folder: Path,
         *,
         seed: int,
+        arithmetic: AbstractContextManager[Any] | None = None,
         made_from: Mapping[str, str],
     ) -> None:
-        """`made_from`: hashes of all that the run follows from. Raises ConfigurationError if the folder has others."""
+        """`arithmetic`: see `student.arithmetic`. `made_from`: hashes of all that the run follows from. Raises
+        ConfigurationError if the folder has others.
+        """
         self._model = model
         self._objective = objective
         self._recipe = recipe
         self._seed = seed
+        self._arithmetic = arithmetic or nullcontext()
         self._folder = folder
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._optimizer = torch.optim.AdamW(self._parameters, lr=recipe.learning_rate, weight_decay=0.0)
@@ -111,7 +116,8 @@ class Trainer(Generic[T]):
         units = self._objective.units(examples)
         loss = 0.0
         for start in range(0, len(examples), self._recipe.micro_rows):
-            part = self._objective.loss(self._model, examples[start : start + self._recipe.micro_rows]) / units
+            with self._arithmetic:
+                part = self._objective.loss(self._model, examples[start : start + self._recipe.micro_rows]) / units
             part.backward()
             loss += part.item()
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._recipe.clip)

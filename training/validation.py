@@ -1,6 +1,7 @@
 """How good the student is in the middle of its training: not its loss, but what the service would answer with it.
 
-ROUGE-2 on summaries that the embedded engine writes with the merged and quantized model, at every checkpoint.
+Summaries that the embedded engine writes with the merged and quantized model, at every checkpoint: ROUGE-2 where the
+document answers, and whether it refuses where the document does not. By ROUGE-2 alone the best student never refuses.
 """
 
 import shutil
@@ -14,9 +15,9 @@ from rouge_score.rouge_scorer import RougeScorer
 
 from service import model, settings
 from training import batches, losses, weights
-from training.batches import Encoded
 from training.config import Config
 from training.dataset import Example
+from training.encoding import Encoded
 from training.writers.embedded import EmbeddedWriter
 
 IN_FLIGHT = 8
@@ -25,7 +26,7 @@ MICRO_ROWS = 4
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """`examples` and the same rows `encoded`. Calling it gives validation_loss, score, refused and false_refusals."""
+    """`examples`, the same rows `encoded`. Calling it gives validation_loss, score, rouge2, refused, false_refusals."""
 
     examples: Sequence[Example]
     encoded: Sequence[Encoded]
@@ -46,7 +47,9 @@ class Validation:
         return total / count
 
     def _written(self, adapter: Path) -> dict[str, float]:
-        """ROUGE-2 F1 x 100 of positives, a refusal counting 0; the shares of negatives and positives refused."""
+        """`rouge2`: F1 x 100 of positives, a refusal counting 0. The shares of negatives and of positives refused.
+        `score`: over all rows, a negative counting 100 if refused, else 0.
+        """
         with tempfile.TemporaryDirectory() as folder:
             chosen = settings.load(
                 weights_dir=weights.assemble(Path(folder), adapter, prompt_version=self.config.prompt_version),
@@ -63,8 +66,10 @@ class Validation:
         positive = [(example, one) for example, one in pairs if example.kind == "positive"]
         negative = [one for example, one in pairs if example.kind != "positive"]
         scores = [scorer.score(example.summary, one.text)["rouge2"].fmeasure for example, one in positive]
+        right = sum(not one.answerable for one in negative)
         return {
-            "score": 100 * sum(scores) / max(1, len(scores)),
-            "refused": sum(not one.answerable for one in negative) / max(1, len(negative)),
+            "score": 100 * (sum(scores) + right) / len(pairs),
+            "rouge2": 100 * sum(scores) / max(1, len(scores)),
+            "refused": right / max(1, len(negative)),
             "false_refusals": sum(not one.answerable for _, one in positive) / max(1, len(positive)),
         }

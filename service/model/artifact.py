@@ -85,7 +85,7 @@ def info(choice: Choice) -> dict[str, Any]:
         "base_sha256": plan.base.sha256,
         "adapter_sha256": plan.adapter.sha256 if plan.adapter else None,
         "tokenizer_sha256": plan.manifest.tokenizer.sha256 if plan.shipped else None,
-        "prompt_version": plan.manifest.prompt_version,
+        "prompt_version": plan.prompt_version,
         "context": plan.manifest.context.model_dump(),
         "scores": plan.manifest.scores if plan.shipped else None,
         "precision": plan.precision,

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol
 
+from service import prompt
 from service.engines.base import Identity
 from service.model.base import ShippedBase, Source, resolve
 from service.model.manifest import AdapterEntry, Manifest, Precision
@@ -64,6 +65,11 @@ class Plan:
         return self.manifest.adapter if self.shipped else None
 
     @property
+    def prompt_version(self) -> str:
+        """The manifest's; a base that was not trained for it is told in words what to do."""
+        return self.manifest.prompt_version if self.shipped else prompt.UNTRAINED
+
+    @property
     def version(self) -> str:
         """The manifest's version, or the start of the other base's hash."""
         return self.manifest.version if self.shipped else self.base.sha256[:12]
@@ -79,6 +85,7 @@ class Plan:
             version=self.version,
             base_sha256=self.base.sha256,
             adapter_sha256=None,
+            prompt_version=self.prompt_version,
             tokenizer_sha256=receipt.files[TOKENIZER].sha256,
             vocabulary_size=receipt.vocabulary_size,
             end_id=receipt.end_id,

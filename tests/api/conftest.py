@@ -8,12 +8,12 @@ import pytest
 from service.engines.base import Identity
 from service.engines.fake import FakeEngine
 from service.tokenization import Tokenizer
-from tests.conftest import Live, first_sentence_of_document, live_server
+from tests.conftest import Live, first_sentences_of_document, live_server
 
 
 @pytest.fixture(scope="session")
 def fake_server(identity: Identity, tokenizer: Tokenizer) -> Generator[Live, None, None]:
-    with live_server(FakeEngine(identity, first_sentence_of_document(tokenizer)), tokenizer) as live:
+    with live_server(FakeEngine(identity, first_sentences_of_document(tokenizer)), tokenizer) as live:
         yield live
 
 

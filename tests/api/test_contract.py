@@ -53,6 +53,7 @@ async def test_an_answer_has_everything_the_contract_names(client: httpx.AsyncCl
     assert answer.method == "generative"
     assert answer.answerable
     assert 0 < len(answer.summary.split()) <= 40
+    assert answer.summary.split()[0] in DOCUMENT, "no label of the prompt stands before it"
     assert answer.sources or answer.copied < 0.5, "what is copied has sources"
     for span in answer.sources:
         assert 0 <= span.start < span.end <= len(DOCUMENT)

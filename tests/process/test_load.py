@@ -21,7 +21,7 @@ from loadtest.traffic import PAGE
 from service.engines.base import Identity
 from service.engines.fake import FakeEngine
 from service.tokenization import Tokenizer
-from tests.conftest import REPOSITORY, Live, first_sentence_of_document, live_server
+from tests.conftest import REPOSITORY, Live, first_sentences_of_document, live_server
 
 LOCUSTFILE = REPOSITORY / "loadtest" / "locustfile.py"
 
@@ -53,7 +53,7 @@ def serving(identity: Identity, tokenizer: Tokenizer) -> Serving:
     def server(
         pass_seconds: float, wrap: Callable[[Reply], Reply] = lambda reply: reply, **settings: object
     ) -> Iterator[Live]:
-        reply = wrap(first_sentence_of_document(tokenizer))
+        reply = wrap(first_sentences_of_document(tokenizer))
         with live_server(FakeEngine(identity, reply, pass_seconds=pass_seconds), tokenizer, **settings) as live:
             yield live
 

@@ -25,7 +25,7 @@ from service.engines.base import Identity
 from service.engines.fake import FakeEngine
 from service.tokenization import Tokenizer
 from tests.api.test_contract import BODY
-from tests.conftest import REPOSITORY, Live, first_sentence_of_document, live_server
+from tests.conftest import REPOSITORY, Live, first_sentences_of_document, live_server
 from tests.process.prometheus_server import FOLDER, program, scraping, until
 from tests.promql import WINDOW, Expression, expressions_of_panels, expressions_of_rules
 from tests.triton_servers import TritonServer
@@ -72,7 +72,7 @@ def monitored(
 ) -> Generator[Prometheus, None, None]:
     """Three gateways: one that is well, one whose engine never moves, one before a real Triton. And all that happens to
     them has been scraped, and the rules evaluated on it."""
-    reply = first_sentence_of_document(tokenizer)
+    reply = first_sentences_of_document(tokenizer)
     stuck_engine = FakeEngine(identity, reply, gate=asyncio.Semaphore(0))
     with (
         live_server(FakeEngine(identity, reply), tokenizer) as well,

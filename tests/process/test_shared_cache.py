@@ -21,7 +21,7 @@ from service.shared_cache import LEASE_MS, Found, SharedCache
 from service.summary import Summary
 from service.telemetry import Metrics
 from service.tokenization import Tokenizer
-from tests.conftest import Serve, first_sentence_of_document, missing
+from tests.conftest import Serve, first_sentences_of_document, missing
 
 KEY = b"\x01" * 32
 DONE = Summary("Owls eat mice.", True, ((0, 14),), 1.0, 10, 4, False)
@@ -217,7 +217,7 @@ BODY = {"query": "what do owls eat", "document": "Owls eat mice. They hunt at ni
 async def test_gateways_answer_from_each_others_work_and_without_redis_from_their_own(
     redis: RedisServer, serve: Serve, identity: Identity, tokenizer: Tokenizer
 ) -> None:
-    engines = [FakeEngine(identity, first_sentence_of_document(tokenizer)) for _ in range(2)]
+    engines = [FakeEngine(identity, first_sentences_of_document(tokenizer)) for _ in range(2)]
     async with serve(engines[0], redis_url=redis.url) as one, serve(engines[1], redis_url=redis.url) as two:
         clients: list[httpx.AsyncClient] = [one, two]
         answers = [(await client.post("/summarize", json=BODY)).json() for client in clients]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.passages import evidence, select, snippet
+from service.passages import ranked, select, snippet
 from service.sentences import bounded_spans
 from service.tokenization import Tokenizer
 
@@ -148,14 +148,14 @@ def test_a_snippet_keeps_its_bound_and_has_words_of_the_document_only(text: str,
 
 
 @given(SENTENCES, st.sampled_from(["owl light", "seed", "penguin", "北京"]))
-def test_evidence_is_the_beginnings_of_at_most_three_sentences_that_share_a_term(text: str, query: str) -> None:
-    found = evidence(text, query)
-    assert len(found) == len(set(found))
-    assert len(found) <= 3
-    assert set(found) <= {start for start, _ in bounded_spans(text)}
-    assert bool(found) == snippet(text, query, max_words=20).answerable
+def test_every_sentence_has_a_rank_where_a_term_occurs(text: str, query: str) -> None:
+    sentences, order = ranked(text, query)
+    assert sentences == bounded_spans(text)
+    assert bool(order) == snippet(text, query, max_words=20).answerable
+    assert sorted(order) == (list(range(len(sentences))) if order else [])
 
 
-def test_the_best_evidence_is_the_snippet() -> None:
+def test_the_first_of_the_ranked_is_the_snippet() -> None:
     (best, *_) = snippet(TEXT, "how long do parrots live", max_words=10).spans
-    assert evidence(TEXT, "how long do parrots live")[0] == best[0]
+    sentences, order = ranked(TEXT, "how long do parrots live")
+    assert sentences[order[0]] == best

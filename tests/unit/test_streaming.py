@@ -144,3 +144,15 @@ def test_nothing_is_no_answer(text: str) -> None:
 
 def test_a_summary_is_one_clean_paragraph() -> None:
     assert summary("\n One\u200b\ttwo \u202e\n\nthree\x07. می\u200cخواهم ") == "One two three. می\u200cخواهم"
+
+
+@given(TEXTS, st.data(), CAPS)
+def test_opening_and_label_are_never_sent(text: str, data: st.DataObject, max_words: int) -> None:
+    opening, label = 0xFF, ord("C")  # no byte of UTF-8
+    ids = [opening, label, *Bytes().encode(text)]
+    cuts = data.draw(st.lists(st.integers(0, len(ids)), max_size=len(ids)))
+    labelled = Assembler(Bytes(), max_words=max_words, opening=opening)
+    plain = Assembler(Bytes(), max_words=max_words)
+    sent = "".join(labelled.push(piece) for piece in chunks(ids, cuts))
+    assert sent == plain.push(Bytes().encode(text))
+    assert labelled.finish("stop") == plain.finish("stop")

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from service.engines.base import Identity
 from service.errors import ConfigurationError
 from service.tokenization import Tokenizer
-from training import batches, licences, rows
+from training import licences, rows
 from training.config import Config
 from training.dataset import Example
+from training.encoding import encode
 from training.prepare import requested_words
 from training.seeding import draw
 
@@ -36,7 +37,7 @@ def sequences(config: Config, tokenizer: Tokenizer, identity: Identity) -> list[
     if not allowed:
         raise ConfigurationError(f"No row of {', '.join(map(str, config.data.files))} may be trained on.")
     drawn = sorted(allowed, key=lambda row: draw(config.seed, "calibration", row.id))[: config.fp8.calibration_rows]
-    encoded = [batches.encode(_example(row, config.seed), tokenizer, identity) for row in drawn]
+    encoded = [encode(_example(row, config.seed), tokenizer, identity) for row in drawn]
     return sorted(([*one.prompt, *one.target] for one in encoded), key=len, reverse=True)
 
 

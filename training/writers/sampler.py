@@ -10,6 +10,7 @@ import openvino
 import openvino_genai as genai
 
 from service import model
+from service.prompt import opening_id
 from service.settings import Settings
 from service.streaming import Assembler
 from service.summarize import token_limit
@@ -70,7 +71,11 @@ class SamplingWriter:
 
     def _written(self, example: Example, ids: list[int]) -> Written:
         ended = bool(ids) and ids[-1] == self._identity.end_id
-        assembler = Assembler(self._tokenizer, max_words=example.max_words)
+        assembler = Assembler(
+            self._tokenizer,
+            max_words=example.max_words,
+            opening=opening_id(self._identity.prompt_version, self._tokenizer),
+        )
         assembler.push(ids[:-1] if ended else ids)
         final = assembler.finish("stop" if ended or len(ids) < self._limit(example) else "length")
         return Written(final.text, final.answerable, tokens=len(ids))

@@ -13,7 +13,7 @@ from service.documents import CleanDocument
 from service.engines.base import Identity
 from service.errors import ConfigurationError
 from service.grounding import ground
-from service.passages import evidence
+from service.labels import labelled
 from service.prompt import NO_ANSWER
 from service.tokenization import Tokenizer
 from tests.unit.training.rows_for_tests import line, write_rows
@@ -88,15 +88,14 @@ def test_answers_grow_and_the_test_is_left_as_people_wrote_it(made: Path) -> Non
         assert example["references"] == [example["summary"]]
 
 
-def test_rows_whose_answer_no_mark_leads_to_can_be_fewer(made: Path, tmp_path: Path) -> None:
-    run(config(tmp_path, "data.unmarked_share=0"))
-    marked = {example["id"] for example in of(tmp_path, "train.jsonl") if example["summary"] in example["document"]}
-    everything = {example["id"]: example for example in of(made, "train.jsonl")}
-    assert 0 < len(marked) < sum(one["summary"] in one["document"] for one in everything.values())
-    for id_ in marked & everything.keys():
-        example = everything[id_]
-        best = evidence(example["document"], example["query"])[0]
-        assert example["document"][best:].startswith(example["summary"])
+def test_rows_that_word_overlap_answers_can_be_fewer(made: Path, tmp_path: Path) -> None:
+    run(config(tmp_path, "data.hinted_share=0"))
+    quotes = [one for one in of(tmp_path, "train.jsonl") if one["summary"] in one["document"]]
+    assert 0 < len(quotes) < sum(one["summary"] in one["document"] for one in of(made, "train.jsonl"))
+    for example in quotes:
+        begins = example["document"].index(example["summary"])
+        (best,) = [one for one in labelled(example["document"], example["query"]) if one.best]
+        assert not best.start <= begins < best.end
 
 
 def test_answers_in_own_words_can_be_left_out(made: Path, tmp_path: Path) -> None:
@@ -127,7 +126,7 @@ def test_the_same_seed_makes_the_same_bytes_and_another_seed_other_ones(made: Pa
 
 
 def test_the_frozen_test_does_not_change_with_how_training_rows_are_made(made: Path, tmp_path: Path) -> None:
-    run(config(tmp_path, "data.negative_share=0", "data.unmarked_share=0.5", "data.max_prompt_tokens=200"))
+    run(config(tmp_path, "data.negative_share=0", "data.hinted_share=0.5", "data.max_prompt_tokens=200"))
     for name in ("test.jsonl", "negatives_test.jsonl"):
         assert (tmp_path / name).read_bytes() == (made / name).read_bytes()
     assert {example["kind"] for example in of(tmp_path, "train.jsonl")} == {"positive"}

@@ -67,14 +67,14 @@ def test_the_best_by_validation_ships_and_not_the_last(config: Config, tmp_path:
     assert shipped(config) == "sft"
     manifest = exported(config)
     assert manifest.adapter
-    assert (manifest.version, manifest.prompt_version) == ("9.8.7", "v3")
+    assert (manifest.version, manifest.prompt_version) == ("9.8.7", "v4")
     assert (manifest.adapter.rank, manifest.adapter.scale) == (24, 2.0)
     assert manifest.base == Manifest.load(WEIGHTS).base
     assert manifest.scores is None, "nothing was evaluated"
     card = (config.export.folder / "README.md").read_text()
     assert "| qed | 5 | 3 | 3 | CC BY-SA 3.0 |" in card
     assert "Not evaluated." in card
-    assert "ROUGE-2 of the served int8 model: 50.5" in card
+    assert "for a refusal that is right): 50.5." in card
 
 
 def test_the_gpu_server_says_what_it_serves(config: Config, tmp_path: Path) -> None:

@@ -4,11 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.passages import evidence
 from service.sentences import sentence_spans
 from training.grow import following, grow, whole_sentences
 
-QUERY = "Where do owls nest?"
 NEST = "Owls nest in the holes of old trees."
 
 
@@ -19,7 +17,7 @@ def sentence(words: int, name: str) -> str:
 def grown(document: str, target: str, max_words: int) -> str:
     answer = whole_sentences(document, target)
     assert answer is not None
-    return grow(document, answer, QUERY, max_words).text
+    return grow(document, answer, max_words)
 
 
 @given(st.lists(st.integers(3, 45), min_size=1, max_size=12), st.data(), st.integers(5, 100))
@@ -28,8 +26,6 @@ def test_a_target_is_whole_sentences_that_hold_the_answer_and_as_many_as_the_lim
 ) -> None:
     sentences = [sentence(words, f"s{i}x") for i, words in enumerate([20, *lengths])]  # the first one is no title
     at = data.draw(st.integers(0, len(lengths)))
-    marked = data.draw(st.integers(0, len(lengths)))
-    sentences[marked] = sentences[marked][:-1] + " owls nest."
     document = " ".join(sentences)
     text = grown(document, sentences[at], max_words)
     start = document.index(text)
@@ -41,32 +37,7 @@ def test_a_target_is_whole_sentences_that_hold_the_answer_and_as_many_as_the_lim
     following = next((document[begin:end] for begin, end in spans if begin > start + len(text)), None)
     if following:
         assert len(text.split()) + len(following.split()) > max_words
-    assert document[start:].startswith((sentences[at], sentences[marked]))
-
-
-def test_a_target_begins_at_the_mark_where_the_limit_reaches_from_there_to_the_answer() -> None:
-    answer = "They like them high and dry."
-    document = f"Owls hunt at night, and little is known of it. {NEST} {answer} Eggs are white and round."
-    assert document[evidence(document, QUERY)[0] :].startswith(NEST)
-    span = whole_sentences(document, answer)
-    assert span is not None
-    reached = grow(document, span, QUERY, 14)
-    assert (reached.text, reached.marked) == (f"{NEST} {answer}", True)
-    beyond = grow(document, span, QUERY, 13)
-    assert (beyond.text, beyond.marked) == (f"{answer} Eggs are white and round.", False)
-
-
-def test_a_target_never_begins_before_the_answer_for_a_mark_that_comes_after_it() -> None:
-    answer = "They like them high and dry."
-    assert grown(f"{answer} {NEST}", answer, 40) == f"{answer} {NEST}"
-    assert grown(f"{answer} {NEST}", answer, 10) == answer
-
-
-def test_without_a_mark_a_target_begins_at_the_answer() -> None:
-    span = whole_sentences("Rain fell. Boats came.", "Boats came.")
-    assert span is not None
-    found = grow("Rain fell. Boats came.", span, QUERY, 40)
-    assert (found.text, found.marked) == ("Boats came.", False)
+    assert document[start:].startswith(sentences[at])
 
 
 def test_a_fragment_is_completed_to_its_sentence() -> None:
@@ -78,20 +49,9 @@ def test_what_is_not_copied_has_no_sentences() -> None:
     assert whole_sentences("Owls hunt at night.", "Owls are hunters.") is None
 
 
-@pytest.mark.parametrize(
-    "title", ["Nest of owls.", "Nest of the House (a series on owls) - Major and minor characters."]
-)
-def test_a_marked_title_is_not_what_a_target_begins_with(title: str) -> None:
-    answer, after = "Settlers came from the south.", sentence(30, "after")
-    document = f"{title} {answer} {after}"
-    assert document[evidence(document, QUERY)[0] :].startswith(title)
-    assert grown(document, answer, 60) == f"{answer} {after}"
-
-
 def test_targets_do_not_read_on_over_headings() -> None:
     answer, after = "Settlers came from the south.", sentence(30, "after")
     assert grown(f"{sentence(20, 'before')} {answer} Norway. {after}", answer, 60) == answer
-    assert grown(f"{sentence(20, 'before')} {NEST} Norway. {answer} {after}", answer, 60) == f"{answer} {after}"
 
 
 def test_an_answer_with_few_changes_is_quoted_as_it_stands() -> None:

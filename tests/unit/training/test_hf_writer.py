@@ -11,6 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from service.engines.base import Identity
 from service.errors import ConfigurationError
+from service.prompt import LABEL
 from service.streaming import Assembler
 from service.summarize import token_limit
 from service.tokenization import Tokenizer
@@ -114,14 +115,23 @@ def test_a_low_temperature_is_nearly_greedy(make: Callable[..., HuggingFaceWrite
     assert cold == [{text} for text in greedy]
 
 
+def test_opening_and_label_are_no_text(
+    make: Callable[..., HuggingFaceWriter], tokenizer: Tokenizer, identity: Identity
+) -> None:
+    writer = make(tiny(0, identity.vocabulary_size, identity.end_id))
+    ids = [*tokenizer.encode_template(f"{LABEL}C"), *tokenizer.encode(" Owls hunt at night."), identity.end_id]
+    written = writer._written(EXAMPLES[0], ids)
+    assert (written.text, written.answerable, written.tokens) == ("Owls hunt at night.", True, len(ids))
+
+
 def test_a_folder_and_an_adapter(tmp_path: Path, tokenizer: Tokenizer, identity: Identity) -> None:
     model = tiny(0, identity.vocabulary_size, identity.end_id)
     model.generation_config.repetition_penalty = 5.0  # a folder's taste, which greedy is not asked for
     model.save_pretrained(tmp_path / "model")
     (tmp_path / "model/tokenizer.json").write_bytes((WEIGHTS / "tokenizer.json").read_bytes())
-    v2 = replace(identity, prompt_version="v3")
-    untuned = [plain(model, tokenizer, v2, one) for one in EXAMPLES]
-    alone = HuggingFaceWriter.load(tmp_path / "model", None, prompt_version="v3")
+    v4 = replace(identity, prompt_version="v4")
+    untuned = [plain(model, tokenizer, v4, one) for one in EXAMPLES]
+    alone = HuggingFaceWriter.load(tmp_path / "model", None, prompt_version="v4")
     assert [one for [one] in alone.write(EXAMPLES)] == untuned
 
     tuned = with_lora(model, rank=4, alpha=64, dropout=0).eval()
@@ -130,9 +140,9 @@ def test_a_folder_and_an_adapter(tmp_path: Path, tokenizer: Tokenizer, identity:
             if "lora_" in name:
                 parameter.normal_().copy_(parameter.half())  # 16 bits are what is saved
     save(tuned, tmp_path / "adapter")
-    both = HuggingFaceWriter.load(tmp_path / "model", tmp_path / "adapter", prompt_version="v3")
+    both = HuggingFaceWriter.load(tmp_path / "model", tmp_path / "adapter", prompt_version="v4")
     changed = [one for [one] in both.write(EXAMPLES)]
-    assert changed == [plain(tuned, tokenizer, v2, one) for one in EXAMPLES]
+    assert changed == [plain(tuned, tokenizer, v4, one) for one in EXAMPLES]
     assert changed != untuned
     assert both.name != alone.name
     assert "adapter" in both.name
@@ -140,7 +150,7 @@ def test_a_folder_and_an_adapter(tmp_path: Path, tokenizer: Tokenizer, identity:
 
 def test_a_folder_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="Cannot load"):
-        HuggingFaceWriter.load(tmp_path, None, prompt_version="v3")
+        HuggingFaceWriter.load(tmp_path, None, prompt_version="v4")
 
 
 def test_a_vocabulary_without_chatml(tmp_path: Path, identity: Identity) -> None:
@@ -148,4 +158,4 @@ def test_a_vocabulary_without_chatml(tmp_path: Path, identity: Identity) -> None
     text = (WEIGHTS / "tokenizer.json").read_text().replace("<|im_end|>", "<|other|>")
     (tmp_path / "tokenizer.json").write_text(text)
     with pytest.raises(ConfigurationError, match="OpenAI-compatible"):
-        HuggingFaceWriter.load(tmp_path, None, prompt_version="v3")
+        HuggingFaceWriter.load(tmp_path, None, prompt_version="v4")

@@ -14,9 +14,10 @@ from transformers import PreTrainedTokenizerFast
 from service.errors import ConfigurationError
 from tests.unit.training.test_trainer import PAD, some, tiny
 from training import batches, distill, dpo, losses
-from training.batches import Encoded
 from training.dpo import Choice
+from training.encoding import Encoded
 from training.recipes import DistillConfig, DpoConfig
+from training.sft import choosing, likelihood
 
 numbers = st.floats(-8, 8, width=32)
 
@@ -34,6 +35,34 @@ def test_the_divergence_is_the_formula_written_out(seed: int, temperature: float
         expected += sum(float(p[i] * math.log(p[i] / q[i])) for i in range(7))
     assert losses.divergence(student, teacher, temperature).item() == pytest.approx(temperature**2 * expected)
     assert losses.divergence(teacher, teacher, temperature).item() == pytest.approx(0, abs=1e-12)
+
+
+@given(st.lists(st.tuples(numbers, st.booleans()), min_size=1, max_size=6))
+def test_relevance_is_the_formula_written_out(found: list[tuple[float, bool]]) -> None:
+    expected = sum(math.log(1 + math.exp(-logit if answers else logit)) for logit, answers in found)
+    logit = torch.tensor([one for one, _ in found], dtype=torch.float64)
+    answers = torch.tensor([one for _, one in found])
+    assert losses.relevance(logit, answers).item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_choosing_adds_what_the_ends_of_sentences_say_and_learns_it() -> None:
+    opening, weight = 5, 0.5
+    one = [Encoded((7, 8, 9, 10, 11), (5, 12, PAD), ends=(1, 3), answers=(False, True))]
+    model = tiny()
+    objective, plain = choosing(PAD, opening, weight), likelihood(PAD)
+    added = objective.loss(model, one) - plain.loss(model, one)
+    hidden = model.get_decoder()(input_ids=torch.tensor([[7, 8, 9, 10, 11]])).last_hidden_state[0]
+    rows = model.get_output_embeddings().weight
+    logit = hidden[[1, 3]] @ (rows[opening] - rows[PAD])
+    torch.testing.assert_close(added, weight * losses.relevance(logit, torch.tensor([False, True])))
+    optimizer = torch.optim.AdamW([weights for weights in model.parameters() if weights.requires_grad], lr=0.02)
+    for _ in range(60):
+        optimizer.zero_grad()
+        objective.loss(model, one).backward()
+        optimizer.step()
+    assert objective.loss(model, one) - plain.loss(model, one) < 0.9 * added
+    bare = [Encoded((7, 8), (12, PAD))]
+    torch.testing.assert_close(objective.loss(model, bare), plain.loss(model, bare))
 
 
 def test_the_divergence_is_forward() -> None:

@@ -18,10 +18,11 @@ from service.model.lora import load
 from service.model.manifest import AdapterEntry
 from service.tokenization import Tokenizer
 from training import batches, dataset
-from training.batches import IGNORED, Encoded
+from training.batches import IGNORED
+from training.encoding import Encoded, encode
 from training.recipes import RunConfig, StudentConfig
 from training.sft import likelihood
-from training.student import begin
+from training.student import arithmetic, begin
 from training.trainer import Trainer, best_adapter
 
 PAD = 2
@@ -107,6 +108,28 @@ def test_small_micro_batches_change_memory_and_not_the_result(tmp_path: Path) ->
         torch.testing.assert_close(value, other[name], rtol=1e-4, atol=1e-5)
 
 
+def test_bfloat16_learns_nearly_the_same(tmp_path: Path) -> None:
+    model = tiny()
+    Trainer(
+        model,
+        likelihood(PAD),
+        RECIPE,
+        tmp_path / "b",
+        seed=1,
+        arithmetic=arithmetic(StudentConfig(bfloat16=True)),
+        made_from={"recipe": "bfloat16"},
+    ).run(some(24), later_is_better)
+    trained(tmp_path / "a")
+    exact, rounded = (logged_losses(tmp_path / name) for name in "ab")
+    assert exact != rounded
+    assert rounded == pytest.approx(exact, rel=0.05)
+
+
+def logged_losses(folder: Path) -> list[float]:
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [line["loss"] for line in lines if "loss" in line]
+
+
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
     class Stopped(Exception):
         pass
@@ -189,7 +212,7 @@ def test_nothing_to_train_on_is_said(tmp_path: Path) -> None:
 
 def test_an_example_is_what_the_service_would_send(tokenizer: Tokenizer, identity: Identity) -> None:
     example = dataset.Example("1", "s", "who", "Anna wrote it.", "Anna wrote it.", 10, "positive", derived=False)
-    encoded = batches.encode(example, tokenizer, identity)
+    encoded = encode(example, tokenizer, identity)
     assert encoded.target[-1] == identity.end_id
-    assert tokenizer.decode(encoded.target) == "Anna wrote it."
+    assert tokenizer.decode(encoded.target[2:]) == "Anna wrote it."
     assert "10 words" in tokenizer.decode(encoded.prompt)

@@ -28,7 +28,7 @@ def test_prompts_are_those_of_the_service_with_the_answers_behind(
     [ids] = calibration.sequences(config_of(tmp_path, line()), tokenizer, identity)
     assert ids[-1] == identity.end_id
     text = tokenizer.decode(ids)
-    assert text.count("Owls hunt at night. This is document a.") == 2, "as it is quoted, it goes on"
+    assert [text.count(one) for one in ("Owls hunt at night.", "This is document a.")] == [2, 2], "quoted, and read on"
     assert text.rstrip().endswith("This is document a.")
 
 
