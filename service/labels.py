@@ -4,6 +4,7 @@ A label stands before its sentence and after it. Before it, because a quotation 
 decoder reads from left to right, and only there has it read the sentence and can know whether it answers.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase, ascii_uppercase
@@ -47,19 +48,25 @@ def place_of(sentences: Sequence[Sentence], at: int) -> int | None:
     return max((place for place, one in enumerate(sentences) if one.start <= at), default=0) if sentences else None
 
 
+def on_one_line(text: str) -> str:
+    """Every run of blanks as one space, at the ends too: what goes on behind another text still does."""
+    return re.sub(r"\s+", " ", text)
+
+
 def document(version: str, text: str, query: str) -> prompt.Document:
     """A document as it stands in the prompt: every sentence between its labels, and a mark before the best one.
 
-    What BM25 finds is a hint that the model need not search for itself; it may still know better.
+    What BM25 finds is a hint that the model need not search for itself; it may still know better. Line ends become
+    spaces: the labels tell what they told, and the model has learned from texts of one line.
     """
     if not prompt.VERSIONS[version].labelled:
         return (Segment(text, ours=False),)
     sentences = labelled(text, query)
-    segments = [Segment(text[: sentences[0].start if sentences else None], ours=False)]
+    segments = [Segment(on_one_line(text[: sentences[0].start if sentences else None]), ours=False)]
     before = ""
     for sentence in sentences:
         segments.append(Segment(f"{before}{BEST * sentence.best}{LABEL}{sentence.letter}", ours=True))
-        segments.append(Segment(text[sentence.start : sentence.end], ours=False))
+        segments.append(Segment(on_one_line(text[sentence.start : sentence.end]), ours=False))
         before = sentence.letter
     segments.append(Segment(f"{before}{LABEL}" if before else "", ours=True))
     return tuple(segment for segment in segments if segment.text)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from service.documents import CleanDocument
 from service.engines.base import Identity
 from service.grounding import ground
-from service.labels import Sentence, labelled, place_of
+from service.labels import Sentence, labelled, on_one_line, place_of
 from service.prompt import BEST, LABEL, NO_ANSWER, opening_id
 from service.sentences import sentence_ends
 from service.tokenization import Tokenizer
@@ -68,10 +68,8 @@ def _answer(document: str, summary: str, sentences: Sequence[Sentence], reads_on
         sources = ground(opening, CleanDocument(document, source=document)).sources
         at, text = sources[0][0] if sources else 0, summary
     begin = place_of(sentences, at)
-    if begin is None:
-        return None, text
-    part = document[sentences[begin].start : sentences[begin].end]
-    return begin, part[: len(part) - len(part.lstrip())] + text
+    behind = begin is not None and document[sentences[begin].start].isspace()
+    return begin, " " * behind + on_one_line(text)
 
 
 def _ends(prompt: Sequence[int], opening: int | None, best: int | None) -> tuple[int, ...]:

@@ -45,7 +45,8 @@ def test_a_quote_over_line_ends_is_one(tokenizer: Tokenizer, identity: Identity)
     quote = replace(ANSWER, document=document, summary="Owls hunt in the dark of the night.")
     found = encode(quote, tokenizer, replace(identity, prompt_version="v4"))
     assert found.answers == (False, True, False)
-    assert tokenizer.decode(found.target[2:-1]) == document[len("Mice hide by day.") :]
+    assert tokenizer.decode(found.target[2:-1]) == " Owls hunt in the dark of the night. Then rain fell."
+    assert found.target[:6] in runs(found.prompt, 6), "as it stands in the prompt"
     told = encode(quote, tokenizer, replace(identity, prompt_version="v4"), reads_on=False)
     assert tokenizer.decode(told.target[2:-1]).endswith("of the night.")
 
