@@ -7,14 +7,10 @@ decoder reads from left to right, and only there has it read the sentence and ca
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from string import ascii_lowercase, ascii_uppercase
 
 from service import prompt
 from service.passages import ranked
-from service.prompt import BEST, LABEL, Segment
-
-LETTERS = ascii_uppercase + ascii_lowercase
-"""Each is one token. A document with more sentences has them before those that share most with the query."""
+from service.prompt import BEST, LABEL, LETTERS, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +27,10 @@ class Sentence:
 
 
 def labelled(document: str, query: str) -> list[Sentence]:
-    """The sentences of a document, in order; what stands before the first of them has no label."""
+    """The sentences of a document, in order; what stands before the first of them has no label.
+
+    Of more than there are letters, those are labelled that share most with the query.
+    """
     sentences, order = ranked(document, query)
     chosen = sorted((order or range(len(sentences)))[: len(LETTERS)])
     starts = [sentences[place - 1][1] if place else 0 for place in chosen]

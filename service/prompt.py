@@ -8,6 +8,7 @@ length). The fixed instruction comes first, so that its keys and values are comp
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
 
 from service.tokenization import Tokenizer
 
@@ -78,6 +79,9 @@ def _heading(title: str | None) -> Document:
 # that can be told from it (0.71), and so be written. BEST is only read.
 LABEL, BEST = "<filename>", "<file_sep>"
 
+LETTERS = ascii_uppercase + ascii_lowercase
+"""Labels of sentences, beside LABEL. Each is one token."""
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -113,9 +117,38 @@ def opening_id(version: str, tokenizer: Tokenizer) -> int | None:
     return tokenizer.id_of(opening) if opening else None
 
 
-def text_ids(ids: Sequence[int], opening: int | None) -> Sequence[int]:
-    """The ids of an answer that are its text: without the opening, and the label after it."""
-    return ids[2:] if ids and ids[0] == opening else ids
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The ids of what is no text in an answer: `control` tokens, and the `letters` before and after them."""
+
+    control: frozenset[int] = frozenset()
+    letters: frozenset[int] = frozenset()
+
+    def text_ids(self, ids: Sequence[int], *, whole: bool) -> list[int]:
+        """The ids of an answer that are its text. Of one that is not `whole` yet, none that may still become a label.
+
+        An answer begins with a label. One that quotes on may copy the labels between two sentences as well.
+        """
+        text: list[int] = []
+        place = 0
+        while place < len(ids):
+            if ids[place] not in self.control:
+                text.append(ids[place])
+            else:
+                if text and text[-1] in self.letters:
+                    text.pop()
+                while place < len(ids) and ids[place] in self.control:
+                    place += 1  # where a letter follows, it is the next sentence's
+            place += 1
+        return text[:-1] if not whole and text and text[-1] in self.letters else text
+
+
+def marks_of(version: str, tokenizer: Tokenizer) -> Marks:
+    """The marks in answers of this version; none where its documents have no labels."""
+    if not VERSIONS[version].labelled:
+        return Marks()
+    control, letters = (map(tokenizer.id_of, tokens) for tokens in ((LABEL, BEST), LETTERS))
+    return Marks(*(frozenset(id_ for id_ in ids if id_ is not None) for ids in (control, letters)))
 
 
 def render(version: str, *, query: str, title: str | None, document: Document, max_words: int) -> tuple[Segment, ...]:

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from service.characters import one_line
-from service.prompt import NO_ANSWER, text_ids
+from service.prompt import NO_ANSWER, Marks
 from service.sentences import sentence_ends
 
 _INCOMPLETE = "\ufffd"  # what bytes decode to that are no character, or none yet
+
+
+_NO_MARKS = Marks()
 
 
 class Decoder(Protocol):
@@ -36,10 +39,10 @@ class Assembler:
     the last sentence end. What may become `NO_ANSWER` is held back.
     """
 
-    def __init__(self, tokenizer: Decoder, *, max_words: int, opening: int | None = None) -> None:
-        """`opening`: see `service.prompt.opening_id`."""
+    def __init__(self, tokenizer: Decoder, *, max_words: int, marks: Marks = _NO_MARKS) -> None:
+        """`marks`: what is no text of the ids, see `service.prompt.marks_of`."""
         self._tokenizer = tokenizer
-        self._opening = opening
+        self._marks = marks
         self._max_words = max_words
         self._ids: list[int] = []
         self._text = ""
@@ -53,7 +56,7 @@ class Assembler:
     def push(self, ids: Sequence[int]) -> str:
         """Take token ids; return the text that became safe to send, often ""."""
         self._ids += ids
-        self._text = one_line(self._tokenizer.decode(text_ids(self._ids, self._opening)).replace(_INCOMPLETE, ""))
+        self._text = self._decoded(whole=False)
         if NO_ANSWER.startswith(self._text):
             return ""
         safe = self._finished_sentences() or self._bounded()
@@ -65,12 +68,17 @@ class Assembler:
 
         When it was stopped, an unfinished last sentence is dropped, unless it is the only one.
         """
+        self._text = self._decoded(whole=True)
         if self._text in ("", NO_ANSWER):
             return Final("", "", answerable=False)
         text = self._bounded()
         if text != self._text or (reason == "length" and not self._is_over()):
             text = self._finished_sentences() or text
         return Final(text[len(self._sent) :], text, answerable=True)
+
+    def _decoded(self, *, whole: bool) -> str:
+        ids = self._marks.text_ids(self._ids, whole=whole)
+        return one_line(self._tokenizer.decode(ids).replace(_INCOMPLETE, ""))
 
     def _bounded(self) -> str:
         """The text, cut between words at the bound. A word there is what stands between two spaces."""

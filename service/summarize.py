@@ -18,7 +18,7 @@ from service.errors import ServiceError, UnprocessableText
 from service.grounding import ground
 from service.job import Job
 from service.passages import Snippet, snippet
-from service.prompt import opening_id
+from service.prompt import marks_of
 from service.schemas import Answer, DocumentFields
 from service.streaming import Assembler
 from service.summary import Summary
@@ -179,7 +179,7 @@ class Summarizer:
             assembler = Assembler(
                 self._tokenizer,
                 max_words=max_words,
-                opening=opening_id(identity.prompt_version, self._tokenizer),
+                marks=marks_of(identity.prompt_version, self._tokenizer),
             )
             with self._traces.part("generate", job.span) as span:
                 TRACE_HEADERS.set(span.headers)

@@ -151,11 +151,11 @@ def quality(place: Workplace) -> Found:
         raise ConfigurationError(
             f"No row of {place.plan.rows} has a `summary` to compare with. Give test rows: --rows."
         )
-    opening = prompt.opening_id(place.identity.prompt_version, place.tokenizer)
+    marks = prompt.marks_of(place.identity.prompt_version, place.tokenizer)
     scores = {}
     for name in (SERVED, FP16):
         answers = place.ask(name, "rouge", lambda asker: _one_by_one(asker, place))
-        texts = [place.tokenizer.decode(prompt.text_ids(answers[number].ids, opening)).strip() for number in judged]
+        texts = [place.tokenizer.decode(marks.text_ids(answers[number].ids, whole=True)).strip() for number in judged]
         summaries = [[place.rows[number]["summary"]] for number in judged]
         scores[name] = [
             NOTHING if text == prompt.NO_ANSWER else score(text, summary)

@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.labels import LETTERS, labelled, place_of
+from service.labels import labelled, place_of
 from service.passages import ranked
+from service.prompt import LETTERS
 
 TEXTS = st.lists(st.sampled_from(["Owls hunt.", "Mice hide, at night.", "北京。", "\n\n", "A " * 99]), max_size=90).map(
     " ".join

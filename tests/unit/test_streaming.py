@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.prompt import NO_ANSWER
+from service.prompt import NO_ANSWER, Marks
 from service.streaming import Assembler, Decoder, Final
 from service.tokenization import Tokenizer
 
@@ -146,13 +146,15 @@ def test_a_summary_is_one_clean_paragraph() -> None:
     assert summary("\n One\u200b\ttwo \u202e\n\nthree\x07. می\u200cخواهم ") == "One two three. می\u200cخواهم"
 
 
-@given(TEXTS, st.data(), CAPS)
-def test_opening_and_label_are_never_sent(text: str, data: st.DataObject, max_words: int) -> None:
-    opening, label = 0xFF, ord("C")  # no byte of UTF-8
-    ids = [opening, label, *Bytes().encode(text)]
+@given(TEXTS, TEXTS, st.data(), CAPS)
+def test_labels_are_never_sent(first: str, second: str, data: st.DataObject, max_words: int) -> None:
+    control, letters = 0xFF, (ord("C"), ord("D"))  # the first is no byte of UTF-8
+    text, more = Bytes().encode(first), Bytes().encode(second)
+    ids = [control, letters[0], *text, letters[0], control, letters[1], *more]
     cuts = data.draw(st.lists(st.integers(0, len(ids)), max_size=len(ids)))
-    labelled = Assembler(Bytes(), max_words=max_words, opening=opening)
+    labelled = Assembler(Bytes(), max_words=max_words, marks=Marks(frozenset({control}), frozenset(letters)))
     plain = Assembler(Bytes(), max_words=max_words)
     sent = "".join(labelled.push(piece) for piece in chunks(ids, cuts))
-    assert sent == plain.push(Bytes().encode(text))
-    assert labelled.finish("stop") == plain.finish("stop")
+    plain.push([*text, *more])
+    final = labelled.finish("stop")
+    assert sent + final.tail == final.text == plain.finish("stop").text

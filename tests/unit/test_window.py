@@ -92,12 +92,17 @@ def test_control_tokens_of_the_prompt_are_one_id_each_and_never_read(tokenizer: 
 
 
 def test_the_text_of_an_answer_comes_after_opening_and_label(tokenizer: Tokenizer) -> None:
-    opening = prompt.opening_id("v4", tokenizer)
-    assert opening == tokenizer.id_of(prompt.LABEL)
-    ids = [*tokenizer.encode_template(f"{prompt.LABEL}C"), *tokenizer.encode(" It has two quays.")]
-    for cut in range(len(ids) + 1):
-        assert " It has two quays.".startswith(tokenizer.decode(prompt.text_ids(ids[:cut], opening)))
+    assert prompt.opening_id("v4", tokenizer) == tokenizer.id_of(prompt.LABEL)
+    marks, text = prompt.marks_of("v4", tokenizer), tokenizer.encode(" It has two quays.")
+    for begin in (f"{prompt.LABEL}C", f"{prompt.BEST}{prompt.LABEL}C"):
+        ids = [*tokenizer.encode_template(begin), *text]
+        assert marks.text_ids(ids, whole=True) == text
+    beyond = [*ids, *tokenizer.encode_template(f"C{prompt.BEST}{prompt.LABEL}D"), *text]
+    assert marks.text_ids(beyond, whole=True) == [*text, *text]
+    for cut in range(len(beyond) + 1):
+        found = marks.text_ids(beyond[:cut], whole=False)
+        assert found == [*text, *text][: len(found)], "nothing is sent that would have to be taken back"
     refusal = tokenizer.encode(prompt.NO_ANSWER)
-    assert prompt.text_ids(refusal, opening) == refusal
+    assert marks.text_ids(refusal, whole=True) == refusal
     assert prompt.opening_id("v1", tokenizer) is None
-    assert prompt.text_ids(refusal, None) == refusal
+    assert prompt.marks_of("v1", tokenizer).text_ids(beyond, whole=False) == beyond

@@ -11,7 +11,7 @@ from typing import Self
 from service.deadline import Deadline
 from service.engines.factory import create_engine
 from service.errors import ConfigurationError, EngineUnavailable
-from service.prompt import opening_id
+from service.prompt import marks_of
 from service.settings import Settings
 from service.streaming import Assembler
 from service.summarize import token_limit
@@ -90,7 +90,7 @@ class EmbeddedWriter:
         assembler = Assembler(
             self._tokenizer,
             max_words=example.max_words,
-            opening=opening_id(identity.prompt_version, self._tokenizer),
+            marks=marks_of(identity.prompt_version, self._tokenizer),
         )
         tokens = passes = 0
         finished = None

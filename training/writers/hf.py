@@ -14,7 +14,7 @@ from service.errors import ConfigurationError
 from service.model import fetch_base
 from service.model.files import sha256_of
 from service.model.manifest import Manifest
-from service.prompt import opening_id
+from service.prompt import marks_of
 from service.streaming import Assembler
 from service.summarize import token_limit
 from service.tokenization import Tokenizer
@@ -143,7 +143,7 @@ class HuggingFaceWriter:
         assembler = Assembler(
             self._tokenizer,
             max_words=example.max_words,
-            opening=opening_id(self._identity.prompt_version, self._tokenizer),
+            marks=marks_of(self._identity.prompt_version, self._tokenizer),
         )
         assembler.push(kept)
         final = assembler.finish("stop" if ended else "length")

@@ -10,7 +10,7 @@ import openvino
 import openvino_genai as genai
 
 from service import model
-from service.prompt import opening_id
+from service.prompt import marks_of
 from service.settings import Settings
 from service.streaming import Assembler
 from service.summarize import token_limit
@@ -74,7 +74,7 @@ class SamplingWriter:
         assembler = Assembler(
             self._tokenizer,
             max_words=example.max_words,
-            opening=opening_id(self._identity.prompt_version, self._tokenizer),
+            marks=marks_of(self._identity.prompt_version, self._tokenizer),
         )
         assembler.push(ids[:-1] if ended else ids)
         final = assembler.finish("stop" if ended or len(ids) < self._limit(example) else "length")
