@@ -31,6 +31,12 @@ from training.recipes import RunConfig
 T = TypeVar("T", bound=Sized)
 BEST, MADE_FROM = "best.json", "made_from.json"
 
+_LEGEND = {
+    "loss": "what is minimised, on a step's examples",
+    "validation_loss": "nats a token of whole validation summaries",
+    "score": "score of what is served",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Objective(Generic[T]):
@@ -180,8 +186,10 @@ class Trainer(Generic[T]):
             for name in names:
                 points = [(line["step"], line[name]) for line in lines if name in line]
                 if points:
-                    axis.plot(*zip(*points, strict=True), "-" if name == "loss" else "o-", label=name, alpha=0.8)
-            axis.set(xlabel="step", title="objective" if "loss" in names else "validation")
+                    axis.plot(
+                        *zip(*points, strict=True), "-" if name == "loss" else "o-", label=_LEGEND[name], alpha=0.8
+                    )
+            axis.set(xlabel="step", title="loss" if "loss" in names else "validation")
             axis.legend()
         figure.tight_layout()
         figure.savefig(self._folder / "loss.png", dpi=120)
