@@ -58,7 +58,7 @@ def _markdown(found: Failover) -> Iterator[str]:
     yield ""
     yield (
         f"{found.size} gateways before {found.size} CPU Tritons with the real model, all on one machine "
-        f"({found.processor}), {found.rate:g} requests a second (Poisson, seed {found.seed}) for {found.seconds:g} s. "
+        f"({found.processor}), {found.rate:g}/s (Poisson, seed {found.seed}) for {found.seconds:g} s. "
         "The client asks gateways in turn, and the next one where nobody listens; it sends nothing twice. Made by "
         "`python -m loadtest failover`."
     )
@@ -79,7 +79,7 @@ def _markdown(found: Failover) -> Iterator[str]:
             yield f"| {begin:.1f} s | {name} | {len(some)} | {outcomes} | {latency.p50:.2f} s | {worst:.2f} s |"
     yield ""
     for event in found.events:
-        held = f", holding {event.held} requests" if event.what == "killed" else ""
+        held = f", requests in it: {event.held}" if event.what == "killed" else ""
         yield f"- {event.moment:.1f} s: {event.server} {event.what}{held}."
     yield ""
     yield f"![Latency of each request, by when it was sent, and what became of it]({PNG})"
