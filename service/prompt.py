@@ -8,6 +8,7 @@ length). The fixed instruction comes first, so that its keys and values are comp
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase
 
 from service.tokenization import Tokenizer
@@ -92,11 +93,6 @@ class Version:
     template: Callable[[str, str | None, Document, int], tuple[Segment, ...]]
     labelled: bool = False
 
-    @property
-    def opening(self) -> str:
-        """What answers begin with, before the label."""
-        return LABEL if self.labelled else ""
-
 
 UNTRAINED = "v1"
 """For chat models that were not trained for any of them."""
@@ -113,8 +109,7 @@ VERSIONS: dict[str, Version] = {
 
 def opening_id(version: str, tokenizer: Tokenizer) -> int | None:
     """The id that answers begin with; None where they begin with their text."""
-    opening = VERSIONS[version].opening
-    return tokenizer.id_of(opening) if opening else None
+    return tokenizer.id_of(LABEL) if VERSIONS[version].labelled else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +138,7 @@ class Marks:
         return text[:-1] if not whole and text and text[-1] in self.letters else text
 
 
+@lru_cache(maxsize=8)
 def marks_of(version: str, tokenizer: Tokenizer) -> Marks:
     """The marks in answers of this version; none where its documents have no labels."""
     if not VERSIONS[version].labelled:
