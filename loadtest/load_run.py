@@ -11,6 +11,7 @@ from loadtest.asking import ask
 from loadtest.connections import Connections
 from loadtest.options import Options
 from loadtest.samples import Sample
+from loadtest.summary import Limits
 from loadtest.traffic import Ask
 
 GRACE_SECONDS = 5.0
@@ -32,11 +33,9 @@ class LoadRun:
         self._moments = options.moments()
         self._traffic = options.traffic()
         self._fire = fire
-        deadline = self.slo.in_time.end_to_end if self.slo else None
-        headers = {"X-Deadline-Ms": str(round(1000 * deadline))} if deadline else {}
-        if api_key:
-            headers["Authorization"] = f"Bearer {api_key}"
-        timeout = (deadline or DEFAULT_DEADLINE_SECONDS) + GRACE_SECONDS
+        limits = self.slo.in_time if self.slo else Limits()
+        timeout = (limits.end_to_end or DEFAULT_DEADLINE_SECONDS) + GRACE_SECONDS
+        headers = limits.headers | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
         self._connections = Connections(options.host, headers, timeout)
         self._in_flight = Group()
         self._began = time.monotonic()

@@ -2,7 +2,7 @@
 
     [in_time]              # an answer by the model counts as goodput when it came within these, s
     end_to_end = 10.0      # every request carries this as its deadline, too
-    first_token = 5.0      # of streams
+    first_token = 5.0      # of streams, which carry it as the deadline of their first text
 
     [end_to_end]           # percentiles that answers stay below, s: p50, p95, p99
     p95 = 8.0

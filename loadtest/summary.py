@@ -25,6 +25,12 @@ class Limits:
     end_to_end: PositiveFloat | None = None
     first_token: PositiveFloat | None = None
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What tells the service to keep them."""
+        limits = {"X-Deadline-Ms": self.end_to_end, "X-First-Text-Ms": self.first_token}
+        return {name: str(max(1, round(1000 * limit))) for name, limit in limits.items() if limit is not None}
+
     def keeps(self, sample: Sample) -> bool:
         """Whether the model answered, and in time."""
         return sample.outcome == GENERATIVE and all(

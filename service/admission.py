@@ -1,8 +1,8 @@
 """Who may enter the engine now, who waits, and who is refused at once with the reason.
 
 A first-in first-out queue in front of a fixed number of places. Work is measured in tokens, because a request's time
-grows with them. A request that cannot be done by its deadline is refused on arrival: waiting would only take time
-from others and end in the same refusal.
+grows with them. A request that cannot be done by its deadline, or not begun by the one for its first text, is refused
+on arrival: waiting would only take time from others and end in the same refusal.
 """
 
 import asyncio
@@ -53,18 +53,18 @@ class Admission:
         return len(self._waiting)
 
     @asynccontextmanager
-    async def enter(self, tokens: int, deadline: Deadline) -> AsyncGenerator[float, None]:
-        """Hold a place for a request of `tokens` (prompt and output); yields the seconds it waited.
+    async def enter(self, prompt_tokens: int, output_tokens: int, deadline: Deadline) -> AsyncGenerator[float, None]:
+        """Hold a place for a request of so many tokens; yields the seconds it waited.
 
         Raises Overloaded when the queue is full, and DeadlineExceeded when the work could not be done by `deadline`
         even if all goes as it has gone. Once in the queue it waits until cancelled: whoever waits for the summary
         watches the clock (see `cache.Flight`), because one computation may serve several deadlines.
         """
-        arrived = time.monotonic()
+        arrived, tokens = time.monotonic(), prompt_tokens + output_tokens
         if self.in_flight < self.places and not self._waiting:
             self.in_flight += 1
         else:
-            await self._wait(tokens, deadline)
+            await self._wait(prompt_tokens, tokens, deadline)
         entered = time.monotonic()
         self._running_tokens += tokens
         self._publish()
@@ -84,7 +84,7 @@ class Admission:
         ahead = sum(waiter.tokens for waiter in self._waiting) + self._running_tokens / 2  # half done, on average
         return ahead / (self._speed * self.places)
 
-    async def _wait(self, tokens: int, deadline: Deadline) -> None:
+    async def _wait(self, prompt_tokens: int, tokens: int, deadline: Deadline) -> None:
         estimate = self._wait_estimate()
         if len(self._waiting) >= self._max_waiting:
             self._metrics.sheds.labels("overload").inc()
@@ -93,7 +93,14 @@ class Admission:
                 "Try again later, or accept `fallback: extractive`.",
                 retry_after=estimate or 1,
             )
-        if estimate is not None and self._speed and estimate + tokens / self._speed > deadline.remaining():
+        if (
+            estimate is not None
+            and self._speed
+            and (
+                estimate + tokens / self._speed > deadline.remaining()
+                or estimate + prompt_tokens / self._speed > deadline.remaining_to_first_text()
+            )
+        ):
             self._metrics.sheds.labels("deadline").inc()
             raise DeadlineExceeded(
                 f"The queue is about {estimate:.1f} s long, more than the deadline allows. "

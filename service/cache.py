@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from math import inf
 from typing import TypeVar
 
 from cachetools import TTLCache
@@ -47,7 +48,7 @@ class Flight:
     first_text_at: float | None = None
     followers: int = 0
     cached: bool = False
-    deadline: Deadline = field(default_factory=lambda: Deadline(0))
+    deadline: Deadline = field(default_factory=lambda: Deadline(-inf, -inf))  # the latest of its followers'
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _task: asyncio.Task[Summary] | None = None
 
@@ -91,19 +92,20 @@ class Flight:
                 seen += 1
             if self.done:
                 return
-            await _before(deadline, changed.wait())
+            left = deadline.remaining() if seen else deadline.remaining_to_first_text()
+            await _within(left, changed.wait())
 
     async def result(self, deadline: Deadline) -> Summary:
         """The finished summary. Raises what the computation raised, or DeadlineExceeded."""
         if self._task is None:
             raise RuntimeError("launch() comes first")
         # shield: this follower's deadline or disconnect ends its wait, not the others' computation
-        return await _before(deadline, asyncio.shield(self._task))
+        return await _within(deadline.remaining(), asyncio.shield(self._task))
 
 
-async def _before(deadline: Deadline, awaitable: Coroutine[None, None, T] | asyncio.Future[T]) -> T:
+async def _within(seconds: float, awaitable: Coroutine[None, None, T] | asyncio.Future[T]) -> T:
     try:
-        async with asyncio.timeout(max(0.0, deadline.remaining())):
+        async with asyncio.timeout(max(0.0, seconds)):
             return await awaitable
     except TimeoutError:
         raise DeadlineExceeded("The deadline passed before the summary was finished. Allow more time.") from None
@@ -142,7 +144,7 @@ class SummaryCache:
         else:
             self._metrics.cache_hits.labels("in_flight").inc()
         flight.followers += 1
-        flight.deadline = max(flight.deadline, deadline)
+        flight.deadline = flight.deadline.latest(deadline)
         try:
             yield flight
         finally:

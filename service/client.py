@@ -67,11 +67,20 @@ class Client:
             return Answer.model_validate_json(await response.aread())
 
     async def stream(
-        self, query: str, document: str, *, deadline: float | None = None, **options: Any
+        self,
+        query: str,
+        document: str,
+        *,
+        deadline: float | None = None,
+        first_text: float | None = None,
+        **options: Any,
     ) -> AsyncGenerator[str | Answer, None]:
-        """Pieces of the summary as they come, then the answer. Raises ProblemError, also in the middle."""
+        """Pieces of the summary as they come, then the answer. Raises ProblemError, also in the middle.
+
+        `first_text`: seconds, of those of the deadline, in which it begins, or there is an extract instead.
+        """
         body = {"query": query, "document": document, "stream": True, **options}
-        async with self._post("/summarize", body, deadline) as response:
+        async with self._post("/summarize", body, deadline, first_text) as response:
             events = Events()
             async for chunk in response.aiter_bytes():
                 for name, data in events.feed(chunk):
@@ -95,13 +104,17 @@ class Client:
 
     @asynccontextmanager
     async def _post(
-        self, path: str, body: Mapping[str, Any], deadline: float | None
+        self, path: str, body: Mapping[str, Any], deadline: float | None, first_text: float | None = None
     ) -> AsyncGenerator[httpx.Response, None]:
-        ends = time.monotonic() + (self._deadline if deadline is None else deadline)
+        began = time.monotonic()
+        ends = began + (self._deadline if deadline is None else deadline)
         for attempt in range(self._retries + 1):
             left = ends - time.monotonic()
+            headers = _milliseconds("X-Deadline-Ms", left)
+            if first_text is not None:
+                headers |= _milliseconds("X-First-Text-Ms", began + first_text - time.monotonic())
             request = self._http.build_request(
-                "POST", path, json=body, headers={"X-Deadline-Ms": str(max(1, round(1000 * left)))},
+                "POST", path, json=body, headers=headers,
                 timeout=max(0.001, left) + 1,  # the service keeps the deadline; this is for one that cannot
             )  # fmt: skip
             last = attempt == self._retries
@@ -134,6 +147,10 @@ class Client:
             return False
         await asyncio.sleep(pause)
         return True
+
+
+def _milliseconds(header: str, seconds: float) -> dict[str, str]:
+    return {header: str(max(1, round(1000 * seconds)))}
 
 
 def _problem(status: int, body: bytes) -> Problem:

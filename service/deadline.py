@@ -1,14 +1,17 @@
-"""One monotonic deadline, handed from the header through queue, engine and stream."""
+"""Until when a caller will wait: monotonic moments, handed from the headers through queue, engine and stream."""
 
 import time
 from dataclasses import dataclass
+from math import inf
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment on this process's monotonic clock, in seconds. Comparable only within the process."""
+    """Moments on this process's monotonic clock, in seconds: `at`, for the whole answer; `first_text`, for a stream to
+    begin. Comparable only within the process."""
 
     at: float
+    first_text: float = inf
 
     @classmethod
     def after(cls, seconds: float) -> "Deadline":
@@ -19,6 +22,14 @@ class Deadline:
         """Seconds left; negative once passed."""
         return self.at - time.monotonic()
 
+    def remaining_to_first_text(self) -> float:
+        """Seconds left for the answer to begin; negative once passed."""
+        return min(self.at, self.first_text) - time.monotonic()
+
     def earlier(self, seconds: float) -> "Deadline":
         """The same deadline, with `seconds` kept in reserve."""
-        return Deadline(self.at - seconds)
+        return Deadline(self.at - seconds, self.first_text - seconds)
+
+    def latest(self, other: "Deadline") -> "Deadline":
+        """Of each moment the later one: how long anyone waits, where two wait for one answer."""
+        return Deadline(max(self.at, other.at), max(self.first_text, other.first_text))

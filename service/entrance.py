@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
 
 from service import gateway
 from service.deadline import Deadline
@@ -30,6 +31,7 @@ HEADERS = [
     }
     for name, description in {
         "X-Deadline-Ms": "How long the caller will wait, in whole milliseconds",
+        "X-First-Text-Ms": "How long, of that, for a stream to begin; then an extract comes instead",
         "X-Request-Id": "Comes back with the answer and stands in the log",
         "traceparent": "W3C trace context; its trace id stands in the log",
         "Authorization": "`Bearer KEY`, where keys are required",
@@ -59,7 +61,7 @@ class AdmittingRoute(APIRoute):
 def _admit(request: Request, here: Gateway) -> None:
     """Start the clock, and turn away what cannot be served: while draining, without a key, a body that is not JSON."""
     headers = request.headers
-    request.state.deadline = _deadline(here, headers.get("x-deadline-ms"))
+    request.state.deadline, request.state.stream_deadline = _deadlines(here, headers)
     if here.lifecycle.refusing:
         raise NotReady("This instance is shutting down. Send the request again.", retry_after=1)
     request.state.tenant = here.authenticator.tenant(headers.get("authorization"))
@@ -68,15 +70,22 @@ def _admit(request: Request, here: Gateway) -> None:
         raise UnsupportedMediaType("Send the body as JSON, with the header `Content-Type: application/json`.")
 
 
-def _deadline(here: Gateway, given: str | None) -> Deadline:
-    """X-Deadline-Ms milliseconds from now, or the default; never later than the longest."""
+def _deadlines(here: Gateway, headers: Headers) -> tuple[Deadline, Deadline]:
+    """For a whole answer X-Deadline-Ms from now, or the default; never later than the longest. For a stream the same,
+    and its first text by X-First-Text-Ms."""
+    milliseconds = _milliseconds(headers, "X-Deadline-Ms") or here.settings.default_deadline_ms
+    whole = Deadline.after(min(milliseconds, here.settings.max_deadline_ms) / 1000)
+    first_text = _milliseconds(headers, "X-First-Text-Ms")
+    return whole, whole if first_text is None else Deadline(whole.at, Deadline.after(first_text / 1000).at)
+
+
+def _milliseconds(headers: Headers, name: str) -> int | None:
+    given = headers.get(name)
     if given is None:
-        milliseconds = here.settings.default_deadline_ms
-    elif given.isascii() and given.isdigit() and int(given[:10]) > 0:
-        milliseconds = int(given[:10])
-    else:
-        raise InvalidRequest("X-Deadline-Ms must be a whole number of milliseconds, 1 or more, such as 800.")
-    return Deadline.after(min(milliseconds, here.settings.max_deadline_ms) / 1000)
+        return None
+    if given.isascii() and given.isdigit() and int(given[:10]) > 0:
+        return int(given[:10])
+    raise InvalidRequest(f"{name} must be a whole number of milliseconds, 1 or more, such as 800.")
 
 
 def spend(request: Request, here: Gateway, documents: int) -> None:

@@ -64,11 +64,10 @@ router = APIRouter(responses=PROBLEMS, route_class=AdmittingRoute)
 async def summarize(body: SummarizeRequest, request: Request, here: Here) -> Response:
     """Summarize what one document says about one query."""
     spend(request, here, 1)
-    deadline = request.state.deadline
     if not body.stream:
-        answer = await _while_connected(request, here.summarizer.answer(body.query, body, deadline))
+        answer = await _while_connected(request, here.summarizer.answer(body.query, body, request.state.deadline))
         return Response(answer.model_dump_json(), media_type="application/json") if answer else _nobody()
-    events = here.summarizer.stream(body.query, body, deadline)
+    events = here.summarizer.stream(body.query, body, request.state.stream_deadline)
     # The first event decides the status: until then an error is still a problem with a status of its own.
     first = await _while_connected(request, anext(events))
     if first is None:

@@ -157,11 +157,11 @@ class Summarizer:
         """One generation: admission, passages and prompt, engine, streaming, grounding. A task of its own."""
         identity, max_words = self._engine.identity, job.fields.max_words
         max_new_tokens = token_limit(max_words, identity.output_limit)
-        expected_tokens = min(identity.prompt_limit, len(job.document.text) // 4 + 128) + max_new_tokens
+        prompt_tokens = min(identity.prompt_limit, len(job.document.text) // 4 + 128)  # so many are expected
 
         async with contextlib.AsyncExitStack() as place:
             with self._traces.part("queue", job.span):
-                entering = self._admission.enter(expected_tokens, flight.deadline)
+                entering = self._admission.enter(prompt_tokens, max_new_tokens, flight.deadline)
                 flight.queue_seconds = await place.enter_async_context(entering)
             window = await _off_loop(
                 job.document.text,

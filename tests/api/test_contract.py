@@ -177,9 +177,10 @@ async def test_the_request_id_is_echoed_or_made(client: httpx.AsyncClient) -> No
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "soon", "1.5", "", "٣", "1e3"])
-async def test_a_deadline_that_is_none_is_refused(client: httpx.AsyncClient, value: str) -> None:
-    response = await client.post("/summarize", json=BODY, headers=[(b"X-Deadline-Ms", value.encode())])
-    assert "whole number of milliseconds" in problem_of(response, 400, "invalid-request")["detail"]
+@pytest.mark.parametrize("header", ["X-Deadline-Ms", "X-First-Text-Ms"])
+async def test_a_deadline_that_is_none_is_refused(client: httpx.AsyncClient, header: str, value: str) -> None:
+    response = await client.post("/summarize", json=BODY, headers=[(header.encode(), value.encode())])
+    assert f"{header} must be a whole number" in problem_of(response, 400, "invalid-request")["detail"]
 
 
 async def test_a_deadline_beyond_the_longest_is_cut_to_it(client: httpx.AsyncClient) -> None:

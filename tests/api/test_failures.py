@@ -86,6 +86,33 @@ class TestDeadline:
             assert [name for name, _ in events] == ["token", "done"]
             assert events[-1][1]["method"] == "extractive"
 
+    async def test_a_stream_that_does_not_begin_in_time_gives_the_extract(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(held(fake)) as client:
+            headers = {"X-Deadline-Ms": "60000", "X-First-Text-Ms": "300"}
+            events = await events_of(client, BODY, headers=headers)
+            assert [name for name, _ in events] == ["token", "done"]
+            assert events[-1][1]["method"] == "extractive"
+            await fake.until(lambda engine: not engine.running)
+            assert fake.cancelled == 1, "nobody waits for it: the engine stops"
+
+    async def test_a_first_text_in_time_may_be_followed_by_later_ones(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(held(fake)) as client:
+            release(fake, 4)
+            headers = {"X-Deadline-Ms": "60000", "X-First-Text-Ms": "1000"}
+            asked = asyncio.create_task(events_of(client, BODY, headers=headers))
+            ended, _ = await asyncio.wait({asked}, timeout=1.2)
+            assert not ended
+            release(fake)
+            assert (await asked)[-1][1]["method"] == "generative"
+
+    async def test_a_whole_answer_has_no_first_text(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(held(fake)) as client:
+            headers = {"X-Deadline-Ms": "60000", "X-First-Text-Ms": "1"}
+            asked = asyncio.create_task(client.post("/summarize", json=BODY, headers=headers))
+            await fake.until(lambda engine: engine.running)
+            release(fake)
+            assert (await asked).json()["method"] == "generative"
+
     async def test_an_extract_does_not_claim_to_answer_what_it_does_not(self, fake: FakeEngine, serve: Serve) -> None:
         async with serve(held(fake)) as client:
             body = BODY | {"query": "quantum chromodynamics"}

@@ -28,7 +28,7 @@ class Holder:
         self.task = asyncio.create_task(self._hold(admission, tokens, deadline))
 
     async def _hold(self, admission: Admission, tokens: int, deadline: Deadline) -> None:
-        async with admission.enter(tokens, deadline):
+        async with admission.enter(tokens, 0, deadline):
             self.entered.set()
             await self.leave.wait()
 
@@ -58,7 +58,7 @@ async def test_a_full_queue_refuses_at_once_and_says_how_full() -> None:
     holders = [Holder(admission), Holder(admission)]
     await settle()
     with pytest.raises(Overloaded, match="1 requests are in the engine and 1 wait") as refused:
-        async with admission.enter(10, LONG):
+        async with admission.enter(10, 0, LONG):
             pass
     assert refused.value.retry_after
     for holder in holders:
@@ -76,9 +76,12 @@ async def test_work_that_cannot_be_done_in_time_is_refused_on_arrival(monkeypatc
     holder = Holder(admission, tokens=1000)
     await settle()
     with pytest.raises(DeadlineExceeded, match=r"about 5\.0 s"):  # half of 1000 tokens are still to do
-        async with admission.enter(100, Deadline(clock[0] + 5.5)):
+        async with admission.enter(60, 40, Deadline(clock[0] + 5.5)):
             pass
-    patient = Holder(admission, tokens=100, deadline=Deadline(clock[0] + 6.5))
+    with pytest.raises(DeadlineExceeded):  # its 60 tokens of prompt would be read after 5.6 s
+        async with admission.enter(60, 40, Deadline(clock[0] + 60, first_text=clock[0] + 5.5)):
+            pass
+    patient = Holder(admission, tokens=100, deadline=Deadline(clock[0] + 6.5, first_text=clock[0] + 6.1))
     await settle()
     assert admission.waiting == 1
     await holder.end()
@@ -94,7 +97,7 @@ async def test_an_idle_engine_takes_any_request_however_slow_it_was(monkeypatch:
     await settle()
     clock[0] += 1e6
     await slow.end()
-    async with admission.enter(100, Deadline(clock[0] + 0.001)):
+    async with admission.enter(60, 40, Deadline(clock[0] + 0.001)):
         pass
 
 

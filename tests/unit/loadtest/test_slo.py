@@ -45,6 +45,12 @@ def slo(tmp_path: Path) -> Slo:
     return Slo.load(tmp_path / "slo.toml")
 
 
+def test_the_service_is_told_what_counts_as_in_time() -> None:
+    assert Limits(2.5, 0.0004).headers == {"X-Deadline-Ms": "2500", "X-First-Text-Ms": "1"}
+    assert Limits(end_to_end=10).headers == {"X-Deadline-Ms": "10000"}
+    assert Limits().headers == {}
+
+
 def test_a_run_is_counted() -> None:
     samples = [
         sample(1.0),

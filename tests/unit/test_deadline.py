@@ -1,0 +1,29 @@
+"""pytest tests/unit/test_deadline.py"""
+
+from math import inf
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.deadline import Deadline
+
+moments = st.floats(0, 1e6)
+deadlines = st.builds(Deadline, moments, moments | st.just(inf))
+
+
+@given(deadlines, deadlines)
+def test_two_who_wait_for_one_answer_wait_as_long_as_either_would(one: Deadline, other: Deadline) -> None:
+    both = one.latest(other)
+    assert (both.at, both.first_text) == (max(one.at, other.at), max(one.first_text, other.first_text))
+    assert both == other.latest(one) == both.latest(one)
+
+
+@given(deadlines)
+def test_an_answer_begins_before_it_ends(deadline: Deadline) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("time.monotonic", lambda: 100.0)
+        assert deadline.remaining_to_first_text() <= deadline.remaining()
+        assert deadline.remaining_to_first_text() == min(deadline.at, deadline.first_text) - 100
+        assert deadline.earlier(3).remaining() == pytest.approx(deadline.remaining() - 3)
+        assert deadline.earlier(3).remaining_to_first_text() == pytest.approx(deadline.remaining_to_first_text() - 3)
