@@ -142,15 +142,14 @@ class Study:
             last = number == len(SHARES)
             rate = 2 * Curve(mode, tuple(points)).saturation if last else probed * SHARES[number]
             progress.update(task, description=f"{mode}, {rate:.3g} requests/s")
-            points.append((await self._point(url, mode, number, rate)).summary)
+            points.append((await self._point(url, self._folder(mode, number), mode, number, rate)).summary)
             progress.advance(task)
         return Curve(mode, tuple(sorted(points, key=lambda one: one.offered)))
 
     def _folder(self, mode: Kind, number: int) -> Path:
         return self.work / f"{mode}-{number}"
 
-    async def _point(self, url: str, mode: Kind, number: int, rate: float) -> Report:
-        folder = self._folder(mode, number)
+    async def _point(self, url: str, folder: Path, mode: Kind, number: int, rate: float) -> Report:
         options = {
             "rate": round(rate, 4), "mix": f"{mode}=1", "slo": str(self.slo), "data": str(self.data), "distinct": True,
             "seed": self.seed + number + 100 * MODES.index(mode), "warm_up": self.warm_up, "report": str(folder),
@@ -172,11 +171,12 @@ class Study:
         return Report.load(folder / JSON)
 
     async def _cross_check(self, url: str) -> CrossCheck:
-        """Measure one point of the first mode again, with the client of `record`."""
+        """Measure one point of the first mode again, with the client of `record` right after Locust."""
         kept = self.work / CROSS_CHECK
         if kept.exists():
             return stored.load(CrossCheck, kept, "cross-check", "Delete it to measure again.")
-        report = Report.load(self._folder(MODES[0], CHECKED) / JSON)
+        rate = Report.load(self._folder(MODES[0], CHECKED) / JSON).options.rate
+        report = await self._point(url, self.work / "checked", MODES[0], CHECKED, rate)
         made, quiet = report.options, Console(quiet=True)
         count = sum(1 for _ in poisson(constant(made.rate, made.run_time), made.seed))
         run = await record(url, rows(self.data), rate=made.rate, count=count, seed=made.seed, console=quiet)
