@@ -1,4 +1,4 @@
-"""Which engine settings are fastest here: precision, candidates, threads, tokens in a pass; 1 and 8 in flight.
+"""Which engine settings are fastest here: precision, candidates, n-grams, threads, tokens in a pass; 1 and 8 in flight.
 
     python -m loadtest.engine_bench [--rows 24] [--out docs/benchmarks/engine]
 
@@ -55,8 +55,10 @@ class Result:
 def variants(default: EngineOptions, exact: EngineOptions) -> dict[str, EngineOptions]:
     """The default, and everything that differs from it in one setting; `exact` in arithmetic."""
     chosen = {"default": default, exact.precision: exact}
-    for candidates in sorted({0, 3, 5, 8} - {default.candidates}):
+    for candidates in sorted({0, 3, 5, 8, 12, 20} - {default.candidates}):
         chosen[f"candidates {candidates}"] = replace(default, candidates=candidates)
+    for ngram in sorted({1, 2, 3, 5} - {default.ngram}):
+        chosen[f"n-grams up to {ngram}"] = replace(default, ngram=ngram)
     chosen["1 thread"] = replace(default, threads=1)
     for tokens in sorted({256, 512, 1024, 2048} - {default.pass_tokens}):
         chosen[f"{tokens} tokens a pass"] = replace(default, pass_tokens=tokens)
