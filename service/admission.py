@@ -20,6 +20,33 @@ SMOOTHING = 0.2
 """Weight of the newest request in the moving average of a place's speed."""
 
 
+class _Speed:
+    """Tokens a second of one place, as a moving average."""
+
+    def __init__(self) -> None:
+        self._value: float | None = None
+
+    def learn(self, tokens: int, seconds: float, *, finished: bool) -> None:
+        """Of a request that was cut off only this is known: its place was at most this fast."""
+        speed = tokens / max(seconds, 1e-3)
+        if self._value is None:
+            self._value = speed if finished else None
+        elif finished or speed < self._value:
+            self._value += SMOOTHING * (speed - self._value)
+
+    def seconds(self, tokens: float) -> float | None:
+        """How long so many take; None before the first request has shown it."""
+        return None if self._value is None else tokens / self._value
+
+
+@dataclass(slots=True)
+class Place:
+    """A request's place in the engine. `waited`: for it, in seconds; `began`: to be set when there is some text."""
+
+    waited: float
+    began: float | None = None
+
+
 @dataclass(slots=True)
 class _Waiter:
     tokens: int
@@ -40,7 +67,7 @@ class Admission:
         self._waiting: deque[_Waiter] = deque()
         self._running_tokens = 0
         self._metrics = metrics
-        self._speed: float | None = None  # tokens per second of one place, once a request has shown it
+        self._whole, self._beginning = _Speed(), _Speed()  # of all tokens; of the prompt's, until there is some text
 
     @property
     def places(self) -> int:
@@ -53,8 +80,8 @@ class Admission:
         return len(self._waiting)
 
     @asynccontextmanager
-    async def enter(self, prompt_tokens: int, output_tokens: int, deadline: Deadline) -> AsyncGenerator[float, None]:
-        """Hold a place for a request of so many tokens; yields the seconds it waited.
+    async def enter(self, prompt_tokens: int, output_tokens: int, deadline: Deadline) -> AsyncGenerator[Place, None]:
+        """Hold a place for a request of so many tokens.
 
         Raises Overloaded when the queue is full, and DeadlineExceeded when the work could not be done by `deadline`
         even if all goes as it has gone. Once in the queue it waits until cancelled: whoever waits for the summary
@@ -68,21 +95,23 @@ class Admission:
         entered = time.monotonic()
         self._running_tokens += tokens
         self._publish()
-        finished = False
+        place, finished = Place(entered - arrived), False
         try:
-            yield entered - arrived
+            yield place
             finished = True
         finally:
-            self._learn(tokens / max(time.monotonic() - entered, 1e-3), finished=finished)
+            left = time.monotonic()
+            self._whole.learn(tokens, left - entered, finished=finished)
+            # A refusal has no text, and is over almost as soon as it might have had some.
+            began = place.began or left
+            self._beginning.learn(prompt_tokens, began - entered, finished=finished or place.began is not None)
             self._running_tokens -= tokens
             self._leave()
 
     def _wait_estimate(self) -> float | None:
         """Seconds until a request that arrives now gets a place; None before the first request has finished."""
-        if self._speed is None:
-            return None
         ahead = sum(waiter.tokens for waiter in self._waiting) + self._running_tokens / 2  # half done, on average
-        return ahead / (self._speed * self.places)
+        return self._whole.seconds(ahead / self.places)
 
     async def _wait(self, prompt_tokens: int, tokens: int, deadline: Deadline) -> None:
         estimate = self._wait_estimate()
@@ -93,13 +122,9 @@ class Admission:
                 "Try again later, or accept `fallback: extractive`.",
                 retry_after=estimate or 1,
             )
-        if (
-            estimate is not None
-            and self._speed
-            and (
-                estimate + tokens / self._speed > deadline.remaining()
-                or estimate + prompt_tokens / self._speed > deadline.remaining_to_first_text()
-            )
+        if estimate is not None and (
+            estimate + (self._whole.seconds(tokens) or 0) > deadline.remaining()
+            or estimate + (self._beginning.seconds(prompt_tokens) or 0) > deadline.remaining_to_first_text()
         ):
             self._metrics.sheds.labels("deadline").inc()
             raise DeadlineExceeded(
@@ -136,13 +161,6 @@ class Admission:
                 self.in_flight += 1
                 waiter.admitted.set_result(None)
         self._publish()
-
-    def _learn(self, speed: float, *, finished: bool) -> None:
-        """Of a request that was cut off only this is known: its place was at most this fast."""
-        if self._speed is None:
-            self._speed = speed if finished else None
-        elif finished or speed < self._speed:
-            self._speed += SMOOTHING * (speed - self._speed)
 
     def _publish(self) -> None:
         self._metrics.num_requests_running.set(self.in_flight)

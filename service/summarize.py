@@ -159,10 +159,11 @@ class Summarizer:
         max_new_tokens = token_limit(max_words, identity.output_limit)
         prompt_tokens = min(identity.prompt_limit, len(job.document.text) // 4 + 128)  # so many are expected
 
-        async with contextlib.AsyncExitStack() as place:
+        async with contextlib.AsyncExitStack() as places:
             with self._traces.part("queue", job.span):
                 entering = self._admission.enter(prompt_tokens, max_new_tokens, flight.deadline)
-                flight.queue_seconds = await place.enter_async_context(entering)
+                place = await places.enter_async_context(entering)
+                flight.queue_seconds = place.waited
             window = await _off_loop(
                 job.document.text,
                 lambda: fit(
@@ -197,6 +198,7 @@ class Summarizer:
                         generation.observe(chunk)
                         if piece := assembler.push(chunk.ids):
                             flight.publish(piece)
+                            place.began = flight.first_text_at
                         if assembler.full:
                             break
                 span.set("prompt_tokens", len(window.ids))

@@ -78,14 +78,29 @@ async def test_work_that_cannot_be_done_in_time_is_refused_on_arrival(monkeypatc
     with pytest.raises(DeadlineExceeded, match=r"about 5\.0 s"):  # half of 1000 tokens are still to do
         async with admission.enter(60, 40, Deadline(clock[0] + 5.5)):
             pass
-    with pytest.raises(DeadlineExceeded):  # its 60 tokens of prompt would be read after 5.6 s
-        async with admission.enter(60, 40, Deadline(clock[0] + 60, first_text=clock[0] + 5.5)):
-            pass
-    patient = Holder(admission, tokens=100, deadline=Deadline(clock[0] + 6.5, first_text=clock[0] + 6.1))
+    patient = Holder(admission, tokens=100, deadline=Deadline(clock[0] + 6.5))
     await settle()
     assert admission.waiting == 1
     await holder.end()
     await patient.end()
+
+
+async def test_a_stream_that_would_not_begin_in_time_is_refused_on_arrival(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    admission = make(places=1, seats=10)
+    async with admission.enter(60, 40, LONG) as place:
+        clock[0] += 0.5
+        place.began = clock[0]  # 120 tokens of prompt a second
+        clock[0] += 0.5  # 100 tokens a second
+    holder = Holder(admission, tokens=1000)
+    await settle()
+    for in_time, first_text in ((False, 5.9), (True, 6.1)):  # 5 s in the queue, 1 s for 120 tokens of prompt
+        asked = Holder(admission, tokens=120, deadline=Deadline(clock[0] + 60, first_text=clock[0] + first_text))
+        await settle()
+        assert asked.task.done() != in_time
+    await holder.end()
+    await asked.end()
 
 
 async def test_an_idle_engine_takes_any_request_however_slow_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
