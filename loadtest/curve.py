@@ -22,6 +22,7 @@ from loadtest.load_report import JSON, Report
 from loadtest.locust_process import locust
 from loadtest.machine import processor
 from loadtest.record import record
+from loadtest.slo import Slo
 from loadtest.summary import Limits, Summary
 from loadtest.traffic import Kind
 from service.errors import ConfigurationError
@@ -157,8 +158,10 @@ class Study:
         total = self.seconds + self.warm_up
         if (folder / JSON).exists():
             report = Report.load(folder / JSON)
-            done = asdict(report.options)
-            if all(done[name] == value for name, value in ({"run_time": total} | options).items()):
+            done, limits = asdict(report.options), Slo.load(self.slo).in_time
+            if report.limits == limits and all(
+                done[name] == value for name, value in ({"run_time": total} | options).items()
+            ):
                 return report
         folder.mkdir(exist_ok=True)
         (folder / JSON).unlink(missing_ok=True)
@@ -171,12 +174,15 @@ class Study:
         return Report.load(folder / JSON)
 
     async def _cross_check(self, url: str) -> CrossCheck:
-        """Measure one point of the first mode again, with the client of `record` right after Locust."""
+        """Measure one point of the first mode with Locust, and right after it with the client of `record`.
+
+        Anew, and with other queries: the gateway remembers the answers of the curve's point.
+        """
         kept = self.work / CROSS_CHECK
         if kept.exists():
             return stored.load(CrossCheck, kept, "cross-check", "Delete it to measure again.")
         rate = Report.load(self._folder(MODES[0], CHECKED) / JSON).options.rate
-        report = await self._point(url, self.work / "checked", MODES[0], CHECKED, rate)
+        report = await self._point(url, self.work / "checked", MODES[0], len(MODES) * 100 + CHECKED, rate)
         made, quiet = report.options, Console(quiet=True)
         count = sum(1 for _ in poisson(constant(made.rate, made.run_time), made.seed))
         run = await record(url, rows(self.data), rate=made.rate, count=count, seed=made.seed, console=quiet)

@@ -133,8 +133,10 @@ def _section(curve: Curve) -> Iterator[str]:
 def _agreement(check: CrossCheck) -> Iterator[str]:
     yield from ("", "## An independent client", "")
     yield (
-        f"The same {check.requests} requests at the same moments, {check.rate:.2f} a second, by Locust and by a plain "
-        f"asyncio client (httpx, `python -m loadtest record`), end to end, in seconds ({check.failed} failed there):"
+        f"The same {check.requests} requests at the same moments, {check.rate:.2f} a second, by Locust and then by a "
+        "plain asyncio client (httpx, `python -m loadtest record`), end to end, in seconds; "
+        f"{check.failed} failed with httpx. The table of whole answers has another run of that rate by Locust: runs "
+        "differ, too."
     )
     yield from ("", "| client | mean | p50 | p95 | p99 |", "| --- | --- | --- | --- | --- |")
     for name, one in (("Locust", check.locust), ("httpx", check.httpx)):

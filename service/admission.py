@@ -2,7 +2,7 @@
 
 A first-in first-out queue in front of a fixed number of places. Work is measured in tokens, because a request's time
 grows with them. A request that cannot be done by its deadline, or not begun by the one for its first text, is refused
-on arrival: waiting would only take time from others and end in the same refusal.
+on arrival, or when its turn comes: waiting and trying would only take time from others and end in the same refusal.
 """
 
 import asyncio
@@ -47,9 +47,11 @@ class Place:
     began: float | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Waiter:
+    prompt_tokens: int
     tokens: int
+    deadline: Deadline
     admitted: asyncio.Future[None]
 
 
@@ -122,17 +124,9 @@ class Admission:
                 "Try again later, or accept `fallback: extractive`.",
                 retry_after=estimate or 1,
             )
-        if estimate is not None and (
-            estimate + (self._whole.seconds(tokens) or 0) > deadline.remaining()
-            or estimate + (self._beginning.seconds(prompt_tokens) or 0) > deadline.remaining_to_first_text()
-        ):
-            self._metrics.sheds.labels("deadline").inc()
-            raise DeadlineExceeded(
-                f"The queue is about {estimate:.1f} s long, more than the deadline allows. "
-                "Allow more time, try again later, or accept `fallback: extractive`.",
-                retry_after=estimate,
-            )
-        waiter = _Waiter(tokens, asyncio.get_running_loop().create_future())
+        waiter = _Waiter(prompt_tokens, tokens, deadline, asyncio.get_running_loop().create_future())
+        if estimate is not None and (refusal := self._too_late(waiter, estimate)):
+            raise refusal
         self._waiting.append(waiter)
         self._admit()  # there may be more places by now
         try:
@@ -141,9 +135,23 @@ class Admission:
             self._abandon(waiter)
             raise
 
+    def _too_late(self, waiter: _Waiter, wait: float) -> DeadlineExceeded | None:
+        """The refusal of who would not be done, or not have begun, when it gets a place in `wait` seconds."""
+        done = wait + (self._whole.seconds(waiter.tokens) or 0)
+        begun = min(done, wait + (self._beginning.seconds(waiter.prompt_tokens) or 0))
+        if done <= waiter.deadline.remaining() and begun <= waiter.deadline.remaining_to_first_text():
+            return None
+        self._metrics.sheds.labels("deadline").inc()
+        return DeadlineExceeded(
+            f"The queue is about {wait:.1f} s long: the answer would begin in {begun:.1f} s, and be whole in "
+            f"{done:.1f} s. Allow more time, try again later, or accept `fallback: extractive`.",
+            retry_after=wait or 1,
+        )
+
     def _abandon(self, waiter: _Waiter) -> None:
         if not waiter.admitted.cancelled():
-            self._leave()  # given a place in the very moment it gave up: pass the place on
+            if waiter.admitted.exception() is None:
+                self._leave()  # given a place in the very moment it gave up: pass the place on
             return
         with suppress(ValueError):  # already passed over by _leave
             self._waiting.remove(waiter)
@@ -157,7 +165,11 @@ class Admission:
         """Give the free places to those who came first."""
         while self._waiting and self.in_flight < self.places:
             waiter = self._waiting.popleft()
-            if not waiter.admitted.done():
+            if waiter.admitted.done():
+                continue
+            if refusal := self._too_late(waiter, 0.0):
+                waiter.admitted.set_exception(refusal)
+            else:
                 self.in_flight += 1
                 waiter.admitted.set_result(None)
         self._publish()

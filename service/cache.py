@@ -92,23 +92,25 @@ class Flight:
                 seen += 1
             if self.done:
                 return
-            left = deadline.remaining() if seen else deadline.remaining_to_first_text()
-            await _within(left, changed.wait())
+            if seen:
+                await _within(deadline.remaining(), "was finished", changed.wait())
+            else:
+                await _within(deadline.remaining_to_first_text(), "began", changed.wait())
 
     async def result(self, deadline: Deadline) -> Summary:
         """The finished summary. Raises what the computation raised, or DeadlineExceeded."""
         if self._task is None:
             raise RuntimeError("launch() comes first")
         # shield: this follower's deadline or disconnect ends its wait, not the others' computation
-        return await _within(deadline.remaining(), asyncio.shield(self._task))
+        return await _within(deadline.remaining(), "was finished", asyncio.shield(self._task))
 
 
-async def _within(seconds: float, awaitable: Coroutine[None, None, T] | asyncio.Future[T]) -> T:
+async def _within(seconds: float, what: str, awaitable: Coroutine[None, None, T] | asyncio.Future[T]) -> T:
     try:
         async with asyncio.timeout(max(0.0, seconds)):
             return await awaitable
     except TimeoutError:
-        raise DeadlineExceeded("The deadline passed before the summary was finished. Allow more time.") from None
+        raise DeadlineExceeded(f"The deadline passed before the summary {what}. Allow more time.") from None
 
 
 class SummaryCache:

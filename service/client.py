@@ -77,7 +77,8 @@ class Client:
     ) -> AsyncGenerator[str | Answer, None]:
         """Pieces of the summary as they come, then the answer. Raises ProblemError, also in the middle.
 
-        `first_text`: seconds, of those of the deadline, in which it begins, or there is an extract instead.
+        `first_text`: seconds, of those of the deadline, in which it begins, or there is an extract (or a problem, with
+        `fallback="none"`) instead. Another attempt is made only within them.
         """
         body = {"query": query, "document": document, "stream": True, **options}
         async with self._post("/summarize", body, deadline, first_text) as response:
@@ -108,11 +109,12 @@ class Client:
     ) -> AsyncGenerator[httpx.Response, None]:
         began = time.monotonic()
         ends = began + (self._deadline if deadline is None else deadline)
+        begins = ends if first_text is None else min(ends, began + first_text)
         for attempt in range(self._retries + 1):
             left = ends - time.monotonic()
             headers = _milliseconds("X-Deadline-Ms", left)
             if first_text is not None:
-                headers |= _milliseconds("X-First-Text-Ms", began + first_text - time.monotonic())
+                headers |= _milliseconds("X-First-Text-Ms", begins - time.monotonic())
             request = self._http.build_request(
                 "POST", path, json=body, headers=headers,
                 timeout=max(0.001, left) + 1,  # the service keeps the deadline; this is for one that cannot
@@ -121,13 +123,13 @@ class Client:
             try:
                 response = await self._http.send(request, stream=True)
             except httpx.TransportError:
-                if last or not await self._pause(attempt, ends):
+                if last or not await self._pause(attempt, begins):
                     raise
                 continue
             if response.status_code in RETRIED and not last:
                 await response.aread()
                 await response.aclose()
-                if await self._pause(attempt, ends, response):
+                if await self._pause(attempt, begins, response):
                     continue
             break
         try:

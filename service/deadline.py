@@ -31,5 +31,6 @@ class Deadline:
         return Deadline(self.at - seconds, self.first_text - seconds)
 
     def latest(self, other: "Deadline") -> "Deadline":
-        """Of each moment the later one: how long anyone waits, where two wait for one answer."""
-        return Deadline(max(self.at, other.at), max(self.first_text, other.first_text))
+        """How long anyone waits, where two wait for one answer."""
+        begun = max(min(one.at, one.first_text) for one in (self, other))
+        return Deadline(max(self.at, other.at), begun)

@@ -31,7 +31,7 @@ HEADERS = [
     }
     for name, description in {
         "X-Deadline-Ms": "How long the caller will wait, in whole milliseconds",
-        "X-First-Text-Ms": "How long, of that, for a stream to begin; then an extract comes instead",
+        "X-First-Text-Ms": "How long, of that, for a stream to begin",
         "X-Request-Id": "Comes back with the answer and stands in the log",
         "traceparent": "W3C trace context; its trace id stands in the log",
         "Authorization": "`Bearer KEY`, where keys are required",

@@ -18,6 +18,7 @@ from service.engines.base import Chunk
 from service.engines.fake import FakeEngine
 from service.errors import ConfigurationError
 from service.schemas import Answer
+from service.summarize import token_limit
 from service.tokenization import Tokenizer
 from tests.api.test_contract import BODY, DOCUMENT, QUERY, events_of, problem_of
 from tests.conftest import Serve
@@ -94,6 +95,28 @@ class TestDeadline:
             assert events[-1][1]["method"] == "extractive"
             await fake.until(lambda engine: not engine.running)
             assert fake.cancelled == 1, "nobody waits for it: the engine stops"
+
+    async def test_without_fallback_it_is_a_504_that_tells_of_the_beginning(
+        self, fake: FakeEngine, serve: Serve
+    ) -> None:
+        async with serve(held(fake)) as client:
+            headers = {"X-Deadline-Ms": "60000", "X-First-Text-Ms": "100"}
+            body = BODY | {"stream": True, "fallback": "none"}
+            problem = problem_of(await client.post("/summarize", json=body, headers=headers), 504, "deadline-exceeded")
+            assert "before the summary began" in problem["detail"]
+
+    async def test_admission_learns_when_a_stream_began(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(held(fake)) as client:
+            asked = asyncio.create_task(client.post("/summarize", json=BODY))
+            await fake.until(lambda engine: engine.running)
+            release(fake, 8)
+            await asyncio.wait({asked}, timeout=0.3)  # between its first text and its end
+            release(fake)
+            await asked
+            admission = client.gateway.summarizer._admission  # type: ignore[attr-defined]
+            prompt = len(DOCUMENT) // 4 + 128
+            tokens = prompt + token_limit(BODY.get("max_words", 60), fake.identity.output_limit)
+            assert admission._whole.seconds(tokens) - admission._beginning.seconds(prompt) >= 0.29
 
     async def test_a_first_text_in_time_may_be_followed_by_later_ones(self, fake: FakeEngine, serve: Serve) -> None:
         async with serve(held(fake)) as client:
@@ -363,6 +386,21 @@ class TestClient:
         )
         async with client:
             assert [line.id async for line in client.batch(QUERY, [])] == ["a\u2028b\x85"]
+
+    async def test_tells_by_when_a_stream_must_begin_and_asks_again_within_that(self) -> None:
+        told: list[int] = []
+
+        def busy(request: httpx.Request) -> httpx.Response:
+            told.append(int(request.headers["X-First-Text-Ms"]))
+            return httpx.Response(503, headers={"Retry-After": str(len(told) - 1)})
+
+        client = Client("http://querygist.test", backoff=0.01, retries=5)
+        client._http = httpx.AsyncClient(base_url="http://querygist.test", transport=httpx.MockTransport(busy))
+        async with client:
+            with pytest.raises(ProblemError):
+                [event async for event in client.stream(QUERY, DOCUMENT, first_text=0.9, deadline=60)]
+        assert 900 >= told[0] > told[1] >= 1, "what is left of it"
+        assert len(told) == 2, "a second later it would be over"
 
     async def test_gives_up_when_the_deadline_leaves_no_time(self, unused_tcp_port: int) -> None:
         async with Client(f"http://127.0.0.1:{unused_tcp_port}", backoff=3600, deadline=0.5) as client:

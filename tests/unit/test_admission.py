@@ -85,22 +85,102 @@ async def test_work_that_cannot_be_done_in_time_is_refused_on_arrival(monkeypatc
     await patient.end()
 
 
-async def test_a_stream_that_would_not_begin_in_time_is_refused_on_arrival(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = [1000.0]
-    monkeypatch.setattr("time.monotonic", lambda: clock[0])
-    admission = make(places=1, seats=10)
+async def begun_after(admission: Admission, clock: list[float], seconds: float | None, whole: float = 1.0) -> None:
+    """A request of 60 tokens of prompt and 40 more that has text after `seconds`, and is over after `whole`."""
     async with admission.enter(60, 40, LONG) as place:
-        clock[0] += 0.5
-        place.began = clock[0]  # 120 tokens of prompt a second
-        clock[0] += 0.5  # 100 tokens a second
+        if seconds is not None:
+            clock[0] += seconds
+            place.began = clock[0]
+        clock[0] += whole - (seconds or 0)
+
+
+async def refused(admission: Admission, deadline: Deadline, *, prompt: int, output: int = 0) -> bool:
+    """Whether such a request is, while all places are taken."""
+    asked = asyncio.create_task(admission.enter(prompt, output, deadline).__aenter__())
+    await settle()
+    if not asked.done():
+        asked.cancel()
+        await settle()
+        return False
+    assert isinstance(asked.exception(), DeadlineExceeded)
+    return True
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    return now
+
+
+async def test_a_stream_that_would_not_begin_in_time_is_refused_on_arrival(clock: list[float]) -> None:
+    admission = make(places=1, seats=10)
+    await begun_after(admission, clock, 0.5)  # 120 tokens of prompt a second until there is text, and 100 in all
+    holder = Holder(admission, tokens=1000)  # 5 s are left of it
+    await settle()
+    for first_text, late in ((5.9, True), (6.1, False)):  # 1 s for 120 tokens of prompt
+        deadline = Deadline(clock[0] + 60, first_text=clock[0] + first_text)
+        assert await refused(admission, deadline, prompt=120) == late
+    await holder.end()
+
+
+async def test_who_has_waited_too_long_is_passed_over_when_its_turn_comes(clock: list[float]) -> None:
+    """It would take the place from the next one, and be cut off in its middle."""
+    admission = make(places=1, seats=10)
+    await begun_after(admission, clock, 0.5)  # 100 tokens a second
+    holder = Holder(admission, tokens=100)
+    await settle()
+    late, patient = Holder(admission, 100, Deadline(clock[0] + 4)), Holder(admission, 100, Deadline(clock[0] + 60))
+    await settle()
+    clock[0] += 3.5
+    holder.leave.set()
+    await settle()
+    assert isinstance(late.task.exception(), DeadlineExceeded)
+    assert patient.entered.is_set()
+    await patient.end()
+    assert (admission.in_flight, admission.waiting) == (0, 0)
+
+
+async def test_an_answer_begins_before_it_is_whole_whatever_was_learnt(clock: list[float]) -> None:
+    """A refusal has no text until it is over, and says little of how fast prompts are read."""
+    admission = make(places=1, seats=10)
+    await begun_after(admission, clock, None)  # as if 60 tokens of prompt took 1 s, and 100 tokens in all as well
     holder = Holder(admission, tokens=1000)
     await settle()
-    for in_time, first_text in ((False, 5.9), (True, 6.1)):  # 5 s in the queue, 1 s for 120 tokens of prompt
-        asked = Holder(admission, tokens=120, deadline=Deadline(clock[0] + 60, first_text=clock[0] + first_text))
-        await settle()
-        assert asked.task.done() != in_time
+    assert not await refused(admission, Deadline(clock[0] + 7.1), prompt=200)  # whole after 5 + 2 s, begun after 8.3?
     await holder.end()
-    await asked.end()
+
+
+async def test_who_is_cut_off_tells_how_slow_a_place_is_at_least(clock: list[float]) -> None:
+    admission = make(places=1, seats=10)
+    await begun_after(admission, clock, 0.5)
+
+    async def cut_off(began: bool, after: float) -> None:
+        async with admission.enter(60, 40, LONG) as place:
+            clock[0] += after
+            place.began = clock[0] if began else None
+            raise RuntimeError
+
+    async def begins_within(seconds: float) -> bool:
+        holder = Holder(admission, tokens=2)  # 0.01 s are left of it
+        await settle()
+        deadline = Deadline(clock[0] + 60, first_text=clock[0] + seconds)
+        found = await refused(admission, deadline, prompt=120)
+        holder.task.cancel()  # at once: nothing is learnt
+        await settle()
+        return not found
+
+    assert await begins_within(1.02)
+    with contextlib.suppress(RuntimeError):
+        await cut_off(began=False, after=0.1)  # it might have begun sooner or later: nothing is known
+    assert await begins_within(1.02)
+    assert not await begins_within(1.0)
+    with contextlib.suppress(RuntimeError):
+        await cut_off(began=True, after=0.25)  # it began at 240 tokens a second: 0.8 * 120 + 0.2 * 240
+    assert await begins_within(120 / 144 + 0.02)
+    with contextlib.suppress(RuntimeError):
+        await cut_off(began=False, after=10)  # at most 6 tokens a second
+    assert not await begins_within(1.02)
 
 
 async def test_an_idle_engine_takes_any_request_however_slow_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
