@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from loadtest.cpu_costs import CpuCosts
 from loadtest.distribution import Distribution
@@ -79,6 +80,10 @@ def write(compared: Sequence[Comparison], costs: CpuCosts, out: Path) -> None:
         axis.scatter(one.measured, one.simulated, s=8, alpha=0.6)
         axis.axline((1, 1), slope=1, color="grey", linestyle=":", linewidth=1)
         axis.set(xscale="log", yscale="log", ylabel="simulated, s")
+        for scale in (axis.xaxis, axis.yaxis):
+            scale.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            scale.set_major_formatter("{x:g}")
+            scale.set_minor_formatter("")
     figure.savefig(out.with_suffix(".png"), dpi=130)
 
 
