@@ -140,6 +140,10 @@ class _Rounding:
 def _attend(
     module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *args: Any, **kwargs: Any
 ) -> tuple[torch.Tensor, None]:
-    """Attention over a cache of FP8. What is in it already is rounded again, to itself."""
+    """Attention over a cache of FP8. The newest, as many as there are queries, are rounded where they lie: in the cache,
+    if there is one, so that what is in it already need not be rounded to itself in every pass."""
     scale = module.kv_scale.to(key.device)
-    return sdpa_attention_forward(module, query, rounded(key, scale), rounded(value, scale), *args, **kwargs)
+    for stored in (key, value):
+        newest = stored[..., -query.shape[-2] :, :]
+        newest.copy_(rounded(newest, scale))
+    return sdpa_attention_forward(module, query, key, value, *args, **kwargs)
