@@ -140,8 +140,11 @@ class _Rounding:
 def _attend(
     module: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *args: Any, **kwargs: Any
 ) -> tuple[torch.Tensor, None]:
-    """Attention over a cache of FP8. The newest, as many as there are queries, are rounded where they lie: in the cache,
-    if there is one, so that what is in it already need not be rounded to itself in every pass."""
+    """Attention over a cache of FP8.
+
+    The newest keys and values, as many as there are queries, are rounded where they lie: in the cache, if there is one,
+    so that what is in it already need not be rounded to itself in every pass.
+    """
     scale = module.kv_scale.to(key.device)
     for stored in (key, value):
         newest = stored[..., -query.shape[-2] :, :]
