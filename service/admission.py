@@ -51,7 +51,7 @@ class Place:
 class _Waiter:
     prompt_tokens: int
     tokens: int
-    deadline: Deadline
+    deadline: Callable[[], Deadline]
     admitted: asyncio.Future[None]
 
 
@@ -82,12 +82,15 @@ class Admission:
         return len(self._waiting)
 
     @asynccontextmanager
-    async def enter(self, prompt_tokens: int, output_tokens: int, deadline: Deadline) -> AsyncGenerator[Place, None]:
+    async def enter(
+        self, prompt_tokens: int, output_tokens: int, deadline: Callable[[], Deadline]
+    ) -> AsyncGenerator[Place, None]:
         """Hold a place for a request of so many tokens.
 
         Raises Overloaded when the queue is full, and DeadlineExceeded when the work could not be done by `deadline`
-        even if all goes as it has gone. Once in the queue it waits until cancelled: whoever waits for the summary
-        watches the clock (see `cache.Flight`), because one computation may serve several deadlines.
+        even if all goes as it has gone: on arrival, and when its turn comes, with the deadline of then. One computation
+        may serve several deadlines, and get later ones while it waits; whoever waits for the summary watches the clock
+        (see `cache.Flight`).
         """
         arrived, tokens = time.monotonic(), prompt_tokens + output_tokens
         if self.in_flight < self.places and not self._waiting:
@@ -115,7 +118,7 @@ class Admission:
         ahead = sum(waiter.tokens for waiter in self._waiting) + self._running_tokens / 2  # half done, on average
         return self._whole.seconds(ahead / self.places)
 
-    async def _wait(self, prompt_tokens: int, tokens: int, deadline: Deadline) -> None:
+    async def _wait(self, prompt_tokens: int, tokens: int, deadline: Callable[[], Deadline]) -> None:
         estimate = self._wait_estimate()
         if len(self._waiting) >= self._max_waiting:
             self._metrics.sheds.labels("overload").inc()
@@ -139,11 +142,12 @@ class Admission:
         """The refusal of who would not be done, or not have begun, when it gets a place in `wait` seconds."""
         done = wait + (self._whole.seconds(waiter.tokens) or 0)
         begun = min(done, wait + (self._beginning.seconds(waiter.prompt_tokens) or 0))
-        if done <= waiter.deadline.remaining() and begun <= waiter.deadline.remaining_to_first_text():
+        deadline = waiter.deadline()
+        if done <= deadline.remaining() and begun <= deadline.remaining_to_first_text():
             return None
         self._metrics.sheds.labels("deadline").inc()
         return DeadlineExceeded(
-            f"The queue is about {wait:.1f} s long: the answer would begin in {begun:.1f} s, and be whole in "
+            f"After about {wait:.1f} s more in the queue, the answer would begin in {begun:.1f} s, and be whole in "
             f"{done:.1f} s. Allow more time, try again later, or accept `fallback: extractive`.",
             retry_after=wait or 1,
         )

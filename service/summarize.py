@@ -161,7 +161,7 @@ class Summarizer:
 
         async with contextlib.AsyncExitStack() as places:
             with self._traces.part("queue", job.span):
-                entering = self._admission.enter(prompt_tokens, max_new_tokens, flight.deadline)
+                entering = self._admission.enter(prompt_tokens, max_new_tokens, lambda: flight.deadline)
                 place = await places.enter_async_context(entering)
                 flight.queue_seconds = place.waited
             window = await _off_loop(

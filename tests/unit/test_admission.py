@@ -28,7 +28,7 @@ class Holder:
         self.task = asyncio.create_task(self._hold(admission, tokens, deadline))
 
     async def _hold(self, admission: Admission, tokens: int, deadline: Deadline) -> None:
-        async with admission.enter(tokens, 0, deadline):
+        async with admission.enter(tokens, 0, lambda: deadline):
             self.entered.set()
             await self.leave.wait()
 
@@ -58,7 +58,7 @@ async def test_a_full_queue_refuses_at_once_and_says_how_full() -> None:
     holders = [Holder(admission), Holder(admission)]
     await settle()
     with pytest.raises(Overloaded, match="1 requests are in the engine and 1 wait") as refused:
-        async with admission.enter(10, 0, LONG):
+        async with admission.enter(10, 0, lambda: LONG):
             pass
     assert refused.value.retry_after
     for holder in holders:
@@ -76,7 +76,7 @@ async def test_work_that_cannot_be_done_in_time_is_refused_on_arrival(monkeypatc
     holder = Holder(admission, tokens=1000)
     await settle()
     with pytest.raises(DeadlineExceeded, match=r"about 5\.0 s"):  # half of 1000 tokens are still to do
-        async with admission.enter(60, 40, Deadline(clock[0] + 5.5)):
+        async with admission.enter(60, 40, lambda: Deadline(clock[0] + 5.5)):
             pass
     patient = Holder(admission, tokens=100, deadline=Deadline(clock[0] + 6.5))
     await settle()
@@ -87,7 +87,7 @@ async def test_work_that_cannot_be_done_in_time_is_refused_on_arrival(monkeypatc
 
 async def begun_after(admission: Admission, clock: list[float], seconds: float | None, whole: float = 1.0) -> None:
     """A request of 60 tokens of prompt and 40 more that has text after `seconds`, and is over after `whole`."""
-    async with admission.enter(60, 40, LONG) as place:
+    async with admission.enter(60, 40, lambda: LONG) as place:
         if seconds is not None:
             clock[0] += seconds
             place.began = clock[0]
@@ -96,7 +96,7 @@ async def begun_after(admission: Admission, clock: list[float], seconds: float |
 
 async def refused(admission: Admission, deadline: Deadline, *, prompt: int, output: int = 0) -> bool:
     """Whether such a request is, while all places are taken."""
-    asked = asyncio.create_task(admission.enter(prompt, output, deadline).__aenter__())
+    asked = asyncio.create_task(admission.enter(prompt, output, lambda: deadline).__aenter__())
     await settle()
     if not asked.done():
         asked.cancel()
@@ -141,6 +141,25 @@ async def test_who_has_waited_too_long_is_passed_over_when_its_turn_comes(clock:
     assert (admission.in_flight, admission.waiting) == (0, 0)
 
 
+async def test_who_is_followed_by_a_more_patient_one_keeps_its_turn(clock: list[float]) -> None:
+    """One computation serves both: it is passed over only when the last of them would not get it any more."""
+    admission = make(places=1, seats=10)
+    await begun_after(admission, clock, 0.5)  # 100 tokens a second
+    holder, deadline = Holder(admission, tokens=100), Deadline(clock[0] + 4)
+    await settle()
+
+    async def flight() -> None:
+        async with admission.enter(60, 40, lambda: deadline):
+            pass
+
+    shared = asyncio.create_task(flight())
+    await settle()
+    clock[0] += 3.5
+    deadline = deadline.latest(Deadline(clock[0] + 60))
+    await holder.end()
+    await shared
+
+
 async def test_an_answer_begins_before_it_is_whole_whatever_was_learnt(clock: list[float]) -> None:
     """A refusal has no text until it is over, and says little of how fast prompts are read."""
     admission = make(places=1, seats=10)
@@ -156,7 +175,7 @@ async def test_who_is_cut_off_tells_how_slow_a_place_is_at_least(clock: list[flo
     await begun_after(admission, clock, 0.5)
 
     async def cut_off(began: bool, after: float) -> None:
-        async with admission.enter(60, 40, LONG) as place:
+        async with admission.enter(60, 40, lambda: LONG) as place:
             clock[0] += after
             place.began = clock[0] if began else None
             raise RuntimeError
@@ -192,7 +211,7 @@ async def test_an_idle_engine_takes_any_request_however_slow_it_was(monkeypatch:
     await settle()
     clock[0] += 1e6
     await slow.end()
-    async with admission.enter(60, 40, Deadline(clock[0] + 0.001)):
+    async with admission.enter(60, 40, lambda: Deadline(clock[0] + 0.001)):
         pass
 
 
