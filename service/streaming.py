@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 from service.characters import one_line
-from service.prompt import NO_ANSWER, Marks
+from service.prompt import NO_ANSWER, Marks, marks_of
 from service.sentences import sentence_ends
+from service.tokenization import Tokenizer
 
 _INCOMPLETE = "\ufffd"  # what bytes decode to that are no character, or none yet
 
@@ -47,6 +48,11 @@ class Assembler:
         self._ids: list[int] = []
         self._text = ""
         self._sent = ""
+
+    @classmethod
+    def answering(cls, prompt_version: str, tokenizer: Tokenizer, *, max_words: int) -> Self:
+        """For the ids that a model answers a prompt of this version with."""
+        return cls(tokenizer, max_words=max_words, marks=marks_of(prompt_version, tokenizer))
 
     @property
     def full(self) -> bool:

@@ -18,7 +18,6 @@ from service.errors import ServiceError, UnprocessableText
 from service.grounding import ground
 from service.job import Job
 from service.passages import Snippet, snippet
-from service.prompt import marks_of
 from service.schemas import Answer, DocumentFields
 from service.streaming import Assembler
 from service.summary import Summary
@@ -177,11 +176,7 @@ class Summarizer:
                 ),
             )
             generation = self._metrics.count_generation(job.started, flight.queue_seconds, len(window.ids))
-            assembler = Assembler(
-                self._tokenizer,
-                max_words=max_words,
-                marks=marks_of(identity.prompt_version, self._tokenizer),
-            )
+            assembler = Assembler.answering(identity.prompt_version, self._tokenizer, max_words=max_words)
             with self._traces.part("generate", job.span) as span:
                 TRACE_HEADERS.set(span.headers)
                 # Followers watch their own deadlines and cancel this by leaving; the engine gets the longest there is.

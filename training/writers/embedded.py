@@ -11,7 +11,6 @@ from typing import Self
 from service.deadline import Deadline
 from service.engines.factory import create_engine
 from service.errors import ConfigurationError, EngineUnavailable
-from service.prompt import marks_of
 from service.settings import Settings
 from service.streaming import Assembler
 from service.summarize import token_limit
@@ -87,11 +86,7 @@ class EmbeddedWriter:
         """As `service.summarize.Summarizer._compute`, without its queue, cache and stream."""
         began, identity = time.perf_counter(), self._engine.identity
         prompt = prompt_ids(example, self._tokenizer, identity)
-        assembler = Assembler(
-            self._tokenizer,
-            max_words=example.max_words,
-            marks=marks_of(identity.prompt_version, self._tokenizer),
-        )
+        assembler = Assembler.answering(identity.prompt_version, self._tokenizer, max_words=example.max_words)
         tokens = passes = 0
         finished = None
         chunks = self._engine.generate(

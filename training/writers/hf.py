@@ -14,7 +14,6 @@ from service.errors import ConfigurationError
 from service.model import fetch_base
 from service.model.files import sha256_of
 from service.model.manifest import Manifest
-from service.prompt import marks_of
 from service.streaming import Assembler
 from service.summarize import token_limit
 from service.tokenization import Tokenizer
@@ -140,11 +139,7 @@ class HuggingFaceWriter:
         ids, end_id = ids[: self._limit(example)], self._identity.end_id
         ended = end_id in ids
         kept = ids[: ids.index(end_id)] if ended else ids
-        assembler = Assembler(
-            self._tokenizer,
-            max_words=example.max_words,
-            marks=marks_of(self._identity.prompt_version, self._tokenizer),
-        )
+        assembler = Assembler.answering(self._identity.prompt_version, self._tokenizer, max_words=example.max_words)
         assembler.push(kept)
         final = assembler.finish("stop" if ended else "length")
         return Written(final.text, final.answerable, tokens=len(kept) + ended, passes=len(kept) + ended)

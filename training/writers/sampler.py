@@ -10,7 +10,6 @@ import openvino
 import openvino_genai as genai
 
 from service import model
-from service.prompt import marks_of
 from service.settings import Settings
 from service.streaming import Assembler
 from service.summarize import token_limit
@@ -71,11 +70,7 @@ class SamplingWriter:
 
     def _written(self, example: Example, ids: list[int]) -> Written:
         ended = bool(ids) and ids[-1] == self._identity.end_id
-        assembler = Assembler(
-            self._tokenizer,
-            max_words=example.max_words,
-            marks=marks_of(self._identity.prompt_version, self._tokenizer),
-        )
+        assembler = Assembler.answering(self._identity.prompt_version, self._tokenizer, max_words=example.max_words)
         assembler.push(ids[:-1] if ended else ids)
         final = assembler.finish("stop" if ended or len(ids) < self._limit(example) else "length")
         return Written(final.text, final.answerable, tokens=len(ids))
