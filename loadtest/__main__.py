@@ -117,7 +117,7 @@ def validate(
 
     batching = Batching(max_in_flight, pass_tokens, split_prompts=True)
     table = CpuCosts.load(costs)
-    compared = [replay.compare(path.name, Run.load(path), table, batching, seed=seed) for path in run]
+    compared = [replay.compare(path.stem, Run.load(path), table, batching, seed=seed) for path in run]
     replay.write(compared, table, out)
     console.print(f"validation: {out.with_suffix('.md')}")
 

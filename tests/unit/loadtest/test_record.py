@@ -148,7 +148,7 @@ def test_the_command_writes_the_comparison(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     told = json.loads(out.with_suffix(".json").read_text())
     assert told["runs"][0]["error"] == pytest.approx(0, abs=1e-9)
-    assert "| run.json | 5 | 40 | 0 | 3.00 |" in out.with_suffix(".md").read_text()
+    assert "| run | 5 | 40 | 0 | 3.00 |" in out.with_suffix(".md").read_text()
     assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
