@@ -76,10 +76,11 @@ def write(compared: Sequence[Comparison], costs: CpuCosts, out: Path) -> None:
     machine = {"machine": dict(costs.machine), "model": dict(costs.model)}
     out.with_suffix(".json").write_text(dumps(machine | {"runs": told}, indent=1) + "\n")
     out.with_suffix(".md").write_text(_markdown(compared, costs, out))
-    rows = -(-len(compared) // _PLOTS_A_ROW)
-    figure = Figure(figsize=(4.2 * min(len(compared), _PLOTS_A_ROW), 4 * rows), layout="constrained")
+    columns = min(len(compared), _PLOTS_A_ROW)
+    rows = -(-len(compared) // columns)
+    figure = Figure(figsize=(4.2 * columns, 4 * rows), layout="constrained")
     for place, one in enumerate(compared, 1):
-        axis = figure.add_subplot(rows, min(len(compared), _PLOTS_A_ROW), place, title=one.name, xlabel="measured, s")
+        axis = figure.add_subplot(rows, columns, place, title=one.name, xlabel="measured, s")
         axis.scatter(one.measured, one.simulated, s=8, alpha=0.6)
         axis.axline((1, 1), slope=1, color="grey", linestyle=":", linewidth=1)
         axis.set(xscale="log", yscale="log", ylabel="simulated, s")
