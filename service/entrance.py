@@ -1,14 +1,16 @@
-"""What is decided by a request's headers, before its body is read."""
+"""What a request is refused for before its route begins: by its headers, before its body is read, or by its body."""
 
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 
-from service import gateway
+from service import gateway, problems
 from service.deadline import Deadline
 from service.errors import HttpError, InvalidRequest, NotReady, UnsupportedMediaType
 from service.gateway import Gateway
@@ -40,7 +42,9 @@ HEADERS = [
 
 
 class AdmittingRoute(APIRoute):
-    """Looks at the headers before the body is read: FastAPI would read and parse it first, for anyone."""
+    """Looks at the headers before the body is read (FastAPI would read and parse it first, for anyone), and counts
+    whatever keeps a request from its route.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's hook for this."""
@@ -51,9 +55,14 @@ class AdmittingRoute(APIRoute):
             try:
                 _admit(request, here)
             except HttpError as error:
-                here.metrics.requests.labels(error.slug, "none").inc()
+                here.metrics.count_refusal(error)
                 raise
-            return await handle(request)
+            try:
+                return await handle(request)
+            except (HTTPException, RequestValidationError) as error:
+                refusal = problems.refusal_of_body(error)
+                here.metrics.count_refusal(refusal)
+                raise refusal from error
 
         return admitted
 
@@ -93,5 +102,5 @@ def spend(request: Request, here: Gateway, documents: int) -> None:
     try:
         here.authenticator.spend(request.state.tenant, documents)
     except HttpError as error:
-        here.metrics.requests.labels(error.slug, "none").inc(documents)
+        here.metrics.count_refusal(error, documents)
         raise

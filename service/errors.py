@@ -7,7 +7,9 @@ QuerygistError
 │   ├── InvalidRequest        400  malformed JSON or header
 │   ├── Unauthorized          401
 │   ├── Forbidden             403
+│   ├── TooLarge              413
 │   ├── UnsupportedMediaType  415
+│   ├── InvalidFields         422  JSON, but not this request
 │   ├── UnprocessableText     422  query or document that cannot be summarized
 │   └── QuotaExceeded         429
 └── ServiceError              ours: 5xx, and what an extractive fallback can stand in for
@@ -46,10 +48,13 @@ class HttpError(QuerygistError):
     slug: ClassVar[str]
     title: ClassVar[str]
 
-    def __init__(self, detail: str, *, retry_after: float | None = None) -> None:
-        """`retry_after` in seconds, for the header of the same name."""
+    def __init__(
+        self, detail: str, *, retry_after: float | None = None, errors: list[dict[str, str]] | None = None
+    ) -> None:
+        """`retry_after` in seconds, for the header of the same name; `errors`: each bad field and what is wrong."""
         super().__init__(detail)
         self.retry_after = retry_after
+        self.errors = errors
 
 
 class RequestError(HttpError):
@@ -74,10 +79,22 @@ class Forbidden(RequestError):
     status, slug, title = 403, "forbidden", "This API key is not accepted"
 
 
+class TooLarge(RequestError):
+    """A body beyond the limit."""
+
+    status, slug, title = 413, "too-large", "The body is too large"
+
+
 class UnsupportedMediaType(RequestError):
     """The body is declared to be something else than JSON."""
 
     status, slug, title = 415, "unsupported-media-type", "The body is not JSON"
+
+
+class InvalidFields(RequestError):
+    """Fields that are missing, wrong or unknown."""
+
+    status, slug, title = 422, "invalid-fields", "Some fields are missing or wrong"
 
 
 class UnprocessableText(RequestError):

@@ -1,14 +1,15 @@
 """Every error as an RFC 9457 problem. Nothing of the query or the document, and no stack trace, gets into one."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from service.errors import HttpError
+from service.errors import HttpError, InvalidFields, InvalidRequest, RequestError, TooLarge
 from service.schemas import Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -17,16 +18,12 @@ TITLES = {
     400: ("invalid-request", "The request cannot be read"),
     404: ("not-found", "There is nothing at this address"),
     405: ("method-not-allowed", "This address does not take this method"),
-    413: ("too-large", "The body is too large"),
-    415: ("unsupported-media-type", "The body is not JSON"),
-    422: ("invalid-fields", "Some fields are missing or wrong"),
     500: ("internal", "Something went wrong in the service"),
 }
 
 DETAILS = {
     404: "Summaries are at POST /summarize and POST /summarize/batch; the documentation is at /docs.",
     405: "Use one of the methods in the Allow header.",
-    413: "A body may be 3 MB for /summarize and 16 MB for /summarize/batch. Send less text.",
     500: "The failure was logged under this request id. Trying again may help.",
 }
 
@@ -41,16 +38,23 @@ MENDING = {
 
 def problem_of(error: HttpError, request_id: str | None) -> Problem:
     """The problem that tells an HttpError."""
-    return _problem(error.status, error.slug, error.title, error.detail, request_id)
+    return _problem(error.status, error.slug, error.title, error.detail, request_id, error.errors)
 
 
-def validation_problem(error: RequestValidationError, request_id: str | None) -> Problem:
-    """Which fields are wrong and how. 400 when the body is not JSON at all."""
-    items = error.errors()
+def refusal_of_body(error: HTTPException | RequestValidationError) -> RequestError:
+    """What keeps the framework from reading a body, as one of ours."""
+    if isinstance(error, RequestValidationError):
+        return invalid_fields(error.errors())
+    if error.status_code == TooLarge.status:
+        return TooLarge("A body may be 3 MB for /summarize and 16 MB for /summarize/batch. Send less text.")
+    return InvalidRequest(error.detail)
+
+
+def invalid_fields(items: Sequence[Mapping[str, Any]]) -> RequestError:
+    """Which fields are wrong and how, of pydantic's errors; another refusal when the body is not JSON at all."""
     if any(item["type"] == "json_invalid" for item in items):
         position = items[0]["loc"][-1]
-        detail = f"The body is not valid JSON: {items[0]['ctx']['error']} at character {position}."
-        return _problem(400, *TITLES[400], detail, request_id)
+        return InvalidRequest(f"The body is not valid JSON: {items[0]['ctx']['error']} at character {position}.")
     errors = [
         {
             "field": ".".join(str(part)[:64] for part in item["loc"] if part != "body") or "body",
@@ -59,8 +63,7 @@ def validation_problem(error: RequestValidationError, request_id: str | None) ->
         for item in items[:MOST_ERRORS]
     ]
     detail = "; ".join(f"{one['field']}: {one['message']}" for one in errors[:5])
-    problem = _problem(422, *TITLES[422], detail, request_id)
-    return problem.model_copy(update={"errors": errors})
+    return InvalidFields(detail, errors=errors)
 
 
 def response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
@@ -91,10 +94,6 @@ def install(app: FastAPI) -> None:
     async def known(request: Request, error: HttpError) -> Response:
         return error_response(error, request.state.request_id)
 
-    @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return response(validation_problem(error, request.state.request_id))
-
     @app.exception_handler(HTTPException)
     async def from_framework(request: Request, error: HTTPException) -> Response:
         slug, title = TITLES.get(error.status_code, TITLES[400])
@@ -102,10 +101,17 @@ def install(app: FastAPI) -> None:
         return response(_problem(error.status_code, slug, title, detail, request.state.request_id), error.headers)
 
 
-def _problem(status: int, slug: str, title: str, detail: str, request_id: str | None) -> Problem:
+def _problem(
+    status: int,
+    slug: str,
+    title: str,
+    detail: str,
+    request_id: str | None,
+    errors: list[dict[str, str]] | None = None,
+) -> Problem:
     kind = f"urn:querygist:problem:{slug}"
-    return Problem(type=kind, title=title, status=status, detail=detail, request_id=request_id)
+    return Problem(type=kind, title=title, status=status, detail=detail, request_id=request_id, errors=errors)
 
 
-def _message(item: Mapping[str, object]) -> str:
-    return MENDING.get(str(item["type"]), str(item["msg"]))
+def _message(item: Mapping[str, Any]) -> str:
+    return MENDING.get(item["type"], str(item["msg"]))

@@ -7,7 +7,6 @@ from typing import Any, TypeVar
 
 import structlog
 from fastapi import APIRouter, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response, StreamingResponse
 from fastapi.sse import format_sse_event
 from pydantic import BaseModel, ValidationError
@@ -130,13 +129,11 @@ async def _as_ready(
 
     async def one(line_id: str, fields: object, duplicate: bool) -> BatchLine:
         try:
-            document = BatchDocument.model_validate(fields)
-        except ValidationError as error:
-            invalid = RequestValidationError(error.errors(include_input=False, include_url=False))
-            return BatchLine(id=line_id, problem=problems.validation_problem(invalid, request_id))
+            document = _document(fields, duplicate)
+        except HttpError as error:
+            here.metrics.count_refusal(error)
+            return BatchLine(id=line_id, problem=problems.problem_of(error, request_id))
         try:
-            if duplicate:
-                raise InvalidRequest("Two documents have this id. Give each its own.")
             async with places:
                 return BatchLine(id=line_id, answer=await here.summarizer.answer(body.query, document, deadline))
         except HttpError as error:
@@ -156,6 +153,17 @@ async def _as_ready(
     finally:
         for task in tasks:
             task.cancel()
+
+
+def _document(fields: object, duplicate: bool) -> BatchDocument:
+    """One document of a batch. Raises RequestError."""
+    try:
+        document = BatchDocument.model_validate(fields)
+    except ValidationError as error:
+        raise problems.invalid_fields(error.errors(include_input=False, include_url=False)) from error
+    if duplicate:
+        raise InvalidRequest("Two documents have this id. Give each its own.")
+    return document
 
 
 def _line_id(number: int, fields: object) -> str:

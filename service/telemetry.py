@@ -171,6 +171,10 @@ class Metrics:
             if method != "none":
                 self.e2e_request_latency.labels(method, str(cached).lower()).observe(time.monotonic() - started)
 
+    def count_refusal(self, error: HttpError, documents: int = 1) -> None:
+        """Count what is refused before anything is done for it."""
+        self.requests.labels(error.slug, "none").inc(documents)
+
     def count_generation(self, started: float, queue_seconds: float, prompt_tokens: int) -> "Generation":
         """Count what enters the engine, and hand out the counter of what comes back."""
         self.request_queue_time.observe(queue_seconds)

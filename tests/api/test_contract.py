@@ -46,6 +46,13 @@ def problem_of(response: httpx.Response, status: int, slug: str) -> dict[str, An
     return problem
 
 
+async def sample(client: httpx.AsyncClient, line: str) -> float:
+    """What `/metrics` says now; 0 of what it does not know."""
+    text = (await client.get("/metrics")).text
+    found = re.search(f"^{re.escape(line)} (.*)$", text, re.M)
+    return float(found[1]) if found else 0.0
+
+
 async def test_an_answer_has_everything_the_contract_names(client: httpx.AsyncClient) -> None:
     response = await client.post("/summarize", json=BODY)
     assert response.status_code == 200, response.text
@@ -155,7 +162,10 @@ async def test_a_results_page_comes_line_by_line(client: httpx.AsyncClient) -> N
 )
 async def test_no_line_of_a_batch_spoils_another(client: httpx.AsyncClient, bad: object) -> None:
     content = json.dumps({"query": QUERY, "documents": [{"id": "good", "document": DOCUMENT}, bad]})
+    refused = 'querygist_requests_total{method="none",outcome="invalid-fields"}'
+    before = await sample(client, refused)
     response = await client.post("/summarize/batch", content=content, headers=JSON)
+    assert await sample(client, refused) == before + 1
     lines = {line["id"]: line for line in map(json.loads, response.text.splitlines())}
     assert set(lines) == {"good", "#1"}
     assert lines["good"]["answer"]["method"] == "generative"
@@ -272,7 +282,11 @@ BAD_REQUESTS = [
 async def test_bad_requests_are_told(
     client: httpx.AsyncClient, method: str, path: str, body: bytes, headers: dict[str, str], status: int, slug: str
 ) -> None:
+    refused = f'querygist_requests_total{{method="none",outcome="{slug}"}}'
+    before = await sample(client, refused)
     problem_of(await client.request(method, path, content=body, headers=headers), status, slug)
+    asked_for_a_summary = slug not in {"not-found", "method-not-allowed"}
+    assert await sample(client, refused) - before == asked_for_a_summary
 
 
 async def test_a_body_without_a_length_is_refused_while_it_is_read(client: httpx.AsyncClient) -> None:
@@ -340,11 +354,6 @@ async def test_probes_metrics_docs_and_page(client: httpx.AsyncClient) -> None:
 
 
 async def test_metrics_tell_what_happened(client: httpx.AsyncClient) -> None:
-    async def sample(line: str) -> float:
-        text = (await client.get("/metrics")).text
-        found = re.search(f"^{re.escape(line)} (.*)$", text, re.M)
-        return float(found[1]) if found else 0.0
-
     names = [
         'querygist_requests_total{method="generative",outcome="ok"}',
         'querygist_cache_hits_total{kind="finished"}',
@@ -358,18 +367,18 @@ async def test_metrics_tell_what_happened(client: httpx.AsyncClient) -> None:
         "querygist_request_queue_time_seconds_count",
         "querygist_batch_size_count",
     ]
-    before = [await sample(name) for name in names]
+    before = [await sample(client, name) for name in names]
     body = BODY | {"query": "metrics of penicillin, its discovery and its discoverer"}
     for _ in range(2):
         assert (await client.post("/summarize", json=body)).status_code == 200
-    after = [await sample(name) for name in names]
+    after = [await sample(client, name) for name in names]
     growth = dict(zip(names, (b - a for a, b in zip(before, after, strict=True)), strict=True))
     assert growth[names[0]] == 2
     assert growth[names[1]] == 1
     if client.engine == "triton":  # type: ignore[attr-defined]
         assert growth.pop("querygist_batch_size_count") == 0, "Triton tells of its batches on its own /metrics only"
     assert all(value >= 1 for value in growth.values()), growth
-    assert await sample("querygist_num_requests_running") == 0
+    assert await sample(client, "querygist_num_requests_running") == 0
 
 
 async def test_many_at_once(client: httpx.AsyncClient) -> None:
