@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from service import gateway, problems
 from service.deadline import Deadline
@@ -60,6 +61,9 @@ class AdmittingRoute(APIRoute):
             try:
                 return await handle(request)
             except (HTTPException, RequestValidationError) as error:
+                if isinstance(error.__cause__, ClientDisconnect):
+                    here.metrics.count_left()
+                    return nobody()
                 refusal = problems.refusal_of_body(error)
                 here.metrics.count_refusal(refusal)
                 raise refusal from error
@@ -95,6 +99,11 @@ def _milliseconds(headers: Headers, name: str) -> int | None:
     if given.isascii() and given.isdigit() and int(given[:10]) > 0:
         return int(given[:10])
     raise InvalidRequest(f"{name} must be a whole number of milliseconds, 1 or more, such as 800.")
+
+
+def nobody() -> Response:
+    """Answers a client that has left: nginx's 499, seen by the log only."""
+    return Response(status_code=499)
 
 
 def spend(request: Request, here: Gateway, documents: int) -> None:

@@ -15,7 +15,6 @@ from service.schemas import Problem
 MEDIA_TYPE = "application/problem+json"
 
 TITLES = {
-    400: ("invalid-request", "The request cannot be read"),
     404: ("not-found", "There is nothing at this address"),
     405: ("method-not-allowed", "This address does not take this method"),
     500: ("internal", "Something went wrong in the service"),
@@ -96,7 +95,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def from_framework(request: Request, error: HTTPException) -> Response:
-        slug, title = TITLES.get(error.status_code, TITLES[400])
+        slug, title = TITLES.get(error.status_code, (InvalidRequest.slug, InvalidRequest.title))
         detail = DETAILS.get(error.status_code, error.detail)
         return response(_problem(error.status_code, slug, title, detail, request.state.request_id), error.headers)
 

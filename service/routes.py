@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from service import problems
 from service.deadline import Deadline
-from service.entrance import HEADERS, AdmittingRoute, Here, spend
+from service.entrance import HEADERS, AdmittingRoute, Here, nobody, spend
 from service.errors import HttpError, InvalidRequest
 from service.gateway import Gateway
 from service.schemas import (
@@ -65,13 +65,13 @@ async def summarize(body: SummarizeRequest, request: Request, here: Here) -> Res
     spend(request, here, 1)
     if not body.stream:
         answer = await _while_connected(request, here.summarizer.answer(body.query, body, request.state.deadline))
-        return Response(answer.model_dump_json(), media_type="application/json") if answer else _nobody()
+        return Response(answer.model_dump_json(), media_type="application/json") if answer else nobody()
     events = here.summarizer.stream(body.query, body, request.state.stream_deadline)
     # The first event decides the status: until then an error is still a problem with a status of its own.
     first = await _while_connected(request, anext(events))
     if first is None:
         await events.aclose()
-        return _nobody()
+        return nobody()
     return StreamingResponse(
         _server_sent(first, events, request.state.request_id),
         media_type="text/event-stream; charset=utf-8",
@@ -190,8 +190,3 @@ async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T 
 async def _disconnect(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def _nobody() -> Response:
-    """Answers a client that has left: nginx's 499, seen by the log only."""
-    return Response(status_code=499)

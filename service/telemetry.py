@@ -175,6 +175,10 @@ class Metrics:
         """Count what is refused before anything is done for it."""
         self.requests.labels(error.slug, "none").inc(documents)
 
+    def count_left(self) -> None:
+        """Count a client that left before the whole of its request had come."""
+        self.requests.labels(CANCELLED, "none").inc()
+
     def count_generation(self, started: float, queue_seconds: float, prompt_tokens: int) -> "Generation":
         """Count what enters the engine, and hand out the counter of what comes back."""
         self.request_queue_time.observe(queue_seconds)

@@ -172,6 +172,19 @@ class TestCancellation:
             assert await sample(client, "querygist_num_requests_running") == 0
             assert await sample(client, "querygist_requests_total", outcome="cancelled", method="none") == 1
 
+    async def test_a_client_that_leaves_while_it_sends_is_nobodys_mistake(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(fake) as client:
+            _, writer = await asyncio.open_connection(client.base_url.host, client.base_url.port)
+            writer.write(b"POST /summarize HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n")
+            writer.write(b"Content-Length: 99\r\n\r\n{")
+            while not client.gateway.lifecycle.in_flight:  # type: ignore[attr-defined]
+                await asyncio.sleep(0.005)
+            writer.close()
+            while client.gateway.lifecycle.in_flight:  # type: ignore[attr-defined]
+                await asyncio.sleep(0.005)
+            assert await sample(client, "querygist_requests_total", outcome="cancelled", method="none") == 1
+            assert await sample(client, "querygist_requests_total", outcome="invalid-request", method="none") == 0
+
     async def test_a_client_that_leaves_a_stream_frees_its_place(self, fake: FakeEngine, serve: Serve) -> None:
         async with serve(held(fake)) as client:
             release(fake, 3)
