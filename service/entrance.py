@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from service import gateway, problems
 from service.deadline import Deadline
-from service.errors import HttpError, InvalidRequest, NotReady, UnsupportedMediaType
+from service.errors import InvalidRequest, NotReady, UnsupportedMediaType
 from service.gateway import Gateway
 
 
@@ -53,20 +53,16 @@ class AdmittingRoute(APIRoute):
 
         async def admitted(request: Request) -> Response:
             here = gateway.of(request)
-            try:
+            with here.metrics.count_refusal():
                 _admit(request, here)
-            except HttpError as error:
-                here.metrics.count_refusal(error)
-                raise
             try:
                 return await handle(request)
             except (HTTPException, RequestValidationError) as error:
                 if isinstance(error.__cause__, ClientDisconnect):
                     here.metrics.count_left()
                     return nobody()
-                refusal = problems.refusal_of_body(error)
-                here.metrics.count_refusal(refusal)
-                raise refusal from error
+                with here.metrics.count_refusal():
+                    raise problems.refusal_of_body(error) from error
 
         return admitted
 
@@ -108,8 +104,5 @@ def nobody() -> Response:
 
 def spend(request: Request, here: Gateway, documents: int) -> None:
     """Take from the tenant's quota."""
-    try:
+    with here.metrics.count_refusal(documents):
         here.authenticator.spend(request.state.tenant, documents)
-    except HttpError as error:
-        here.metrics.count_refusal(error, documents)
-        raise

@@ -42,18 +42,19 @@ def problem_of(error: HttpError, request_id: str | None) -> Problem:
 
 def refusal_of_body(error: HTTPException | RequestValidationError) -> RequestError:
     """What keeps the framework from reading a body, as one of ours."""
-    if isinstance(error, RequestValidationError):
-        return invalid_fields(error.errors())
-    if error.status_code == TooLarge.status:
-        return TooLarge("A body may be 3 MB for /summarize and 16 MB for /summarize/batch. Send less text.")
-    return InvalidRequest(error.detail)
-
-
-def invalid_fields(items: Sequence[Mapping[str, Any]]) -> RequestError:
-    """Which fields are wrong and how, of pydantic's errors; another refusal when the body is not JSON at all."""
+    if isinstance(error, HTTPException):
+        if error.status_code == TooLarge.status:
+            return TooLarge("A body may be 3 MB for /summarize and 16 MB for /summarize/batch. Send less text.")
+        return InvalidRequest(error.detail)
+    items = error.errors()
     if any(item["type"] == "json_invalid" for item in items):
         position = items[0]["loc"][-1]
         return InvalidRequest(f"The body is not valid JSON: {items[0]['ctx']['error']} at character {position}.")
+    return invalid_fields(items)
+
+
+def invalid_fields(items: Sequence[Mapping[str, Any]]) -> InvalidFields:
+    """Which fields are wrong and how, of pydantic's errors."""
     errors = [
         {
             "field": ".".join(str(part)[:64] for part in item["loc"] if part != "body") or "body",

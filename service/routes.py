@@ -129,11 +129,8 @@ async def _as_ready(
 
     async def one(line_id: str, fields: object, duplicate: bool) -> BatchLine:
         try:
-            document = _document(fields, duplicate)
-        except HttpError as error:
-            here.metrics.count_refusal(error)
-            return BatchLine(id=line_id, problem=problems.problem_of(error, request_id))
-        try:
+            with here.metrics.count_refusal():
+                document = _document(fields, duplicate)
             async with places:
                 return BatchLine(id=line_id, answer=await here.summarizer.answer(body.query, document, deadline))
         except HttpError as error:

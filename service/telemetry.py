@@ -171,9 +171,14 @@ class Metrics:
             if method != "none":
                 self.e2e_request_latency.labels(method, str(cached).lower()).observe(time.monotonic() - started)
 
-    def count_refusal(self, error: HttpError, documents: int = 1) -> None:
-        """Count what is refused before anything is done for it."""
-        self.requests.labels(error.slug, "none").inc(documents)
+    @contextmanager
+    def count_refusal(self, documents: int = 1) -> Generator[None, None, None]:
+        """Around what may refuse summaries before anything is done for them: counts them if it does."""
+        try:
+            yield
+        except HttpError as error:
+            self.requests.labels(error.slug, "none").inc(documents)
+            raise
 
     def count_left(self) -> None:
         """Count a client that left before the whole of its request had come."""
