@@ -10,8 +10,6 @@ FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY service ./service
-COPY training ./training
-COPY loadtest ./loadtest
 COPY model_repository ./model_repository
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv /opt/querygist && \

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
-from loadtest.corpus import BUILT_IN
-from loadtest.workload import STUDENT, Workload
-from service import commands
+from querygist import command_line
+from querygist.evaluation.rows import BUILT_IN
+from querygist.sizing.workload import Workload
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Load, capacity, and what it costs.")
 console = Console(soft_wrap=True)
@@ -18,6 +18,8 @@ console = Console(soft_wrap=True)
 RESULTS = Path("docs/results/capacity")
 LOAD_RESULTS = Path("docs/results/load")
 OBJECTIVES = Path(__file__).parent / "objectives" / "cpu.toml"
+STUDENT = Path(__file__).parent / "capacity" / "student_workload.json"
+"""Lengths and S of the student that was shipped when it was made; its `source` says which."""
 COSTS = RESULTS / "cpu_costs.json"
 
 Engine = Literal["embedded", "triton"]
@@ -31,7 +33,9 @@ def capacity(
     average_ms: Annotated[float, typer.Option(min=0, help="Average latency at the GPU that must hold, ms.")] = 55,
     p99_ms: Annotated[float | None, typer.Option(min=0, help="99th percentile that must hold as well, ms.")] = None,
     cache_hit_rate: Annotated[float, typer.Option(min=0, max=1, help="Share that the cache answers.")] = 0.0,
-    workload: Annotated[Path, typer.Option(help="Lengths and S: JSON, see loadtest/workload.py.")] = STUDENT,
+    workload: Annotated[
+        Path, typer.Option(help="Lengths and S: JSON, see service/querygist/sizing/workload.py.")
+    ] = STUDENT,
     max_batch: Annotated[int, typer.Option(min=1, help="The engine's max_batch_size.")] = 32,
     max_tokens: Annotated[int, typer.Option(min=1, help="The engine's max_num_tokens.")] = 4096,
     requests: Annotated[int, typer.Option(min=100, help="Simulated requests at each rate.")] = 4000,
@@ -39,32 +43,15 @@ def capacity(
     out: Annotated[Path, typer.Option(help="Folder for Markdown, JSON and plots.")] = RESULTS,
 ) -> None:
     """GPUs needed for a stream of queries, and where the paper's point lies."""
-    from loadtest import capacity_report, study  # noqa: PLC0415
-    from loadtest.capacity import Objective, Trial  # noqa: PLC0415
-    from loadtest.inflight import Batching  # noqa: PLC0415
+    from loadtest.capacity import report, study  # noqa: PLC0415
+    from loadtest.capacity.search import Objective, Trial  # noqa: PLC0415
+    from loadtest.capacity.simulator import Batching  # noqa: PLC0415
 
     objective = Objective(average_ms / 1000, None if p99_ms is None else p99_ms / 1000)
     question = study.Question(qps, objective, cache_hit_rate, Batching(max_batch, max_tokens))
     found = study.run(question, Trial(Workload.load(workload), requests, seed), console)
-    capacity_report.write(found, out)
-    console.print(f"capacity: {out / capacity_report.MARKDOWN}")
-
-
-@app.command()
-def workload(
-    outputs: Annotated[Path, typer.Option(help="What the evaluation wrote: work_dir/evaluate/<system>-<hash>.jsonl.")],
-    examples: Annotated[list[Path], typer.Option(help="Its test rows: work_dir/test.jsonl, negatives_test.jsonl.")],
-    weights: Annotated[Path, typer.Option(help="The model folder.")] = Path("model_repository/weights"),
-    out: Annotated[Path, typer.Option(help="JSON file to write.")] = STUDENT,
-) -> None:
-    """Lengths and S of a student's outputs, for `capacity`."""
-    from loadtest.workload_of_outputs import build  # noqa: PLC0415
-
-    made = build(weights, examples, outputs)
-    made.save(out)
-    for decoder in made.decoders:
-        console.print(f"{decoder.name}: S = {decoder.compression:.2f}")
-    console.print(f"prompt {made.mean_prompt:.0f}, output {made.mean_output:.0f} tokens on average: {out}")
+    report.write(found, out)
+    console.print(f"capacity: {out / report.MARKDOWN}")
 
 
 @app.command()
@@ -74,11 +61,11 @@ def costs(
     quick: Annotated[bool, typer.Option(help="Six points instead of some seventy: to see whether it works.")] = False,
 ) -> None:
     """Measure what passes of the CPU engine cost on this machine: the same settings as `querygist serve`."""
-    from loadtest import cpu_bench  # noqa: PLC0415
+    from loadtest.capacity import measure_cpu  # noqa: PLC0415
 
-    found = cpu_bench.run(cpu_bench.QUICK if quick else cpu_bench.FULL, samples, console)
+    found = measure_cpu.run(measure_cpu.QUICK if quick else measure_cpu.FULL, samples, console)
     found.save(out)
-    cpu_bench.plot(found).savefig(out.with_suffix(".png"), dpi=130)
+    measure_cpu.plot(found).savefig(out.with_suffix(".png"), dpi=130)
     console.print(f"costs: {out}")
 
 
@@ -92,8 +79,8 @@ def record(
     out: Annotated[Path, typer.Option(help="JSON file to write.")] = RESULTS / "run.json",
 ) -> None:
     """Send an open-loop stream to a gateway and keep every request's times and lengths."""
-    from loadtest.corpus import rows  # noqa: PLC0415
-    from loadtest.record import record as send  # noqa: PLC0415
+    from loadtest.capacity.record_trace import record as send  # noqa: PLC0415
+    from querygist.evaluation.rows import rows  # noqa: PLC0415
 
     made = asyncio.run(send(url, rows(data), rate=rate, count=count, seed=seed, console=console))
     made.save(out)
@@ -110,15 +97,15 @@ def validate(
     out: Annotated[Path, typer.Option(help="Written as OUT.json, OUT.md and OUT.png.")] = RESULTS / "validation",
 ) -> None:
     """Compare the simulation with runs of the CPU engine under real load."""
-    from loadtest import replay  # noqa: PLC0415
-    from loadtest.cpu_costs import CpuCosts  # noqa: PLC0415
-    from loadtest.inflight import Batching  # noqa: PLC0415
-    from loadtest.record import Run  # noqa: PLC0415
+    from loadtest.capacity import replay_trace  # noqa: PLC0415
+    from loadtest.capacity.cpu_costs import CpuCosts  # noqa: PLC0415
+    from loadtest.capacity.record_trace import Run  # noqa: PLC0415
+    from loadtest.capacity.simulator import Batching  # noqa: PLC0415
 
     batching = Batching(max_in_flight, pass_tokens, split_prompts=True)
     table = CpuCosts.load(costs)
-    compared = [replay.compare(path.stem, Run.load(path), table, batching, seed=seed) for path in run]
-    replay.write(compared, table, out)
+    compared = [replay_trace.compare(path.stem, Run.load(path), table, batching, seed=seed) for path in run]
+    replay_trace.write(compared, table, out)
     console.print(f"validation: {out.with_suffix('.md')}")
 
 
@@ -128,8 +115,8 @@ def load(
     start: Annotated[Engine, typer.Option(help="Which engine the server has.")] = "embedded",
 ) -> None:
     """Start a server and run Locust against it, with the options given here (`locust -f loadtest/locustfile.py -h`)."""
-    from loadtest.locust_process import locust  # noqa: PLC0415
     from loadtest.processes import gateway  # noqa: PLC0415
+    from loadtest.sweeps.locust_process import locust  # noqa: PLC0415
 
     async def run() -> int:
         async with gateway(with_triton=start == "triton") as (url, _, ready):
@@ -154,9 +141,9 @@ def curve(
     ] = LOAD_RESULTS,
 ) -> None:
     """Step the offered load past saturation: latency, goodput and outcomes. Points that are there are not run again."""
-    from loadtest import curve_report  # noqa: PLC0415
-    from loadtest.curve import Study  # noqa: PLC0415
     from loadtest.processes import gateway  # noqa: PLC0415
+    from loadtest.sweeps import curve_report  # noqa: PLC0415
+    from loadtest.sweeps.curve import Study  # noqa: PLC0415
 
     name = engine or start
     study = Study(slo, data, seconds, warm_up, seed, out / name / "points")
@@ -181,10 +168,10 @@ def failover(
     """Gateways before Tritons with the real model: kill one of each under load, and count what the client noticed."""
     import tempfile  # noqa: PLC0415
 
-    from loadtest import failover as runs  # noqa: PLC0415
-    from loadtest import failover_report  # noqa: PLC0415
-    from loadtest.cluster import cluster  # noqa: PLC0415
-    from loadtest.corpus import rows  # noqa: PLC0415
+    from loadtest.sweeps import failover as runs  # noqa: PLC0415
+    from loadtest.sweeps import failover_report  # noqa: PLC0415
+    from loadtest.sweeps.cluster import cluster  # noqa: PLC0415
+    from querygist.evaluation.rows import rows  # noqa: PLC0415
 
     async def run() -> runs.Failover:
         with tempfile.TemporaryDirectory(prefix="querygist-failover-") as folder:
@@ -198,7 +185,7 @@ def failover(
 
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1, never a traceback."""
-    commands.run(app)
+    command_line.run(app)
 
 
 if __name__ == "__main__":

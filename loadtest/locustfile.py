@@ -16,13 +16,13 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import DistributedRunner
 
-from loadtest import load_report, options
-from loadtest.load_report import Report
-from loadtest.load_run import LoadRun
-from loadtest.samples import Sample
-from loadtest.traffic import Ask
-from service import commands
-from service.errors import QuerygistError
+from loadtest.load import options, report
+from loadtest.load.report import Report
+from loadtest.load.results import Sample
+from loadtest.load.runner import LoadRun
+from loadtest.load.traffic import Ask
+from querygist import command_line
+from querygist.errors import QuerygistError
 
 
 class Searchers(User):
@@ -54,7 +54,7 @@ events.init_command_line_parser.add_listener(options.register)  # type: ignore[n
 def check(environment: Environment, **_: object) -> None:
     """Refuse what could not be run, before anything is started."""
     if isinstance(environment.runner, DistributedRunner):
-        commands.fail(
+        command_line.fail(
             "One process keeps the schedule. For more load run several, each with its share of --rate and a --seed of "
             "its own: Poisson streams add up to one."
         )
@@ -64,7 +64,7 @@ def check(environment: Environment, **_: object) -> None:
         try:
             parsed.run_time = _run_of(environment).options.run_time or None  # a trace's own, where none was given
         except QuerygistError as error:
-            commands.fail(error.detail)
+            command_line.fail(error.detail)
     # Locust starts the run time's timer next, at the moment when gevent last looked at the clock: seconds ago.
     gevent.get_hub().loop.update_now()
 
@@ -76,7 +76,7 @@ def begin(environment: Environment, **_: object) -> None:
         Searchers.current = _run_of(environment)
     except QuerygistError as error:  # what was typed into the web page
         Searchers.current = None
-        commands.tell(error.detail)
+        command_line.tell(error.detail)
 
 
 @events.test_stop.add_listener  # type: ignore[untyped-decorator]
@@ -87,16 +87,16 @@ def conclude(environment: Environment, **_: object) -> None:
     try:
         made = Report.of(run.options, run.slo, run.samples, run.seconds)
     except QuerygistError as error:
-        commands.tell(error.detail)
+        command_line.tell(error.detail)
         environment.process_exit_code = 1
         return
-    load_report.write(made, run.samples)
+    report.write(made, run.samples)
     if made.verdicts:  # else Locust decides
         environment.process_exit_code = 0 if made.kept else 1
     if _parsed(environment).headless:
         Searchers.report = made
     else:
-        load_report.say(made)
+        report.say(made)
 
 
 @events.quitting.add_listener  # type: ignore[untyped-decorator]
@@ -110,7 +110,7 @@ def stop(environment: Environment, **_: object) -> None:
 def tell(**_: object) -> None:
     """Below Locust's own tables."""
     if Searchers.report:
-        load_report.say(Searchers.report)
+        report.say(Searchers.report)
 
 
 def _run_of(environment: Environment) -> LoadRun:

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import httpx
 
-from service.engines.base import Identity
-from service.errors import ConfigurationError
-from service.settings import Settings
-from service.triton import repository
-from service.triton.installation import Installation
-from service.triton.ports import claim
-from service.triton.server import HOST, Ports, ServerOptions, running
+from querygist.engines.base import Identity
+from querygist.errors import ConfigurationError
+from querygist.settings import Settings
+from querygist.triton_server import repository
+from querygist.triton_server.installation import Installation
+from querygist.triton_server.ports import claim
+from querygist.triton_server.server_process import HOST, Ports, ServerOptions, running
 
 READY_SECONDS = 300.0
 

@@ -18,17 +18,17 @@ import httpx
 import hypothesis
 import pytest
 
-from service import logs, settings
-from service.app import create_app
-from service.engines.base import Engine, Identity
-from service.engines.factory import create_engine
-from service.engines.fake import FakeEngine
-from service.errors import ConfigurationError
-from service.model.manifest import Manifest
-from service.prompt import BEST, LABEL, NO_ANSWER
-from service.server import Server
-from service.tokenization import Tokenizer
-from service.triton.installation import Installation
+from querygist import logs, settings
+from querygist.api.app import create_app
+from querygist.api.server import Server
+from querygist.artifact.manifest import Manifest
+from querygist.engine_factory import create_engine
+from querygist.engines.base import Engine, Identity
+from querygist.engines.fake import FakeEngine
+from querygist.errors import ConfigurationError
+from querygist.prompting.templates import BEST, LABEL, NO_ANSWER
+from querygist.prompting.tokenizer import Tokenizer
+from querygist.triton_server.installation import Installation
 from tests.triton_servers import TritonServer, cpu_model
 
 # The same examples on every run; no time limit on one, because a busy machine is no bug.

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from service.settings import Settings
+from querygist.settings import Settings
 from tests.conftest import REPOSITORY, missing
 
 FOLDER = REPOSITORY / "deploy" / "kubernetes"

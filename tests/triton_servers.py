@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.triton.installation import Installation
+from querygist.triton_server.installation import Installation
 
 READY_SECONDS = 120
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from service import commands
+from querygist import command_line
 from training import config as configs
 from training import pipeline
 
@@ -45,16 +45,33 @@ def build_engine(
     here: Annotated[bool, typer.Option(help="This is the pinned container; otherwise docker runs it.")] = False,
 ) -> None:
     """Build the GPU's engines, with lookahead decoding and without, each as a repository that Triton serves."""
-    from training import build_engine as stage  # noqa: PLC0415  it needs protobuf and OpenVINO, as no other stage does
+    from querygist.trtllm import command as stage  # noqa: PLC0415  it needs protobuf and OpenVINO, as no other stage does
 
     stage.run(
         checkpoint, out, console, lookahead=lookahead, max_seq_len=max_seq_len, served_from=served_from, here=here
     )
 
 
+@app.command()
+def workload(
+    outputs: Annotated[Path, typer.Option(help="What the evaluation wrote: work_dir/evaluate/<system>-<hash>.jsonl.")],
+    examples: Annotated[list[Path], typer.Option(help="Its test rows: work_dir/test.jsonl, negatives_test.jsonl.")],
+    weights: Annotated[Path, typer.Option(help="The model folder.")] = Path("model_repository/weights"),
+    out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("loadtest/capacity/student_workload.json"),
+) -> None:
+    """Lengths and S of a student's outputs, for `python -m loadtest capacity`."""
+    from training.lookahead.workload_from_outputs import build  # noqa: PLC0415  it needs torch
+
+    made = build(weights, examples, outputs)
+    made.save(out)
+    for decoder in made.decoders:
+        console.print(f"{decoder.name}: S = {decoder.compression:.2f}")
+    console.print(f"prompt {made.mean_prompt:.0f}, output {made.mean_output:.0f} tokens on average: {out}")
+
+
 def main() -> None:
     """Run the command; an expected failure is one message and exit code 1, never a traceback."""
-    commands.run(app)
+    command_line.run(app)
 
 
 if __name__ == "__main__":

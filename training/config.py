@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
-from service import prompt, settings
-from service.errors import ConfigurationError
+from querygist import settings
+from querygist.errors import ConfigurationError
+from querygist.prompting import templates
 from training.recipes import DistillConfig, DpoConfig, SftConfig, StudentConfig
 from training.sections import (
     DataConfig,
@@ -34,7 +35,9 @@ class Config(Strict):
 
     seed: int = Field(ge=0)
     work_dir: Path
-    prompt_version: str = Field(default="v4", description="of service.prompt; the student is served with it")
+    prompt_version: str = Field(
+        default="v4", description="of querygist.prompting.templates; the student is served with it"
+    )
     data: DataConfig
     student: StudentConfig = StudentConfig()
     validation_rows: int = Field(default=140, ge=1, description="by which checkpoints, and stages, are compared")
@@ -56,8 +59,8 @@ class Config(Strict):
     @field_validator("prompt_version")
     @classmethod
     def _known(cls, version: str) -> str:
-        if version not in prompt.VERSIONS:
-            raise ValueError(f"is not one of {', '.join(prompt.VERSIONS)}")
+        if version not in templates.VERSIONS:
+            raise ValueError(f"is not one of {', '.join(templates.VERSIONS)}")
         return version
 
 

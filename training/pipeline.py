@@ -5,7 +5,7 @@ from functools import partial
 
 from rich.console import Console
 
-from service.errors import ConfigurationError
+from querygist.errors import ConfigurationError
 from training.config import Config
 
 Stage = Callable[[Config, Console], None]
@@ -23,38 +23,38 @@ def run(config: Config, console: Console) -> None:
 
 def data(config: Config, console: Console) -> None:
     """Rows of public data sets to training, validation and test files, with a data card."""
-    from training import data as stage  # noqa: PLC0415
+    from training.data import build_dataset as stage  # noqa: PLC0415
 
     stage.run(config, console)
 
 
 def sft(config: Config, console: Console) -> None:
     """Fine-tune on the data stage's files; goes on from the last checkpoint."""
-    from training import sft as stage  # noqa: PLC0415
+    from training.train import sft as stage  # noqa: PLC0415
 
     stage.run(config, console)
 
 
 def label(config: Config, console: Console) -> None:
     """Let a teacher write summaries, and keep the good ones."""
-    from training import label as stage  # noqa: PLC0415
-    from training.writers.create import create  # noqa: PLC0415
+    from training.generate import label as stage  # noqa: PLC0415
+    from training.generate.resolve import create  # noqa: PLC0415
 
     stage.run(config, console, partial(create, config.teacher, config, sampling=True))
 
 
 def distill(config: Config, console: Console) -> None:
     """Train on the teacher's labels, and on its probabilities if asked to."""
-    from training import distill as stage  # noqa: PLC0415
+    from training.train import distill as stage  # noqa: PLC0415
 
     stage.run(config, console)
 
 
 def preferences(config: Config, console: Console) -> None:
     """Pairs of summaries, the better and the worse, from judgements, clicks and the student's own samples."""
-    from training import preferences as stage  # noqa: PLC0415
     from training.config import WriterConfig  # noqa: PLC0415
-    from training.writers.create import create, name  # noqa: PLC0415
+    from training.generate.resolve import create, name  # noqa: PLC0415
+    from training.preferences import build_pairs as stage  # noqa: PLC0415
 
     if config.dpo.start is None:
         raise ConfigurationError("dpo.start must name a stage: its student is what the samples are taken from.")
@@ -64,35 +64,35 @@ def preferences(config: Config, console: Console) -> None:
 
 def dpo(config: Config, console: Console) -> None:
     """Train on the pairs."""
-    from training import dpo as stage  # noqa: PLC0415
+    from training.train import dpo as stage  # noqa: PLC0415
 
     stage.run(config, console)
 
 
 def evaluate(config: Config, console: Console) -> None:
     """Measure every system on the frozen test files."""
-    from training import evaluate as stage  # noqa: PLC0415
+    from training.evaluate import evaluation as stage  # noqa: PLC0415
 
     stage.run(config, console)
 
 
 def export(config: Config, console: Console) -> None:
     """Put the best student where it is served from."""
-    from training import export as stage  # noqa: PLC0415
+    from training.export import release as stage  # noqa: PLC0415
 
     stage.run(config, console)
 
 
 def lookahead_sweep(config: Config, console: Console) -> None:
     """Study what lookahead decoding saves the shipped student, over (W, N, G)."""
-    from training import lookahead_sweep as stage  # noqa: PLC0415
+    from training.lookahead import sweep as stage  # noqa: PLC0415
 
     stage.run(config, console)
 
 
 def quantize(config: Config, console: Console) -> None:
     """FP8 checkpoints of the shipped student for TensorRT-LLM, checked, and what FP8 costs; no part of `pipeline`."""
-    from training import quantize as stage  # noqa: PLC0415
+    from training.fp8 import quantize as stage  # noqa: PLC0415
 
     stage.run(config, console)
 

@@ -20,7 +20,7 @@ class StudentConfig(Strict):
 
 
 class RunConfig(Strict):
-    """One run of the training loop; see training/trainer.py."""
+    """One run of the training loop; see training/train/trainer.py."""
 
     start: str | None = Field(default=None, description="the stage whose best adapter it goes on from; none: the base")
     learning_rate: float = Field(default=4e-4, gt=0)
@@ -34,7 +34,7 @@ class RunConfig(Strict):
 
 
 class SftConfig(RunConfig):
-    """Supervised fine-tuning; see training/sft.py."""
+    """Supervised fine-tuning; see training/train/sft.py."""
 
     longest_target: int | None = Field(
         default=None, ge=8, description="tokens of a summary that are learnt: after its beginning a quote is copying"
@@ -45,7 +45,7 @@ class SftConfig(RunConfig):
 
 
 class DistillConfig(RunConfig):
-    """Distillation; see training/distill.py."""
+    """Distillation; see training/train/distill.py."""
 
     kl_share: float = Field(default=0.0, ge=0, le=1, description="of the teacher's probabilities; 0: its labels alone")
     temperature: float = Field(default=1.0, gt=0, description="that softens both models' logits")
@@ -56,7 +56,7 @@ class DistillConfig(RunConfig):
 
 
 class DpoConfig(RunConfig):
-    """Preference optimization; see training/dpo.py."""
+    """Preference optimization; see training/train/dpo.py."""
 
     start: str | None = "sft"
     learning_rate: float = Field(default=5e-5, gt=0)

@@ -58,7 +58,7 @@ class DataConfig(Strict):
 
 
 class PairRules(Strict):
-    """Which preference pairs are worth learning from, whatever their origin; see training/pairs.py."""
+    """Which preference pairs are worth learning from, whatever their origin; see training/preferences/pairs.py."""
 
     most_alike: float = Field(default=0.8, gt=0, le=1, description="share of word pairs in common; more is no choice")
     longest_ratio: float = Field(default=1.5, ge=1, description="words of the longer side over those of the shorter")
@@ -66,7 +66,7 @@ class PairRules(Strict):
 
 
 class ClickRules(Strict):
-    """When the clicks of two arms say which summary people prefer; see training/clicks.py."""
+    """When the clicks of two arms say which summary people prefer; see training/preferences/click_pairs.py."""
 
     p_max: float = Field(default=0.01, gt=0, lt=0.5, description="two-sided")
     least_impressions: int = Field(default=1000, ge=1, description="of each arm, where the other was shown as well")
@@ -75,7 +75,7 @@ class ClickRules(Strict):
 
 
 class LabelConfig(Strict):
-    """A teacher writes summaries for queries and documents that have none; see training/label.py."""
+    """A teacher writes summaries for queries and documents that have none; see training/generate/label.py."""
 
     files: list[Path] = Field(
         default=[], description="JSONL of {id, query, document, max_words?, source?}; none: the training positives"
@@ -96,7 +96,7 @@ class LabelConfig(Strict):
 
 
 class PreferencesConfig(Strict):
-    """Where preference pairs come from; see training/preferences.py."""
+    """Where preference pairs come from; see training/preferences/build_pairs.py."""
 
     judgements: list[Path] = Field(default=[], description="JSONL of human judgements")
     clicks: list[Path] = Field(default=[], description="CSV or Parquet files of A/B click logs")
@@ -136,7 +136,7 @@ class ReportConfig(Strict):
 
 
 class EvaluateConfig(Strict):
-    """What is compared on the test files; see training/evaluate.py."""
+    """What is compared on the test files; see training/evaluate/evaluation.py."""
 
     folder: Path = Field(default=Path("docs/results"), description="for the reports")
     systems: dict[str, WriterConfig] = {}
@@ -151,7 +151,7 @@ class EvaluateConfig(Strict):
 
 
 class LookaheadConfig(Strict):
-    """The study of lookahead decoding; see training/lookahead_sweep.py. Every W with every N and every G."""
+    """The study of lookahead decoding; see training/lookahead/sweep.py. Every W with every N and every G."""
 
     folder: Path = Field(default=Path("docs/results/lookahead"), description="for the report")
     rows: int = Field(default=200, ge=1, description="test rows, from the sources in turn")
@@ -162,7 +162,7 @@ class LookaheadConfig(Strict):
 
 
 class ExportConfig(Strict):
-    """What ships, and where to; see training/export.py and training/shipped.py."""
+    """What ships, and where to; see training/export/release.py and training/train/select_best.py."""
 
     stages: list[str] = Field(default=["sft"], min_length=1, description="the best of them by validation ships")
     folder: Path = Field(default=Path("model_repository/weights"), description="for manifest, adapter and model card")
@@ -173,7 +173,7 @@ class ExportConfig(Strict):
 
 
 class Fp8Config(Strict):
-    """FP8 checkpoints for TensorRT-LLM; see training/quantize.py."""
+    """FP8 checkpoints for TensorRT-LLM; see training/fp8/quantize.py."""
 
     folder: Path = Field(default=Path("build/fp8"), description="for the checkpoints, a quarter of a gigabyte each")
     venv: Path = Field(

@@ -13,9 +13,9 @@ from deploy.gpu import decoding, latency, preparation, report, steps
 from deploy.gpu.plan import Plan
 from deploy.gpu.steps import Found, Step
 from deploy.gpu.workplace import Workplace
-from loadtest.corpus import BUILT_IN
-from service import settings
-from service.errors import QuerygistError
+from querygist import settings
+from querygist.errors import QuerygistError
+from querygist.evaluation.rows import BUILT_IN
 
 
 def accept(plan: Plan, console: Console) -> report.Report:

@@ -6,18 +6,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from deploy.gpu.client import Answer, Asker
 from deploy.gpu.plan import FP16, MOST_DIFFERING, MOST_ROUGE2_LOST, PLAIN, SEED, SERVED
 from deploy.gpu.steps import Found, StepFailed
+from deploy.gpu.triton_client import Answer, Asker
 from deploy.gpu.workplace import Workplace
-from service import prompt
-from service.deadline import Deadline
-from service.engines.base import Identity
-from service.engines.triton import TritonEngine
-from service.engines.triton_identity import check_reachable
-from service.engines.triton_wire import PLAIN as OFF
-from service.errors import ArtifactError, ConfigurationError, EngineUnavailable
-from training.evaluation.rouge import NOTHING, difference, interval, score
+from querygist.deadline import Deadline
+from querygist.engines.base import Identity
+from querygist.engines.triton.engine import TritonEngine
+from querygist.engines.triton.identity import check_reachable
+from querygist.engines.triton.protocol import PLAIN as OFF
+from querygist.errors import ArtifactError, ConfigurationError, EngineUnavailable
+from querygist.evaluation.rouge import NOTHING, difference, interval, score
+from querygist.prompting import templates
 
 READY_SECONDS = 60.0
 
@@ -151,14 +151,14 @@ def quality(place: Workplace) -> Found:
         raise ConfigurationError(
             f"No row of {place.plan.rows} has a `summary` to compare with. Give test rows: --rows."
         )
-    marks = prompt.marks_of(place.identity.prompt_version, place.tokenizer)
+    marks = templates.marks_of(place.identity.prompt_version, place.tokenizer)
     scores = {}
     for name in (SERVED, FP16):
         answers = place.ask(name, "rouge", lambda asker: _one_by_one(asker, place))
         texts = [place.tokenizer.decode(marks.text_ids(answers[number].ids, whole=True)).strip() for number in judged]
         summaries = [[place.rows[number]["summary"]] for number in judged]
         scores[name] = [
-            NOTHING if text == prompt.NO_ANSWER else score(text, summary)
+            NOTHING if text == templates.NO_ANSWER else score(text, summary)
             for text, summary in zip(texts, summaries, strict=True)
         ]
     found: Found = {"rows": len(judged), "most_lost": MOST_ROUGE2_LOST}

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deploy.gpu.client import Answer, Asker
 from deploy.gpu.plan import LATE_MS, SEED, SERVED, TARGET_MS, TARGET_RATE, TIMED
 from deploy.gpu.steps import Found, StepFailed
+from deploy.gpu.triton_client import Answer, Asker
 from deploy.gpu.workplace import Workplace
-from service.errors import EngineUnavailable
+from querygist.errors import EngineUnavailable
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.engine.container import IMAGE
+from querygist.trtllm.container import IMAGE
 
 TARGET_MS, TARGET_RATE = 55.0, 150.0
 """QDGenSumRT's operating point: less than 55 ms on average (arXiv 2508.20559), 50,000 requests a second on 334 L20s."""
 
 MOST_DIFFERING = 0.05
 """Share of rows whose greedy output may depend on how it was decoded: FP8 kernels round by the shape of a pass, and a
-near tie may fall the other way. In fp32 it is 0 (tests of training/lookahead.py).
+near tie may fall the other way. In fp32 it is 0 (tests of training/lookahead/decoding.py).
 """
 
 MOST_ROUGE2_LOST = 1.0

@@ -10,15 +10,15 @@ from deploy.gpu.plan import EXAMPLES, FP16, PLAIN, PLAIN_KV16, SERVED, SERVED_KV
 from deploy.gpu.steps import Found, StepFailed
 from deploy.gpu.template import differences
 from deploy.gpu.workplace import Workplace
-from service.engines.base import Identity
-from service.engines.tensorrt_engine import differing
-from service.errors import ArtifactError
-from service.triton import repository
-from service.triton_model.lookahead import Lookahead
-from training.engine.build import Recipe, build, limits_for
-from training.engine.checkpoint import Checkpoint, identity_of, sign, with_fp16_kv_cache
-from training.engine.machine import Machine
-from training.engine.manifest import EngineManifest
+from querygist.engines.base import Identity
+from querygist.engines.triton.tensorrt_llm import differing
+from querygist.errors import ArtifactError
+from querygist.triton_backend.lookahead import Lookahead
+from querygist.triton_server import repository
+from querygist.trtllm.build import Recipe, build, limits_for
+from querygist.trtllm.checkpoint import Checkpoint, identity_of, sign, with_fp16_kv_cache
+from querygist.trtllm.engine_manifest import EngineManifest
+from querygist.trtllm.machine import Machine
 
 READ_TEMPLATE = f"import json; print(json.dumps(open({TEMPLATE!r}).read()))"
 

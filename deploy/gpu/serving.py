@@ -11,9 +11,9 @@ import grpc
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from service.engines.triton_wire import MODEL
-from service.triton.ports import claim
-from training.engine.container import CommandFailed, Container, last_lines
+from querygist.engines.triton.protocol import MODEL
+from querygist.triton_server.ports import claim
+from querygist.trtllm.container import CommandFailed, Container, last_lines
 
 HOST = "127.0.0.1"
 LOAD_SECONDS, STOP_SECONDS, LOOK_SECONDS = 600.0, 60.0, 0.2

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.markup import escape
 
-from service.errors import QuerygistError
+from querygist.errors import QuerygistError
 
 Found = dict[str, Any]
 Status = Literal["passed", "failed", "not run"]

@@ -6,7 +6,7 @@ from google.protobuf import text_format
 from google.protobuf.json_format import MessageToDict
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from service.errors import ConfigurationError
+from querygist.errors import ConfigurationError
 
 OPEN = {
     "logits_datatype": "TYPE_FP32",

@@ -9,21 +9,21 @@ from typing import TypeVar
 
 from tritonclient.grpc.aio import InferenceServerClient
 
-from deploy.gpu.client import Asker
 from deploy.gpu.plan import Plan
 from deploy.gpu.serving import serving
-from loadtest.corpus import prompts, rows
-from service.engines.base import Identity
-from service.errors import ConfigurationError
-from service.model.manifest import Manifest
-from service.summarize import token_limit
-from service.tokenization import Tokenizer
-from training.engine.checkpoint import Checkpoint
-from training.engine.container import Container
-from training.engine.machine import Machine
+from deploy.gpu.triton_client import Asker
+from querygist.artifact.manifest import Manifest
+from querygist.engines.base import Identity
+from querygist.errors import ConfigurationError
+from querygist.evaluation.rows import prompts, rows
+from querygist.pipeline.summarizer import token_limit
+from querygist.prompting.tokenizer import Tokenizer
+from querygist.trtllm.checkpoint import Checkpoint
+from querygist.trtllm.container import Container
+from querygist.trtllm.machine import Machine
 
 MAX_WORDS = 40
-"""The summaries that loadtest.corpus's prompts ask for."""
+"""The summaries that querygist.evaluation.rows's prompts ask for."""
 
 T = TypeVar("T")
 

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from deploy.grafana.engine import engine
-from deploy.grafana.overview import overview
+from deploy.grafana.engine_dashboard import engine
+from deploy.grafana.overview_dashboard import overview
 
 DASHBOARDS = Path(__file__).parent / "dashboards"
 

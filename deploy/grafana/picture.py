@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import track
 
-from deploy.grafana.engine import engine
-from deploy.grafana.overview import overview
+from deploy.grafana.engine_dashboard import engine
+from deploy.grafana.overview_dashboard import overview
 from deploy.grafana.panels import Panel
 from deploy.grafana.prometheus_api import Prometheus, Series
 from deploy.grafana.queries import concrete, named, panels_of
-from service import commands
+from querygist import command_line
 
 COLUMNS, POINTS = 4, 120
 """Panels in a row of the picture, and points in a line."""
@@ -126,4 +126,4 @@ def _lines(axis: Axes, panel: Panel, drawn: Drawn, began: float) -> None:
 
 
 if __name__ == "__main__":
-    commands.run(app)
+    command_line.run(app)

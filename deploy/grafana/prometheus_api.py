@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import httpx
 
-from service.errors import QuerygistError
+from querygist.errors import QuerygistError
 
 Labels = dict[str, str]
 

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import yaml
 
-from deploy.prometheus import burn_rate, operations, recording
+from deploy.prometheus import availability, burn_rate, recording
 from deploy.prometheus.rule import Rule
 
 RULES = Path(__file__).parent / "rules"
 
-HEAD = "# Made by `python -m deploy.prometheus`, numbers from deploy/slo.py; a test compares. Do not edit.\n"
+HEAD = "# Made by `python -m deploy.prometheus`, numbers from deploy/objectives.py; a test compares. Do not edit.\n"
 
 
 class _Dumper(yaml.SafeDumper):
@@ -28,7 +28,7 @@ def files() -> dict[str, str]:
     made: dict[str, list[Rule]] = {
         "recording.yml": recording.groups(),
         "slo.yml": burn_rate.groups(),
-        "operations.yml": operations.groups(),
+        "operations.yml": availability.groups(),
     }
     return {
         name: HEAD + yaml.dump({"groups": groups}, Dumper=_Dumper, sort_keys=False, width=1000)

@@ -6,8 +6,8 @@ it still goes on.
 
 from dataclasses import dataclass
 
+from deploy.objectives import GOODPUT, PERIOD, SLOS, Slo
 from deploy.prometheus.rule import Rule, alert, group, record
-from deploy.slo import GOODPUT, PERIOD, SLOS, Slo
 
 ERRORS, BUDGET = "querygist:slo_errors:ratio_rate", "querygist:slo_budget:ratio"
 

@@ -1,7 +1,7 @@
 """What dashboards and scaling read, computed once: the whole service's rates, quantiles and ratios of five minutes."""
 
+from deploy.objectives import ACCEPTED
 from deploy.prometheus.rule import Rule, group, record
-from deploy.slo import ACCEPTED
 
 WINDOW = "5m"
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from service.engines.batcher import Progress, Sink
-from service.engines.lane import Decoding
+from querygist.engines.openvino.pipeline import Decoding
+from querygist.engines.openvino.scheduler import Progress, Sink
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class _Running:
 
 
 class ScriptedSource:
-    """See `service.triton_model.host.TokenSource`."""
+    """See `querygist.triton_backend.model.TokenSource`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -5,9 +5,9 @@ from collections.abc import AsyncGenerator, Generator
 import httpx
 import pytest
 
-from service.engines.base import Identity
-from service.engines.fake import FakeEngine
-from service.tokenization import Tokenizer
+from querygist.engines.base import Identity
+from querygist.engines.fake import FakeEngine
+from querygist.prompting.tokenizer import Tokenizer
 from tests.conftest import Live, first_sentences_of_document, live_server
 
 

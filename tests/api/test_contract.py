@@ -1,4 +1,4 @@
-"""The API's contract, the same for every engine: pytest tests/api/test_contract.py
+"""The API's contract, the same for every engine.
 
 Each test runs against the fake engine, and with the real model against the embedded one and a real Triton.
 """
@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from service.schemas import Answer
+from querygist.schemas import Answer
 
 DOCUMENT = (
     "Penicillin is a group of antibiotics. It was discovered in 1928 by the Scottish scientist Alexander Fleming, "

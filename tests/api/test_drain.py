@@ -1,11 +1,11 @@
-"""The end of a process, scripted with the fake engine: pytest tests/api/test_drain.py"""
+"""The end of a process, scripted with the fake engine."""
 
 import asyncio
 import signal
 
 import httpx
 
-from service.engines.fake import FakeEngine
+from querygist.engines.fake import FakeEngine
 from tests.api.test_contract import BODY, problem_of
 from tests.api.test_failures import held, release
 from tests.conftest import Serve

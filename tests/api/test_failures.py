@@ -1,4 +1,4 @@
-"""What happens when things go wrong, scripted with the fake engine: pytest tests/api/test_failures.py"""
+"""What happens when things go wrong, scripted with the fake engine."""
 
 import asyncio
 import hashlib
@@ -12,14 +12,14 @@ from typing import Any
 import httpx
 import pytest
 
-from service import prompt
-from service.client import Client, ProblemError
-from service.engines.base import Chunk
-from service.engines.fake import FakeEngine
-from service.errors import ConfigurationError
-from service.schemas import Answer
-from service.summarize import token_limit
-from service.tokenization import Tokenizer
+from querygist.client import Client, ProblemError
+from querygist.engines.base import Chunk
+from querygist.engines.fake import FakeEngine
+from querygist.errors import ConfigurationError
+from querygist.pipeline.summarizer import token_limit
+from querygist.prompting import templates
+from querygist.prompting.tokenizer import Tokenizer
+from querygist.schemas import Answer
 from tests.api.test_contract import BODY, DOCUMENT, QUERY, events_of, problem_of
 from tests.conftest import Serve
 
@@ -281,7 +281,7 @@ class TestDeadEngine:
 class TestNoAnswer:
     @pytest.fixture
     def mute(self, fake: FakeEngine, tokenizer: Tokenizer) -> FakeEngine:
-        fake.reply = lambda ids: tokenizer.encode(prompt.NO_ANSWER)
+        fake.reply = lambda ids: tokenizer.encode(templates.NO_ANSWER)
         return fake
 
     async def test_is_told_and_never_shown(self, mute: FakeEngine, serve: Serve) -> None:

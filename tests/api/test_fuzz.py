@@ -1,4 +1,4 @@
-"""Requests made up from the API's own description: pytest tests/api/test_fuzz.py
+"""Requests made up from the API's own description.
 
 Whatever is sent, the answer is one the description names, in the shape it names, and never a 5xx of ours.
 """
@@ -12,7 +12,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from service.app import openapi_document
+from querygist.api.app import openapi_document
 from tests.conftest import Live
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]

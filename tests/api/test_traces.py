@@ -1,4 +1,4 @@
-"""Spans of the real app on a real server, in the SDK's memory: pytest tests/api/test_traces.py"""
+"""Spans of the real app on a real server, in the SDK's memory."""
 
 import asyncio
 import contextlib
@@ -17,19 +17,19 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import StatusCode
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from service import otel
-from service.app import create_app
-from service.engines.base import Engine, Identity
-from service.engines.fake import FakeEngine
-from service.engines.triton import TritonEngine
-from service.server import Server
-from service.settings import load
-from service.tokenization import Tokenizer
+from querygist import otel
+from querygist.api.app import create_app
+from querygist.api.server import Server
+from querygist.engines.base import Engine, Identity
+from querygist.engines.fake import FakeEngine
+from querygist.engines.triton.engine import TritonEngine
+from querygist.prompting.tokenizer import Tokenizer
+from querygist.settings import load
 from tests.api.test_contract import BODY, DOCUMENT, QUERY, events_of
 from tests.api.test_failures import held
 from tests.conftest import until_ready, url_of
-from tests.unit.test_triton_endpoint import Server as TritonDouble
-from tests.unit.test_triton_endpoint import _response
+from tests.unit.engines.triton.test_endpoint import Server as TritonDouble
+from tests.unit.engines.triton.test_endpoint import _response
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 HEADERS = {"traceparent": f"00-{TRACE}-{CALLER}-01", "tracestate": "vendor=1"}

@@ -13,7 +13,7 @@ from tritonclient.grpc import InferResult, service_pb2, service_pb2_grpc
 from tritonclient.grpc.model_config_pb2 import DataType
 from tritonclient.utils import triton_to_np_dtype
 
-from service.triton.repository import CPU_MODEL, load_config
+from querygist.triton_server.repository import CPU_MODEL, load_config
 
 DECLARED = {one.name: one for one in load_config(CPU_MODEL).input}
 

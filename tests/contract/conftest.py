@@ -16,14 +16,14 @@ from google.protobuf import text_format
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from service.engines import triton_endpoint
-from service.engines.base import Identity
-from service.engines.triton import TritonEngine
-from service.errors import EngineUnavailable
-from service.triton import repository
-from service.triton.installation import Installation
-from service.triton.ports import claim
-from service.triton.server import HOST, Ports, ServerOptions, ServerProcess, running
+from querygist.engines.base import Identity
+from querygist.engines.triton import endpoint
+from querygist.engines.triton.engine import TritonEngine
+from querygist.errors import EngineUnavailable
+from querygist.triton_server import repository
+from querygist.triton_server.installation import Installation
+from querygist.triton_server.ports import claim
+from querygist.triton_server.server_process import HOST, Ports, ServerOptions, ServerProcess, running
 from tests.conftest import REPOSITORY
 from tests.contract.calls import Raw, connected
 from tests.triton_servers import TritonServer
@@ -61,7 +61,7 @@ class Scripted(TritonServer):
     async def start(self) -> None:
         """Returns when the model is loaded."""
         self._process = await self._life.enter_async_context(running(self._options))
-        channel = grpc.aio.insecure_channel(self.address, options=triton_endpoint.CHANNEL)
+        channel = grpc.aio.insecure_channel(self.address, options=endpoint.CHANNEL)
         async with asyncio.timeout(SOON), channel:
             stub = service_pb2_grpc.GRPCInferenceServiceStub(channel)
             while True:
@@ -92,7 +92,7 @@ async def scripted(
 ) -> AsyncGenerator[MakeScripted, None]:
     """`server = await scripted(started=True, edit=..., tokens=3)`: `edit` changes its configuration, see `Script` for
     the rest."""
-    monkeypatch.setattr(triton_endpoint, "PROBE_SECONDS", 0.1)
+    monkeypatch.setattr(endpoint, "PROBE_SECONDS", 0.1)
     servers: list[Scripted] = []
     environment = await asyncio.to_thread(triton_installation.environment)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from service.engines.triton import TritonEngine
+from querygist.engines.triton.engine import TritonEngine
 from tests.api.test_contract import BODY
 from tests.conftest import Serve
 from tests.contract.conftest import SOON, until_ready

@@ -1,4 +1,4 @@
-"""Requests that fail at a real Triton, seen through the gateway: pytest tests/contract/test_failures.py"""
+"""Requests that fail at a real Triton, seen through the gateway."""
 
 import asyncio
 import io

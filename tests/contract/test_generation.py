@@ -9,15 +9,15 @@ from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 
-from service import model, settings
-from service.deadline import Deadline
-from service.engines.base import Chunk, Engine, Identity
-from service.engines.embedded import EmbeddedEngine
-from service.engines.factory import engine_options
-from service.engines.triton import TritonEngine
-from service.errors import EngineUnavailable
-from service.tokenization import Tokenizer
-from service.window import fit
+from querygist import artifact, settings
+from querygist.deadline import Deadline
+from querygist.engine_factory import engine_options
+from querygist.engines.base import Chunk, Engine, Identity
+from querygist.engines.openvino.engine import EmbeddedEngine
+from querygist.engines.triton.engine import TritonEngine
+from querygist.errors import EngineUnavailable
+from querygist.prompting.prompt_builder import fit
+from querygist.prompting.tokenizer import Tokenizer
 from tests.contract.calls import Raw
 from tests.triton_servers import TritonServer
 
@@ -69,7 +69,7 @@ async def test_sixty_four_in_flight_share_passes(
 @pytest.fixture
 async def embedded() -> AsyncGenerator[EmbeddedEngine, None]:
     chosen = settings.load()
-    built = model.build(chosen)
+    built = artifact.build(chosen)
     engine = EmbeddedEngine(built.identity, engine_options(chosen, built), stall_seconds=60)
     await engine.start()
     yield engine

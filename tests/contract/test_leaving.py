@@ -1,4 +1,4 @@
-"""Who leaves frees the model behind a real Triton: pytest tests/contract/test_leaving.py"""
+"""Who leaves frees the model behind a real Triton."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -6,10 +6,10 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
-from service.deadline import Deadline
-from service.engines.base import Chunk
-from service.engines.triton import TritonEngine
-from service.errors import DeadlineExceeded, EngineUnavailable
+from querygist.deadline import Deadline
+from querygist.engines.base import Chunk
+from querygist.engines.triton.engine import TritonEngine
+from querygist.errors import DeadlineExceeded, EngineUnavailable
 from tests.api.test_contract import problem_of
 from tests.conftest import Serve
 from tests.contract.conftest import SOON, MakeEngine, MakeScripted, Scripted, until_ready

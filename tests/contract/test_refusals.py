@@ -1,4 +1,4 @@
-"""What the CPU model cannot honour it refuses by name, over gRPC: pytest tests/contract/test_refusals.py"""
+"""What the CPU model cannot honour it refuses by name, over gRPC."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from tritonclient.grpc.model_config_pb2 import DataType
 
 from tests.contract.calls import DECLARED, Raw, Refused
-from tests.unit.triton_model.asking import LOUD, REFUSED
+from tests.unit.triton_backend.requests import LOUD, REFUSED
 
 
 def value_of(name: str) -> Any:

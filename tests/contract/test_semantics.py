@@ -1,4 +1,4 @@
-"""The CPU model as TensorRT-LLM 1.2.1's `tensorrt_llm`: pytest tests/contract/test_semantics.py
+"""The CPU model as TensorRT-LLM 1.2.1's `tensorrt_llm`.
 
 What is asserted here was read in TensorRT-LLM's sources (triton_backend/inflight_batcher_llm, cpp/tensorrt_llm); a
 server on GPUs must pass the same tests, but for the words in which it refuses.
@@ -11,7 +11,7 @@ import grpc
 import numpy as np
 import pytest
 
-from service.tokenization import Tokenizer
+from querygist.prompting.tokenizer import Tokenizer
 from tests.contract.calls import USUAL, Raw, Refused, Response, request, responses
 
 DRAFTS = ("total_draft_tokens", "total_accepted_draft_tokens", "acceptance_rate")

@@ -1,4 +1,4 @@
-"""Triton servers that come, go, or are the wrong ones: pytest tests/contract/test_servers.py"""
+"""Triton servers that come, go, or are the wrong ones."""
 
 import asyncio
 import io
@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
-from service import settings
-from service.deadline import Deadline
-from service.engines.base import Identity
-from service.engines.factory import create_engine
-from service.engines.triton import TritonEngine
-from service.errors import ArtifactError, EngineUnavailable
+from querygist import settings
+from querygist.deadline import Deadline
+from querygist.engine_factory import create_engine
+from querygist.engines.base import Identity
+from querygist.engines.triton.engine import TritonEngine
+from querygist.errors import ArtifactError, EngineUnavailable
 from tests.api.test_contract import events_of, problem_of
 from tests.conftest import Serve
 from tests.contract.conftest import SOON, MakeEngine, MakeScripted, Scripted, claims, until_ready, until_unready

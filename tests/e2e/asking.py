@@ -5,7 +5,7 @@ import re
 
 from playwright.async_api import Page, expect
 
-from service.schemas import Answer
+from querygist.schemas import Answer
 
 DOCUMENT = (
     "Honey keeps for years. It holds so little water that bacteria cannot live in it. Bees dry the nectar with their "

@@ -10,9 +10,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from service.engines.base import Identity
-from service.engines.fake import FakeEngine
-from service.tokenization import Tokenizer
+from querygist.engines.base import Identity
+from querygist.engines.fake import FakeEngine
+from querygist.prompting.tokenizer import Tokenizer
 from tests.conftest import missing
 
 CHROMIUM = Path("/usr/bin/chromium")

@@ -1,4 +1,4 @@
-"""What the demo page does, in a real browser against a real server: pytest tests/e2e/test_page.py"""
+"""What the demo page does, in a real browser against a real server."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from playwright.async_api import expect
 
-from service.prompt import NO_ANSWER
+from querygist.prompting.templates import NO_ANSWER
 from tests.conftest import Live, Serve
 from tests.e2e.asking import DOCUMENT, QUERY, REPLY, answer_on, ask, marks_on, release, words
 from tests.e2e.conftest import OpenPage, Says

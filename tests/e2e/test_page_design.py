@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from service.operations import CONTENT_SECURITY_POLICY
+from querygist.api.health import CONTENT_SECURITY_POLICY
 from tests.conftest import Live
 from tests.e2e.asking import answer_on, ask
 from tests.e2e.conftest import OpenPage

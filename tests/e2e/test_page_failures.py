@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from service.schemas import Answer, ModelName, Span, Timings, Usage
+from querygist.schemas import Answer, ModelName, Span, Timings, Usage
 from tests.conftest import Live, Serve
 from tests.e2e.asking import DOCUMENT, QUERY, REPLY, answer_on, ask, marks_on, release
 from tests.e2e.conftest import OpenPage, Says

@@ -1,4 +1,4 @@
-"""The page on the real model: pytest tests/e2e/test_real_model.py"""
+"""The page on the real model."""
 
 import pytest
 from playwright.async_api import expect

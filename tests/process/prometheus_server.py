@@ -11,7 +11,7 @@ import httpx
 import yaml
 
 from deploy.grafana.prometheus_api import Prometheus
-from service.triton.ports import claim
+from querygist.triton_server.ports import claim
 from tests.conftest import REPOSITORY, missing
 
 FOLDER = REPOSITORY / "deploy" / "prometheus"

@@ -25,13 +25,13 @@ from deploy.gpu.plan import Plan
 from deploy.gpu.report import Report
 from deploy.gpu.steps import Result
 from deploy.gpu.workplace import Workplace
-from service.engines.base import Identity
-from service.engines.tensorrt_engine import PARAMETER
-from service.triton.repository import load_config
+from querygist.engines.base import Identity
+from querygist.engines.triton.tensorrt_llm import PARAMETER
+from querygist.triton_server.repository import load_config
+from querygist.trtllm.checkpoint import sign
 from tests import container_double
 from tests.conftest import REPOSITORY, WEIGHTS
 from tests.triton_servers import TritonServer
-from training.engine.checkpoint import sign
 
 pytestmark = pytest.mark.timeout(600)
 

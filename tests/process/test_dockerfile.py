@@ -1,4 +1,4 @@
-"""The Dockerfile without a container engine: pytest tests/process/test_dockerfile.py
+"""The Dockerfile without a container engine.
 
 The RUN lines of the stages `build` and `model`, in a folder that stands for the root, with nothing of this environment
 but pip's settings and cache; then the ENTRYPOINT of `gateway` with its variables alone, without root's privileges, on a
@@ -22,9 +22,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.settings import load
-from service.triton.ports import claim
-from service.triton.repository import load_config
+from querygist.settings import load
+from querygist.triton_server.ports import claim
+from querygist.triton_server.repository import load_config
 from tests import dockerfile
 from tests.conftest import REPOSITORY, until_ready
 
@@ -180,6 +180,6 @@ def test_the_image_has_tritons_model_repository_and_what_delivers_engines(image:
     assert {"querygist_identity", "querygist_engine"} <= set(config.parameters)
     assert not (image.root / "var/lib/querygist/base").exists(), "merged, and not needed any more"
     python = image.root / "opt/querygist/bin/python"
-    words = [python, "-m", "training.engine.deliver", "--help"]
+    words = [python, "-m", "querygist.trtllm.deliver", "--help"]
     done = subprocess.run(words, capture_output=True, text=True, cwd="/", check=False)
     assert done.returncode == 0, done.stderr

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from loadtest import failover, failover_report
-from loadtest.cluster import cluster
-from loadtest.corpus import rows
+from loadtest.sweeps import failover, failover_report
+from loadtest.sweeps.cluster import cluster
+from querygist.evaluation.rows import rows
 
 pytestmark = pytest.mark.usefixtures("triton_installation")
 

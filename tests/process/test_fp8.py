@@ -1,4 +1,4 @@
-"""The real student and the paper's shape through ModelOpt, for real: pytest tests/process/test_fp8.py"""
+"""The real student and the paper's shape through ModelOpt, for real."""
 
 import json
 import os
@@ -11,15 +11,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from service import settings
-from service.errors import ConfigurationError
+from querygist import settings
+from querygist.errors import ConfigurationError
 from tests.conftest import REPOSITORY, missing
-from training import dataset
+from training.data import example_io
+from training.data.raw_dataset import read
 from training.fp8 import environment
 from training.fp8.check import check_logits
 from training.fp8.expand import expand_kv_heads
-from training.fp8.source import shipped_student
-from training.rows import read
+from training.fp8.source_model import shipped_student
 
 CALIBRATION = 4
 QUALITY = 3
@@ -59,10 +59,10 @@ def made(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("quantize")
     found = read([REPOSITORY / "tests/data/rows.jsonl"], seed=1, held_out=0.1)
     found.sort(key=lambda row: len(row.document))
-    dataset.write(
+    example_io.write(
         folder / "work/test.jsonl",
         [
-            dataset.Example(row.id, row.source, row.query, row.document, row.summary, 10, "positive", derived=False)
+            example_io.Example(row.id, row.source, row.query, row.document, row.summary, 10, "positive", derived=False)
             for row in found[:QUALITY]
         ],
     )

@@ -1,4 +1,4 @@
-"""Birth, illness and death of the real processes: pytest tests/process/test_life.py"""
+"""Birth, illness and death of the real processes."""
 
 import asyncio
 import json

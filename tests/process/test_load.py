@@ -13,14 +13,14 @@ import httpx
 import pytest
 from rich.console import Console
 
-from loadtest import curve
-from loadtest.arrivals import constant, poisson
-from loadtest.corpus import BUILT_IN
-from loadtest.load_report import HTML, JSON, PNG, Report
-from loadtest.traffic import PAGE
-from service.engines.base import Identity
-from service.engines.fake import FakeEngine
-from service.tokenization import Tokenizer
+from loadtest.load.arrivals import constant, poisson
+from loadtest.load.report import HTML, JSON, PNG, Report
+from loadtest.load.traffic import PAGE
+from loadtest.sweeps import curve
+from querygist.engines.base import Identity
+from querygist.engines.fake import FakeEngine
+from querygist.evaluation.rows import BUILT_IN
+from querygist.prompting.tokenizer import Tokenizer
 from tests.conftest import REPOSITORY, Live, first_sentences_of_document, live_server
 
 LOCUSTFILE = REPOSITORY / "loadtest" / "locustfile.py"

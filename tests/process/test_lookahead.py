@@ -1,4 +1,4 @@
-"""Lookahead decoding of the shipped student on real rows, through the stage: pytest tests/process/test_lookahead.py"""
+"""Lookahead decoding of the shipped student on real rows, through the stage."""
 
 import json
 from pathlib import Path
@@ -8,11 +8,13 @@ import torch
 from rich.console import Console
 
 from tests.conftest import REPOSITORY
-from training import config, dataset, lookahead_sweep
-from training.dataset import Example
-from training.prepare import FILES
-from training.run import Run
-from training.student import load_adapter
+from training import config
+from training.context import Run
+from training.data import example_io
+from training.data.build_examples import FILES
+from training.data.example_io import Example
+from training.lookahead import sweep
+from training.train.modeling import load_adapter
 
 
 @pytest.mark.timeout(600)
@@ -22,7 +24,7 @@ def test_lookahead_equals_greedy_on_real_rows_and_saves_passes(tmp_path: Path) -
         Example(row["id"], row["source"], row["query"], row["document"], row["summary"], 30, "positive", derived=False)
         for row in rows
     ]
-    dataset.write(tmp_path / FILES["test"], examples)
+    example_io.write(tmp_path / FILES["test"], examples)
     options = {
         "work_dir": tmp_path,
         "lookahead": f"{{folder: {tmp_path / 'report'}, rows: 4, model_rows: 2, windows: [0, 4], ngrams: [6], "
@@ -31,7 +33,7 @@ def test_lookahead_equals_greedy_on_real_rows_and_saves_passes(tmp_path: Path) -
     chosen = config.load(
         REPOSITORY / "training/configs/smoke.yaml", [f"{name}={value}" for name, value in options.items()]
     )
-    lookahead_sweep.run(chosen, Console(quiet=True))
+    sweep.run(chosen, Console(quiet=True))
 
     text = (tmp_path / "report" / "lookahead.md").read_text()
     assert "replayed on 4 test rows; with one the model was run on 2 of these, and 0 of 2 outputs" in text
@@ -50,5 +52,5 @@ def test_lookahead_equals_greedy_on_real_rows_and_saves_passes(tmp_path: Path) -
     )[0, prompt.shape[1] :]  # fmt: skip
     assert plain.tolist() == greedy[examples[0].id]
 
-    lookahead_sweep.run(chosen, Console(quiet=True))
+    sweep.run(chosen, Console(quiet=True))
     assert file.read_text() == before, "a finished sweep decodes nothing again"

@@ -1,4 +1,4 @@
-"""The whole training pipeline on forty rows, to a served summary: pytest tests/process/test_pipeline.py"""
+"""The whole training pipeline on forty rows, to a served summary."""
 
 import json
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service.model.manifest import Manifest
+from querygist.artifact.manifest import Manifest
 from tests.conftest import REPOSITORY
 from tests.process.conftest import Start
 

@@ -16,14 +16,14 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.grafana.engine import engine
-from deploy.grafana.overview import overview
+from deploy.grafana.engine_dashboard import engine
+from deploy.grafana.overview_dashboard import overview
 from deploy.grafana.picture import collected
 from deploy.grafana.prometheus_api import Prometheus, PrometheusError
 from deploy.grafana.queries import panels_of
-from service.engines.base import Identity
-from service.engines.fake import FakeEngine
-from service.tokenization import Tokenizer
+from querygist.engines.base import Identity
+from querygist.engines.fake import FakeEngine
+from querygist.prompting.tokenizer import Tokenizer
 from tests.api.test_contract import BODY
 from tests.conftest import REPOSITORY, Live, first_sentences_of_document, live_server
 from tests.process.prometheus_server import FOLDER, program, scraping, until

@@ -1,4 +1,4 @@
-"""Real rows through the real service: pytest tests/process/test_rows.py"""
+"""Real rows through the real service."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Gateways that share a real Redis: pytest tests/process/test_shared_cache.py"""
+"""Gateways that share a real Redis."""
 
 import asyncio
 import contextlib
@@ -14,13 +14,13 @@ import pytest
 from prometheus_client import generate_latest
 from redis.asyncio import Redis
 
-from service.engines.base import Identity
-from service.engines.fake import FakeEngine
-from service.errors import ConfigurationError, EngineUnavailable
-from service.shared_cache import LEASE_MS, Found, SharedCache
-from service.summary import Summary
-from service.telemetry import Metrics
-from service.tokenization import Tokenizer
+from querygist.engines.base import Identity
+from querygist.engines.fake import FakeEngine
+from querygist.errors import ConfigurationError, EngineUnavailable
+from querygist.metrics import Metrics
+from querygist.pipeline.shared_cache import LEASE_MS, Found, SharedCache
+from querygist.pipeline.summary import Summary
+from querygist.prompting.tokenizer import Tokenizer
 from tests.conftest import Serve, first_sentences_of_document, missing
 
 KEY = b"\x01" * 32

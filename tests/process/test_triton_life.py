@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from service.triton.installation import Installation
+from querygist.triton_server.installation import Installation
 from tests.conftest import REPOSITORY, until_ready
 from tests.process.conftest import Gateway, alive
 from tests.process.test_life import BODY, until_busy

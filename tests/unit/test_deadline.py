@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.deadline import Deadline
+from querygist.deadline import Deadline
 
 moments = st.floats(0, 1e6)
 deadlines = st.builds(Deadline, moments, moments | st.just(inf))

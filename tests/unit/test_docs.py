@@ -1,11 +1,11 @@
-"""What the README and the project say of themselves: pytest tests/unit/test_docs.py"""
+"""What the README and the project say of themselves."""
 
 import re
 import subprocess
 import sys
 
-from service.settings import Settings
-from service.telemetry import Metrics
+from querygist.metrics import Metrics
+from querygist.settings import Settings
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
@@ -37,7 +37,7 @@ def test_files_that_are_named_exist() -> None:
 def test_serving_loads_neither_torch_nor_openvino_into_the_gateway() -> None:
     """The engine's libraries belong to its own process: they cost memory and start-up time."""
     code = (
-        "import sys, service.cli, service.server, service.app, service.engines.factory; "
+        "import sys, querygist.cli, querygist.api.server, querygist.api.app, querygist.engine_factory; "
         "print([m for m in ('torch', 'transformers', 'openvino', 'matplotlib') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY)

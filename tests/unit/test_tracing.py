@@ -1,13 +1,13 @@
-"""When traces are on: pytest tests/unit/test_tracing.py"""
+"""When traces are on."""
 
 import subprocess
 import sys
 
 import pytest
 
-import service
-from service.errors import ConfigurationError
-from service.tracing import OFF, from_environment
+import querygist
+from querygist.errors import ConfigurationError
+from querygist.tracing import OFF, from_environment
 from tests.conftest import REPOSITORY
 
 COLLECTOR = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
@@ -49,17 +49,17 @@ def test_what_cannot_be_is_told(environment: dict[str, str], told: str) -> None:
 
 def test_without_the_extra_the_way_to_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
-    monkeypatch.delitem(sys.modules, "service.otel", raising=False)
-    monkeypatch.delattr(service, "otel", raising=False)
+    monkeypatch.delitem(sys.modules, "querygist.otel", raising=False)
+    monkeypatch.delattr(querygist, "otel", raising=False)
     with pytest.raises(ConfigurationError, match=r"pip install 'querygist\[otel\]'"):
         from_environment(COLLECTOR)
 
 
 def test_when_off_the_tracing_sdk_is_not_even_loaded() -> None:
     code = (
-        "import sys, service.cli, service.server, service.app, service.engines.factory; "
-        "from service.tracing import from_environment; from_environment({}); "
-        "tracing = ('opentelemetry.sdk.trace', 'opentelemetry.exporter', 'service.otel'); "
+        "import sys, querygist.cli, querygist.api.server, querygist.api.app, querygist.engine_factory; "
+        "from querygist.tracing import from_environment; from_environment({}); "
+        "tracing = ('opentelemetry.sdk.trace', 'opentelemetry.exporter', 'querygist.otel'); "
         "print([name for name in sys.modules if name.startswith(tracing)])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from service.errors import ArtifactError
+from querygist.errors import ArtifactError
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,15 @@ Documents come from the run's data files, uncut: those of train.jsonl are window
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from service.engines.base import Identity
-from service.errors import ConfigurationError
-from service.tokenization import Tokenizer
-from training import licences, rows
+from querygist.engines.base import Identity
+from querygist.errors import ConfigurationError
+from querygist.prompting.tokenizer import Tokenizer
 from training.config import Config
-from training.dataset import Example
-from training.encoding import encode
-from training.prepare import requested_words
-from training.seeding import draw
+from training.data import licences, raw_dataset
+from training.data.build_examples import requested_words
+from training.data.example_io import Example
+from training.stable_random import draw
+from training.train.encoding import encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def sequences(config: Config, tokenizer: Tokenizer, identity: Identity) -> list[
 
     Raises ConfigurationError when the data files are not there, or have no row to train on.
     """
-    found = rows.read(config.data.files, seed=config.seed, held_out=config.data.held_out)
+    found = raw_dataset.read(config.data.files, seed=config.seed, held_out=config.data.held_out)
     allowed = [row for row in licences.sort(found, config.data.also_allow).rows if row.split == "train"]
     if not allowed:
         raise ConfigurationError(f"No row of {', '.join(map(str, config.data.files))} may be trained on.")
@@ -41,7 +41,7 @@ def sequences(config: Config, tokenizer: Tokenizer, identity: Identity) -> list[
     return sorted(([*one.prompt, *one.target] for one in encoded), key=len, reverse=True)
 
 
-def _example(row: rows.Row, seed: int) -> Example:
+def _example(row: raw_dataset.Row, seed: int) -> Example:
     words = requested_words(row.summary, seed, row.id)
     return Example(row.id, row.source, row.query, row.document, row.summary, words, "positive", derived=False)
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from service.errors import ArtifactError
+from querygist.errors import ArtifactError
 from training.fp8 import architecture as architectures
 from training.fp8 import readback
 from training.fp8.architecture import Architecture

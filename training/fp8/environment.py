@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from service.errors import ConfigurationError
+from querygist.errors import ConfigurationError
 from training.config import REPOSITORY
 
 STEP = "training.fp8.modelopt_step"

@@ -8,18 +8,18 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from service.model.files import sha256_of
-from service.model.manifest import Manifest
-from service.settings import Settings
-from service.tokenization import Tokenizer
-from training import dataset, prepare
+from querygist.artifact.manifest import Manifest
+from querygist.files import sha256_of
+from querygist.prompting.tokenizer import Tokenizer
+from querygist.settings import Settings
 from training.config import Config
-from training.dataset import Example
-from training.evaluation.outputs import Outputs
-from training.fp8 import quality_report, readback, source
-from training.seeding import draw
-from training.writers.base import Written
-from training.writers.hf import HuggingFaceWriter
+from training.data import build_examples, example_io
+from training.data.example_io import Example
+from training.evaluate.outputs import Outputs
+from training.fp8 import quality_report, readback, source_model
+from training.generate.generator import Written
+from training.generate.transformers_generator import HuggingFaceWriter
+from training.stable_random import draw
 
 FP32, FP8 = "fp32", "fp8"
 
@@ -28,10 +28,10 @@ ROWS_AT_ONCE = 4
 
 def run(config: Config, chosen: Settings, checkpoint: Path, console: Console) -> None:
     """Write what is missing for `fp8.quality_rows` of the run's test rows, and the report. Raises QuerygistError."""
-    test = config.work_dir / prepare.FILES["test"]
-    examples = spread(dataset.read(test), config.fp8.quality_rows, config.seed)
+    test = config.work_dir / build_examples.FILES["test"]
+    examples = spread(example_io.read(test), config.fp8.quality_rows, config.seed)
     models: dict[str, tuple[str, Callable[[], Any]]] = {
-        FP32: (_adapter_hash(chosen), lambda: source.shipped_student(chosen)),
+        FP32: (_adapter_hash(chosen), lambda: source_model.shipped_student(chosen)),
         FP8: (sha256_of(checkpoint / readback.WEIGHTS), lambda: readback.load(checkpoint)),
     }
     written = {}

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from service.model.files import replacing
-from service.model.manifest import Manifest
-from training.dataset import Example
-from training.evaluation.measures import OVERALL, Share
-from training.evaluation.rouge import NOTHING, Interval, Rouge, difference, interval, score
-from training.writers.base import Written
+from querygist.artifact.manifest import Manifest
+from querygist.evaluation.rouge import NOTHING, Interval, Rouge, difference, interval, score
+from querygist.files import replacing
+from training.data.example_io import Example
+from training.evaluate.measures import OVERALL, Share
+from training.generate.generator import Written
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -16,7 +16,7 @@ from transformers import AttentionInterface, AutoModelForCausalLM, GPT2Config, L
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 
-from service.errors import ArtifactError
+from querygist.errors import ArtifactError
 from training.fp8.architecture import ARCHITECTURES, Architecture
 from training.fp8.e4m3 import decode, rounded
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from service.model.files import replacing
+from querygist.files import replacing
 from training.fp8.expected import expected_config
 
 ABSENT = object()

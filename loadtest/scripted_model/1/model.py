@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from loadtest.scripted_model.source import ScriptedSource
-from service.triton_model.host import Host, TokenSource
+from querygist.triton_backend.model import Host, TokenSource
 
 
 class TritonPythonModel(Host):

@@ -1,4 +1,4 @@
-"""The compose file, by its schema and by what it mounts, sets and joins: pytest tests/unit/deploy/test_compose.py"""
+"""The compose file, by its schema and by what it mounts, sets and joins."""
 
 import re
 from typing import Any
@@ -7,10 +7,10 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
-from service.server import LAST_WORDS_SECONDS
-from service.settings import Settings
+from querygist.api.server import LAST_WORDS_SECONDS
+from querygist.settings import Settings
+from querygist.trtllm.container import IMAGE
 from tests.conftest import REPOSITORY
-from training.engine.container import IMAGE
 
 PATH = REPOSITORY / "deploy" / "compose.yaml"
 COMPOSE: dict[str, Any] = yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", PATH.read_text()))
@@ -138,7 +138,7 @@ def test_one_engine_is_chosen_by_each_profile() -> None:
 
 def test_the_engine_is_served_from_where_it_was_delivered() -> None:
     source, target = of("engine")["command"]
-    assert of("engine")["entrypoint"] == ["python", "-m", "training.engine.deliver"]
+    assert of("engine")["entrypoint"] == ["python", "-m", "querygist.trtllm.deliver"]
     assert f"--model-repository={target}" in of("triton-gpu")["command"]
     mounts = {mount["target"]: mount["source"] for mount in of("engine")["volumes"]}
     assert mounts["/models"] == of("triton-gpu")["volumes"][0]["source"]

@@ -1,4 +1,4 @@
-"""What the Dockerfile says, by hadolint and by the project it packs: pytest tests/unit/deploy/test_dockerfile.py
+"""What the Dockerfile says, by hadolint and by the project it packs.
 
 tests/process/test_dockerfile.py does what it says.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import Settings
+from querygist.settings import Settings
 from tests import dockerfile
 from tests.conftest import REPOSITORY
 
@@ -77,4 +77,4 @@ def test_the_wheels_folders_are_in_the_image() -> None:
     """What pyproject.toml packs and the image lacks would be missing without a word."""
     packed = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     copied = {value.split()[0] for value in STAGES["build"].all("COPY")}
-    assert set(packed["only-include"]) <= copied
+    assert {path.split("/")[0] for path in (*packed["packages"], *packed["force-include"])} <= copied

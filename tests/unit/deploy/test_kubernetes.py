@@ -1,4 +1,4 @@
-"""The Kubernetes objects of both overlays: pytest tests/unit/deploy/test_kubernetes.py
+"""The Kubernetes objects of both overlays.
 
 Against the API's own schemas, against what a cluster's policy wants, and against what the gateway really is.
 """
@@ -9,11 +9,12 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from service.app import openapi_document
-from service.engines.triton_servers import RESOLVE_SECONDS
-from service.server import LAST_WORDS_SECONDS
-from service.settings import Settings
-from service.telemetry import Metrics
+from querygist.api.app import openapi_document
+from querygist.api.server import LAST_WORDS_SECONDS
+from querygist.engines.triton.pool import RESOLVE_SECONDS
+from querygist.metrics import Metrics
+from querygist.settings import Settings
+from querygist.trtllm.container import IMAGE
 from tests.conftest import REPOSITORY
 from tests.kubernetes import (
     FOLDER,
@@ -29,7 +30,6 @@ from tests.kubernetes import (
     selects,
     settings_of,
 )
-from training.engine.container import IMAGE
 
 TRITON_PATHS = {"/v2/health/live", "/v2/health/ready"}
 DNS_TTL_SECONDS = 5

@@ -1,8 +1,8 @@
-"""Triton and its gateways in the GPU overlay: pytest tests/unit/deploy/test_kubernetes_triton.py"""
+"""Triton and its gateways in the GPU overlay."""
 
 import pytest
 
-from service.triton.repository import GPU_MODEL, load_config
+from querygist.triton_server.repository import GPU_MODEL, load_config
 from tests.kubernetes import Object, component, named, of_kind, rendered, selects, settings_of
 
 
@@ -45,7 +45,7 @@ def test_gateways_together_fill_a_batch(gpu: list[Object]) -> None:
 def test_triton_serves_what_was_delivered_and_checked(gpu: list[Object]) -> None:
     spec = named(gpu, "Deployment", "triton")["spec"]["template"]["spec"]
     (deliver,), (triton,) = spec["initContainers"], spec["containers"]
-    assert deliver["command"][:3] == ["python", "-m", "training.engine.deliver"]
+    assert deliver["command"][:3] == ["python", "-m", "querygist.trtllm.deliver"]
     source, target = deliver["command"][3:]
     assert f"--model-repository={target}" in triton["command"]
     mounts = {mount["mountPath"]: mount for mount in deliver["volumeMounts"]}

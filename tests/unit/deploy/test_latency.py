@@ -1,4 +1,4 @@
-"""Arrivals, what is made of measured requests, and the verdict: pytest tests/unit/deploy/test_latency.py"""
+"""Arrivals, what is made of measured requests, and the verdict."""
 
 import asyncio
 import json
@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy.gpu import latency
-from deploy.gpu.client import Answer
 from deploy.gpu.latency import Sent, arrivals, open_loop, summary, target
 from deploy.gpu.plan import SERVED, TARGET_RATE, TIMED, Plan
 from deploy.gpu.steps import Found, StepFailed
-from service.errors import EngineUnavailable
+from deploy.gpu.triton_client import Answer
+from querygist.errors import EngineUnavailable
 
 
 def answer(seconds: float = 0.02, *, tokens: int = 10, drafted: int = 39, accepted: int = 5) -> Answer:

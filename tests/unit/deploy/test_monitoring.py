@@ -1,4 +1,4 @@
-"""Objectives, rules, dashboards and metrics fit each other: pytest tests/unit/deploy/test_monitoring.py"""
+"""Objectives, rules, dashboards and metrics fit each other."""
 
 import json
 import re
@@ -10,24 +10,24 @@ from prometheus_client import generate_latest
 
 from deploy.grafana.__main__ import DASHBOARDS
 from deploy.grafana.__main__ import files as dashboard_files
-from deploy.grafana.overview import overview
+from deploy.grafana.overview_dashboard import overview
 from deploy.grafana.panels import WIDTH
 from deploy.grafana.picture import picture
 from deploy.grafana.prometheus_api import Prometheus, PrometheusError, Series
 from deploy.grafana.queries import concrete, named, panels_of
+from deploy.objectives import LATENCY_SECONDS, SLOS, Slo
 from deploy.prometheus.__main__ import RULES
 from deploy.prometheus.__main__ import files as rule_files
 from deploy.prometheus.burn_rate import BURNS, WINDOWS
-from deploy.slo import LATENCY_SECONDS, SLOS, Slo
-from service.engines.base import Status
-from service.telemetry import SECONDS, Metrics
-from service.triton.ports import claim
+from querygist.engines.base import Status
+from querygist.metrics import SECONDS, Metrics
+from querygist.triton_server.ports import claim
 from tests.conftest import REPOSITORY
 from tests.promql import expressions_of_panels, expressions_of_rules, rules
 
 ALERTS = [rule for some in rules().values() for rule in some if "alert" in rule]
 RECORDED = {str(rule["record"]) for some in rules().values() for rule in some if "record" in rule}
-BATCHER = (REPOSITORY / "service/triton_model/counts.py").read_text()
+BATCHER = (REPOSITORY / "service/querygist/triton_backend/counters.py").read_text()
 
 
 def read() -> set[str]:

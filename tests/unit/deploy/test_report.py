@@ -1,4 +1,4 @@
-"""The report of an acceptance, its verdict and the exit code: pytest tests/unit/deploy/test_report.py"""
+"""The report of an acceptance, its verdict and the exit code."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from deploy.gpu.latency import summary
 from deploy.gpu.plan import TIMED, Plan
 from deploy.gpu.report import Report
 from deploy.gpu.steps import Result
-from service.errors import ConfigurationError
+from querygist.errors import ConfigurationError
 from tests.unit.deploy.test_latency import sent
 
 STEPS = ("machine", "build", "latency", "target")

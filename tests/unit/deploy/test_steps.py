@@ -1,4 +1,4 @@
-"""The order of an acceptance's steps, and what a failure does: pytest tests/unit/deploy/test_steps.py"""
+"""The order of an acceptance's steps, and what a failure does."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ from rich.console import Console
 
 from deploy.gpu import steps
 from deploy.gpu.steps import Found, Result, Step, StepFailed
-from service.errors import ConfigurationError
+from querygist.errors import ConfigurationError
 
 QUIET = Console(quiet=True)
 

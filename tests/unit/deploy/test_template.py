@@ -1,10 +1,10 @@
-"""Our tensors against the image's template: pytest tests/unit/deploy/test_template.py"""
+"""Our tensors against the image's template."""
 
 import pytest
 
 from deploy.gpu.template import differences
-from service.errors import ConfigurationError
-from service.triton.repository import CPU_MODEL, GPU_MODEL, load_config
+from querygist.errors import ConfigurationError
+from querygist.triton_server.repository import CPU_MODEL, GPU_MODEL, load_config
 from tests import container_double
 
 OURS = load_config(GPU_MODEL)

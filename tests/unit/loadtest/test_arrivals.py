@@ -1,4 +1,4 @@
-"""When requests come: pytest tests/unit/loadtest/test_arrivals.py"""
+"""When requests come."""
 
 from itertools import islice, pairwise
 from math import inf, sqrt
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.arrivals import SHAPES, Profile, constant, poisson, replayed
-from service.errors import ConfigurationError
+from loadtest.load.arrivals import SHAPES, Profile, constant, poisson, replayed
+from querygist.errors import ConfigurationError
 
 seeds = st.integers(0, 2**32)
 rates = st.floats(0.1, 1e4)

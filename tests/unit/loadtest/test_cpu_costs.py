@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.costs import Work
-from loadtest.cpu_costs import CpuCosts, Point
-from service.errors import ConfigurationError
+from loadtest.capacity.cpu_costs import CpuCosts, Point
+from querygist.errors import ConfigurationError
+from querygist.sizing.roofline import Work
 
 TABLE = CpuCosts(
     machine={"processor": "scripted"},

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from loadtest import cpu_passes
-from loadtest.cpu_passes import Bench
-from service.engines.candidates import prompt_lookup
-from service.engines.lane import Decoding
-from service.engines.options import EngineOptions
+from loadtest.capacity import cpu_passes
+from loadtest.capacity.cpu_passes import Bench
+from querygist.engines.openvino.options import EngineOptions
+from querygist.engines.openvino.pipeline import Decoding
+from querygist.engines.openvino.prompt_lookup import prompt_lookup
 
 SENTENCE = list(range(5000, 5020))
 OPTIONS = EngineOptions(

@@ -1,16 +1,16 @@
-"""What a capacity curve says: pytest tests/unit/loadtest/test_curve.py"""
+"""What a capacity curve says."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from loadtest import curve_report
-from loadtest.curve import Capacity, CrossCheck, Curve
-from loadtest.distribution import Distribution
-from loadtest.samples import Sample
-from loadtest.summary import Limits, Summary, summarize
-from loadtest.traffic import Kind
+from loadtest.load.distribution import Distribution
+from loadtest.load.results import Sample
+from loadtest.load.statistics import Limits, Summary, summarize
+from loadtest.load.traffic import Kind
+from loadtest.sweeps import curve_report
+from loadtest.sweeps.curve import Capacity, CrossCheck, Curve
 
 SECONDS = 100.0
 

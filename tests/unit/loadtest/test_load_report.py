@@ -1,4 +1,4 @@
-"""The report of a load test: pytest tests/unit/loadtest/test_load_report.py"""
+"""The report of a load test."""
 
 from pathlib import Path
 from typing import Any
@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.load_report import HTML, JSON, PNG, Report, say, write
-from loadtest.options import Options
-from loadtest.samples import Sample
-from loadtest.slo import Slo
-from loadtest.summary import Limits
-from service.errors import ConfigurationError
+from loadtest.load.options import Options
+from loadtest.load.report import HTML, JSON, PNG, Report, say, write
+from loadtest.load.results import Sample
+from loadtest.load.slo import Slo
+from loadtest.load.statistics import Limits
+from querygist.errors import ConfigurationError
 
 KEPT = Slo(in_time=Limits(end_to_end=2.0), end_to_end={"p50": 1.0}, at_most={"errors": 0.5})
 MISSED = Slo(in_time=Limits(end_to_end=2.0), end_to_end={"p50": 0.001})

@@ -1,4 +1,4 @@
-"""What a run amounts to, and whether it kept its objectives: pytest tests/unit/loadtest/test_slo.py"""
+"""What a run amounts to, and whether it kept its objectives."""
 
 from pathlib import Path
 from typing import Any
@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.samples import Sample
-from loadtest.slo import Slo
-from loadtest.summary import GOOD, LATE_SECONDS, SLOW, Limits, summarize
-from service.errors import ConfigurationError
+from loadtest.load.results import Sample
+from loadtest.load.slo import Slo
+from loadtest.load.statistics import GOOD, LATE_SECONDS, SLOW, Limits, summarize
+from querygist.errors import ConfigurationError
 from tests.conftest import REPOSITORY
 
 EXAMPLE = """

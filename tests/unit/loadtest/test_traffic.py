@@ -1,4 +1,4 @@
-"""What is asked: pytest tests/unit/loadtest/test_traffic.py"""
+"""What is asked."""
 
 from collections import Counter
 from math import sqrt
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.popularity import Zipf
-from loadtest.traffic import PAGE, Traffic, parse_mix
-from service.errors import ConfigurationError
-from service.schemas import BatchDocument, BatchRequest, SummarizeRequest
+from loadtest.load.popularity import Zipf
+from loadtest.load.traffic import PAGE, Traffic, parse_mix
+from querygist.errors import ConfigurationError
+from querygist.schemas import BatchDocument, BatchRequest, SummarizeRequest
 
 ROWS = [{"query": f"what is {number}", "document": f"It is number {number}."} for number in range(7)]
 

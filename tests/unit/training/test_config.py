@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import ConfigurationError
+from querygist.errors import ConfigurationError
 from training.config import REPOSITORY, load
 
 GOOD = "seed: 1\ndata: {files: [rows.jsonl]}\n"

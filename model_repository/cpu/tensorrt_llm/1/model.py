@@ -1,6 +1,6 @@
-"""Triton's entry: the model is service/triton_model/host.py, from the project's wheel in Triton's environment."""
+"""Triton's entry: the model is querygist.triton_backend.model, from the project's wheel in Triton's environment."""
 
-from service.triton_model.host import Host
+from querygist.triton_backend.model import Host
 
 
 class TritonPythonModel(Host):

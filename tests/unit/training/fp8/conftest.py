@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.training.fp8.checkpoints_for_tests import Made, gpt2_checkpoint, llama_checkpoint
+from tests.unit.training.fp8.checkpoint_fixtures import Made, gpt2_checkpoint, llama_checkpoint
 
 
 @pytest.fixture

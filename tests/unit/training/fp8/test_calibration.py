@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from service.engines.base import Identity
-from service.errors import ConfigurationError
-from service.tokenization import Tokenizer
+from querygist.engines.base import Identity
+from querygist.errors import ConfigurationError
+from querygist.prompting.tokenizer import Tokenizer
 from tests.conftest import REPOSITORY
-from tests.unit.training.rows_for_tests import line, write_rows
+from tests.unit.training.row_fixtures import line, write_rows
 from training import config as configs
 from training.config import Config
 from training.fp8 import calibration

@@ -1,4 +1,4 @@
-"""Whatever is wrong in a checkpoint is found, and named: pytest tests/unit/training/fp8/test_check.py"""
+"""Whatever is wrong in a checkpoint is found, and named."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from service.errors import ArtifactError
-from tests.unit.training.fp8.checkpoints_for_tests import Made, Tensors
+from querygist.errors import ArtifactError
+from tests.unit.training.fp8.checkpoint_fixtures import Made, Tensors
 from training.fp8 import readback
 from training.fp8.check import MOST_DIFFERENCE, check, check_config, check_hugging_face, check_logits, check_tensors
 from training.fp8.expected import expected_config

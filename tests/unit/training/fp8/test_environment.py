@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.errors import ConfigurationError
+from querygist.errors import ConfigurationError
 from training import config as configs
 from training.config import REPOSITORY
 from training.fp8 import environment

@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from service import settings
-from service.engines.base import Identity
-from service.model.manifest import Manifest
+from querygist import settings
+from querygist.artifact.manifest import Manifest
+from querygist.engines.base import Identity
 from tests.conftest import WEIGHTS
-from tests.unit.training.evaluation.examples_for_tests import example
-from tests.unit.training.test_hf_writer import tiny
+from tests.unit.training.evaluate.example_fixtures import example
+from tests.unit.training.generate.test_transformers_generator import tiny
 from training import config as configs
-from training import dataset
 from training.config import Config
-from training.fp8 import quality, quality_report, readback, source
-from training.writers.base import Written
+from training.data import example_io
+from training.fp8 import quality, quality_report, readback, source_model
+from training.generate.generator import Written
 
 CONFIG = "seed: 1\ndata: {files: [unused.jsonl]}\nevaluate: {folder: %s}\nfp8: {quality_rows: 5}\n"
 
@@ -56,7 +56,7 @@ def config(tmp_path: Path) -> Config:
     (tmp_path / "run.yaml").write_text(CONFIG % (tmp_path / "results"))
     config = configs.load(tmp_path / "run.yaml", [f"work_dir={tmp_path / 'work'}"])
     rows = [replace(example(f"r{n}"), source="ab"[n % 2], max_words=5) for n in range(7)]
-    dataset.write(config.work_dir / "test.jsonl", rows)
+    example_io.write(config.work_dir / "test.jsonl", rows)
     return config
 
 
@@ -75,7 +75,7 @@ def run(
         def load(name: str, seed: int) -> Callable[[Any], Any]:
             return lambda _: loaded.append(name) or tiny(seed, identity.vocabulary_size, identity.end_id)
 
-        monkeypatch.setattr(source, "shipped_student", load("fp32", 0))
+        monkeypatch.setattr(source_model, "shipped_student", load("fp32", 0))
         monkeypatch.setattr(readback, "load", load("fp8", 1))
         said = io.StringIO()
         quality.run(config, settings.load(weights_dir=WEIGHTS), checkpoint, Console(file=said, width=200))

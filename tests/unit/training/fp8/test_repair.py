@@ -1,12 +1,12 @@
-"""What ModelOpt is known to write is mended, and nothing else: pytest tests/unit/training/fp8/test_repair.py"""
+"""What ModelOpt is known to write is mended, and nothing else."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from service.errors import ArtifactError
-from tests.unit.training.fp8.checkpoints_for_tests import Made
+from querygist.errors import ArtifactError
+from tests.unit.training.fp8.checkpoint_fixtures import Made
 from training.fp8.check import check_config
 from training.fp8.readback import read_config
 from training.fp8.repair import ABSENT, REPAIRS, repair

@@ -1,0 +1,84 @@
+"""The service level objectives, in one place: Prometheus' rules and Grafana's dashboards are made from these.
+
+After a change: `python -m deploy.prometheus && python -m deploy.grafana`.
+"""
+
+from dataclasses import dataclass
+
+from querygist.metrics import ANSWERED, CANCELLED, OUTCOMES_OF_CALLERS, OUTCOMES_OF_SERVICE
+
+LATENCY_SECONDS = 2.5
+"""An answer within this is in time, s. One of the histogram's buckets (`querygist.metrics.SECONDS`)."""
+
+AVAILABILITY, LATENCY, GENERATED = 0.995, 0.95, 0.95
+"""Shares that are promised over `PERIOD`. Above 1 - 1/14.4, or the fastest alert could never fire."""
+
+PERIOD = "30d"
+"""What the error budget is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slo:
+    """Of the events that `total` counts, at least `objective` are not counted by `bad`.
+
+    Both are PromQL with `{window}` in the place of a range: events a second.
+    """
+
+    name: str
+    objective: float
+    promise: str
+    bad: str
+    total: str
+
+    @property
+    def budget(self) -> float:
+        """Share of events that may be bad."""
+        return round(1 - self.objective, 6)
+
+    def errors(self, window: str) -> str:
+        """PromQL: the share of bad events in the last `window`; NaN without events, which alerts nobody."""
+        return f"{self.bad}\n/\n{self.total}".replace("{window}", window)
+
+
+def _rate(selector: str) -> str:
+    return f"sum(rate({selector}[{{window}}]))"
+
+
+def _one_of(outcomes: tuple[str, ...]) -> str:
+    return "|".join(outcomes)
+
+
+ACCEPTED = _rate(f'querygist_requests_total{{outcome!~"{_one_of((*OUTCOMES_OF_CALLERS, CANCELLED))}"}}')
+"""Requests that deserved an answer: neither the caller's mistake nor given up by the caller, a second."""
+
+_ANSWERS = _rate("querygist_e2e_request_latency_seconds_count")
+_LE = f'le="{float(LATENCY_SECONDS)}"'  # as prometheus_client writes it
+_IN_TIME = _rate(f"querygist_e2e_request_latency_seconds_bucket{{{_LE}}}")
+_GENERATED_IN_TIME = _rate(f'querygist_e2e_request_latency_seconds_bucket{{method="generative", {_LE}}}')
+
+SLOS = (
+    Slo(
+        name="availability",
+        objective=AVAILABILITY,
+        promise="of the requests that deserve an answer get one",
+        bad=_rate(f'querygist_requests_total{{outcome=~"{_one_of(OUTCOMES_OF_SERVICE)}"}}'),
+        total=ACCEPTED,
+    ),
+    Slo(
+        name="latency",
+        objective=LATENCY,
+        promise=f"of the answers are whole within {LATENCY_SECONDS:g} s",
+        bad=f"({_ANSWERS} - {_IN_TIME})",
+        total=_ANSWERS,
+    ),
+    Slo(
+        name="fallback",
+        objective=GENERATED,
+        promise="of the answers are written by the model, not extracted",
+        bad=_rate('querygist_requests_total{outcome="fallback"}'),
+        total=_rate(f'querygist_requests_total{{outcome=~"{_one_of(tuple(ANSWERED))}"}}'),
+    ),
+)
+
+GOODPUT = f"{_GENERATED_IN_TIME}\n/\n{ACCEPTED}"
+"""Share of the requests that deserved an answer which the model answered in time; `{window}` as above."""

@@ -1,0 +1,1 @@
+"""How many GPUs a stream of queries needs: costs, simulation, search, report."""

@@ -1,0 +1,93 @@
+"""Measure the cost table of the CPU engine on this machine, as `querygist serve` would run it."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.progress import Progress, TimeElapsedColumn
+
+from loadtest.capacity.cpu_costs import CpuCosts, Point
+from loadtest.capacity.cpu_passes import Bench, Ints
+from loadtest.machine import processor
+from querygist import artifact, settings
+from querygist.engine_factory import engine_options
+from querygist.evaluation.rows import rows
+from querygist.prompting.tokenizer import Tokenizer
+
+_SENTENCE = 40
+"""Tokens that prompts repeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """`prompt_tokens` behind `prompt_contexts`; `new_tokens` of each of `sequences` behind `contexts`."""
+
+    prompt_tokens: Ints
+    prompt_contexts: Ints
+    new_tokens: Ints
+    sequences: Ints
+    contexts: Ints
+
+    @property
+    def points(self) -> int:
+        """At most."""
+        return len(self.prompt_tokens) * len(self.prompt_contexts) + (
+            len(self.new_tokens) * len(self.sequences) * len(self.contexts)
+        )
+
+
+FULL = Grid(
+    prompt_tokens=(1, 8, 16, 32, 64, 128, 256, 512),
+    prompt_contexts=(0, 512),
+    new_tokens=(1, 2, 4, 6, 9, 16, 40),
+    sequences=(1, 2, 4, 8),
+    contexts=(256, 768),
+)
+QUICK = Grid(prompt_tokens=(16, 64), prompt_contexts=(0,), new_tokens=(1, 6), sequences=(1, 2), contexts=(128,))
+
+
+def run(grid: Grid, samples: int, console: Console) -> CpuCosts:
+    """Measure the model and the settings that `querygist serve` would have. Raises what building the model does."""
+    chosen = settings.load()
+    built = artifact.build(chosen)
+    sentence = Tokenizer(built.tokenizer_path).encode(rows(limit=1)[0]["document"])[:_SENTENCE]
+    bench = Bench(engine_options(chosen, built), sentence, samples=samples)
+    with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=console) as progress:
+        task = progress.add_task("passes", total=grid.points)
+
+        def measured(points: Iterator[Point]) -> Iterator[Point]:
+            for point in points:
+                progress.advance(task)
+                yield point
+
+        prompt = tuple(measured(bench.prompt_points(grid.prompt_tokens, grid.prompt_contexts)))
+        decode = tuple(measured(bench.decode_points(grid.new_tokens, grid.sequences, grid.contexts)))
+    return CpuCosts(
+        machine={"processor": processor(), "cpus": os.cpu_count() or 0, "threads": chosen.threads},
+        model={
+            "name": built.identity.name, "version": built.identity.version, "precision": chosen.precision,
+            "openvino_genai": version("openvino-genai"),
+        },
+        prompt=prompt,
+        decode=decode,
+    )  # fmt: skip
+
+
+def plot(costs: CpuCosts) -> Figure:
+    """Every point: milliseconds by tokens of a pass."""
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    decode, prompt = figure.subplots(1, 2, sharey=True)
+    for sequences in sorted({point.sequences for point in costs.decode}):
+        points = sorted((point.tokens, 1000 * point.seconds) for point in costs.decode if point.sequences == sequences)
+        decode.plot(*zip(*points, strict=True), "o-", markersize=3, label=f"{sequences} in flight")
+    for context in sorted({point.context for point in costs.prompt}):
+        points = sorted((point.tokens, 1000 * point.seconds) for point in costs.prompt if point.context == context)
+        prompt.plot(*zip(*points, strict=True), "o-", markersize=3, label=f"behind {context} tokens")
+    for axis, title in ((decode, "decoding"), (prompt, "reading a prompt")):
+        axis.set(xscale="log", yscale="log", xlabel="tokens in the pass", ylabel="milliseconds, median", title=title)
+        axis.legend(fontsize=7)
+        axis.grid(alpha=0.3)
+    return figure

@@ -1,0 +1,1 @@
+"""One load test: arrivals, traffic, client, results, report."""

@@ -1,0 +1,94 @@
+"""Send one request and read its answer as it comes."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.client import HTTPException, HTTPResponse
+
+from pydantic import ValidationError
+
+from loadtest.load.connections import Connections, chunks
+from loadtest.load.results import Sample
+from loadtest.load.traffic import Ask
+from querygist.event_stream import Events, Lines
+from querygist.schemas import Answer, BatchLine, Problem
+
+Since = Callable[[], float]
+"""Seconds since the intended moment of the request."""
+
+
+class Failed(Exception):
+    """The server said that there will be no answer; the argument says why."""
+
+
+def ask(connections: Connections, wanted: Ask, *, arrival: float, since: Since) -> list[Sample]:
+    """One sample for each summary that was asked for; those that never came say why."""
+    answered = partial(Sample, kind=wanted.kind, arrival=arrival, late=since())
+    found = []
+    try:
+        with connections.post(wanted.path, wanted.body) as response:
+            if response.status != 200:
+                raise Failed(_reason(response.read(), response.status))
+            for sample in _READERS[wanted.kind](response, since, answered):
+                found.append(sample)
+        failure = "cut-off"
+    except Failed as error:
+        failure = str(error)
+    except TimeoutError:
+        failure = "timeout"
+    except ValueError:
+        failure = "unreadable"
+    except (OSError, HTTPException):
+        failure = "connection"
+    return found + [answered(latency=since(), outcome=failure)] * (wanted.summaries - len(found))
+
+
+def _json(response: HTTPResponse, since: Since, answered: "partial[Sample]") -> Iterator[Sample]:
+    body, now = response.read(), since()
+    answer = Answer.model_validate_json(body)
+    yield answered(latency=now, outcome=answer.method, cached=answer.cached)
+
+
+def _stream(response: HTTPResponse, since: Since, answered: "partial[Sample]") -> Iterator[Sample]:
+    events, pieces, first, last = Events(), 0, None, 0.0
+    for chunk in chunks(response):
+        now = since()
+        for name, data in events.feed(chunk):
+            if name == "token":
+                first = now if first is None else first
+                pieces, last = pieces + 1, now
+            elif name == "done":
+                answer = Answer.model_validate_json(data)
+                yield answered(
+                    latency=now,
+                    outcome=answer.method,
+                    cached=answer.cached,
+                    first_token=first,
+                    inter_token=(last - first) / (pieces - 1) if first is not None and pieces > 1 else None,
+                )
+            elif name == "error":
+                raise Failed(_reason(data.encode(), response.status))
+
+
+def _page(response: HTTPResponse, since: Since, answered: "partial[Sample]") -> Iterator[Sample]:
+    lines = Lines()
+    for chunk in chunks(response):
+        now = since()
+        for line in map(BatchLine.model_validate_json, lines.feed(chunk)):
+            if line.answer:
+                yield answered(latency=now, outcome=line.answer.method, cached=line.answer.cached)
+            else:
+                yield answered(latency=now, outcome=_slug(line.problem))
+
+
+_READERS = {"json": _json, "stream": _stream, "page": _page}
+
+
+def _reason(body: bytes, status: int) -> str:
+    try:
+        return _slug(Problem.model_validate_json(body))
+    except ValidationError:  # a proxy's own error page
+        return f"http-{status}"
+
+
+def _slug(problem: Problem | None) -> str:
+    return problem.type.rpartition(":")[2] if problem else "unreadable"

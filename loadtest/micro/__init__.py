@@ -1,0 +1,1 @@
+"""Benchmarks of one part: engine settings, the gateway, what the gateway adds to Triton."""

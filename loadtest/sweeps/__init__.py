@@ -1,0 +1,1 @@
+"""Runs of many load tests: rising load, killed servers."""

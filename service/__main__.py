@@ -1,5 +1,0 @@
-"""`python -m service` is the `querygist` command."""
-
-from service.cli import main
-
-main()

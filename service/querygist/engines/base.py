@@ -1,0 +1,100 @@
+"""What the gateway expects of an engine, whichever it is."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Protocol
+
+from querygist.deadline import Deadline
+
+TRACE_HEADERS: ContextVar[Mapping[str, str]] = ContextVar("trace_headers", default=MappingProxyType({}))
+"""The W3C trace context of the generation under way (`traceparent`, `tracestate`), for an engine that calls others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which model answers, exactly. Two engines with equal identities give equal greedy outputs in fp32.
+
+    Hashes are lowercase sha256; limits are in tokens.
+    """
+
+    name: str
+    version: str
+    base_sha256: str
+    adapter_sha256: str | None
+    tokenizer_sha256: str
+    prompt_version: str
+    vocabulary_size: int
+    end_id: int
+    prompt_limit: int
+    output_limit: int
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """What one forward pass added to one request.
+
+    `ids` are the new token ids, the end id excluded; `drafted` and `accepted` count candidate tokens of this pass, so
+    that len(ids) <= accepted + 1; `batch` is how many requests the pass made tokens for (0: the engine does not say).
+    `finished` is set on the last chunk: "stop" (end id reached) or "length" (max_new_tokens reached).
+    """
+
+    ids: tuple[int, ...]
+    drafted: int = 0
+    accepted: int = 0
+    batch: int = 0
+    finished: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What an engine knows of itself, for metrics.
+
+    `servers` are the addresses it sends requests to, and whether each is well (none: it is part of this process);
+    `retries` counts the requests given to another server before their first token, since the start.
+    """
+
+    servers: Mapping[str, bool] = field(default_factory=dict)
+    retries: int = 0
+
+    @property
+    def well(self) -> int:
+        """How many servers share the work now, 1 at least: where none is well, requests still have to be tried."""
+        return max(1, sum(self.servers.values()))
+
+
+class Engine(Protocol):
+    """Token ids in, stream of token ids out."""
+
+    @property
+    def identity(self) -> Identity:
+        """The model behind the engine; constant for the engine's life."""
+        ...
+
+    async def start(self) -> None:
+        """Begin to load; returns at once or when loaded. Requests before that raise EngineUnavailable."""
+        ...
+
+    def generate(
+        self, ids: Sequence[int], *, max_new_tokens: int, deadline: Deadline, request_id: str
+    ) -> AsyncGenerator[Chunk, None]:
+        """Greedy continuation of `ids` (1 to identity.prompt_limit of them) by at most `max_new_tokens`.
+
+        Closing the generator cancels the request and frees its slot.
+        Raises EngineUnavailable (dead, hung, not loaded) and DeadlineExceeded.
+        """
+        ...
+
+    async def ready(self) -> None:
+        """Run a canary inference. Raises EngineUnavailable with the reason when it fails."""
+        ...
+
+    def status(self) -> Status:
+        """What there is to tell now; asks nobody, so that metrics can be read at any time."""
+        ...
+
+    async def close(self) -> None:
+        """Stop, and leave nothing running."""
+        ...

@@ -1,0 +1,1 @@
+"""Triton Inference Servers over gRPC: token ids in, token ids out."""

@@ -1,0 +1,157 @@
+"""One Triton server, as the gateway sees it: connected or not, well or not."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Sequence
+
+import structlog
+from tritonclient.grpc.aio import InferenceServerClient
+
+from querygist.deadline import Deadline
+from querygist.engines.base import Chunk, Identity
+from querygist.engines.canary import Canary
+from querygist.engines.triton import protocol as wire
+from querygist.engines.triton.failures import Failure
+from querygist.engines.triton.identity import CONNECT_SECONDS, Served
+from querygist.engines.triton.streams import Streams, anew
+from querygist.errors import ArtifactError, EngineUnavailable, Overloaded, ServiceError
+
+PROBE_SECONDS = 1.0
+"""Between two looks at a server."""
+
+IDENTIFY_SECONDS = 60.0
+"""Between two questions which model it serves: a model can be replaced while the server runs."""
+
+CHANNEL = [
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),  # gRPC's default would wait up to two minutes for a restarted server
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+log = structlog.get_logger("querygist.triton")
+
+
+class Endpoint:
+    """`load` counts the requests it holds for this gateway. For one event loop."""
+
+    def __init__(self, address: str, expected: Identity, *, plain: bool, stall_seconds: float) -> None:
+        """`plain`: decode without lookahead. `stall_seconds`: longest silence between two tokens of a stream."""
+        self.address = address
+        self.load = 0
+        self.trouble: EngineUnavailable | None = EngineUnavailable(
+            f"The gateway has not yet reached Triton at {address}.", retry_after=5
+        )
+        self._expected = expected
+        self._plain = plain
+        self._served: Served | None = None  # as last told
+        self._streams = Streams(address, end_id=expected.end_id, stall_seconds=stall_seconds, failed=self._failed)
+        self._canary = Canary(self._ask_canary, patience=stall_seconds)
+        self._identified: float | None = None  # when it told so; None: to be asked before it is used again
+        self._client: InferenceServerClient | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to connect and to watch."""
+        self._client = InferenceServerClient(self.address, channel_args=CHANNEL)
+        self._watcher = asyncio.create_task(self._watch(self._client))
+
+    async def close(self) -> None:
+        """Hang up; requests under way end with EngineUnavailable."""
+        if self._watcher is None or self._client is None:
+            return
+        self._watcher.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._watcher
+        await self._canary.close()
+        self.trouble = EngineUnavailable("The gateway is shutting down.", retry_after=1)
+        self._give_up()
+        await self._streams.seen_off(CONNECT_SECONDS)
+        await self._client.close()
+
+    async def generate(
+        self, ids: Sequence[int], *, max_new_tokens: int, deadline: Deadline, request_id: str
+    ) -> AsyncGenerator[Chunk, None]:
+        """See `Engine.generate`; also raises Overloaded when Triton's queue is full."""
+        if self.trouble is not None:
+            raise anew(self.trouble)
+        self.load += 1
+        try:
+            async with contextlib.aclosing(self._stream(ids, max_new_tokens, deadline, request_id)) as chunks:
+                async for chunk in chunks:
+                    self._canary.heard()
+                    yield chunk
+        finally:
+            self.load -= 1
+
+    def _stream(
+        self, ids: Sequence[int], max_new_tokens: int, deadline: Deadline, request_id: str
+    ) -> AsyncGenerator[Chunk, None]:
+        if self._client is None or self._served is None:
+            raise RuntimeError("start() comes first, and the server's identity")
+        return self._streams.run(
+            self._client,
+            ids,
+            lookahead=self._served.decoding(plain=self._plain),
+            max_new_tokens=max_new_tokens,
+            deadline=deadline,
+            request_id=request_id,
+        )
+
+    def _failed(self, failure: Failure) -> None:
+        if isinstance(failure.error, EngineUnavailable) and failure.endpoint_failed:
+            self._set_aside(failure.error)
+            if failure.holds_on:
+                self._give_up()
+
+    def _set_aside(self, trouble: EngineUnavailable) -> None:
+        """Send nothing there until a canary succeeds. What it holds may still be answered."""
+        if self.trouble is None:
+            log.error("triton_endpoint_down", address=self.address, reason=trouble.detail, requests_held=self.load)
+        self.trouble, self._identified = trouble, None
+        self._canary.forget()
+
+    def _give_up(self) -> None:
+        """End what it holds: a server never tells the streams of a model process that died."""
+        if self.trouble is not None:
+            self._streams.give_up(self.trouble)
+
+    async def _watch(self, client: InferenceServerClient) -> None:
+        while True:
+            try:
+                await self._look(client)
+            except Overloaded:  # a full queue proves neither that the model lives nor that it does not
+                pass
+            except ServiceError as error:
+                self._set_aside(EngineUnavailable(error.detail, retry_after=error.retry_after))
+            except ArtifactError as error:
+                self._set_aside(EngineUnavailable(error.detail, retry_after=30))
+            except Exception as error:  # the watch itself must not end
+                log.error("triton_watch_failed", address=self.address, exc_info=error)
+            await asyncio.sleep(PROBE_SECONDS)
+
+    async def _look(self, client: InferenceServerClient) -> None:
+        """Find the server well, or raise what is wrong with it."""
+        if self._identified is None or time.monotonic() - self._identified > IDENTIFY_SECONDS:
+            await self._identify(client)
+        await self._canary.check()
+        if self.trouble is not None and self._identified is not None:  # it may have failed again meanwhile
+            log.info("triton_endpoint_up", address=self.address)
+            self.trouble = None
+
+    async def _identify(self, client: InferenceServerClient) -> None:
+        """Ask which model it serves. A server that did answer this once may be too busy to: the canary judges that."""
+        try:
+            answer = await client.get_model_config(wire.MODEL, client_timeout=CONNECT_SECONDS)
+        except wire.ERRORS as error:
+            if self._identified is None:
+                raise EngineUnavailable(
+                    f"Triton at {self.address} does not answer ({wire.status_of(error)}).", retry_after=5
+                ) from None
+            return
+        self._served = Served.of(answer.config, self._expected, self.address)
+        self._identified = time.monotonic()
+
+    def _ask_canary(self, deadline: Deadline, request_id: str) -> AsyncGenerator[Chunk, None]:
+        return self._stream([self._expected.end_id], 1, deadline, request_id)

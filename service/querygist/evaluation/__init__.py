@@ -1,0 +1,1 @@
+"""Rows to measure with, and what a summary is measured by."""

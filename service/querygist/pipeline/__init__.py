@@ -1,0 +1,1 @@
+"""The use case: cache, admission, generation, attribution, answer."""

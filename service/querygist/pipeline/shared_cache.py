@@ -1,0 +1,206 @@
+"""Summaries that several gateways share through Redis, and one computation of each among all of them.
+
+A gateway that finds no summary takes a *lease* on computing it, and renews the lease while it computes. Others wait:
+what ends a computation, well or not, is told on a channel; a lease that nobody renews runs out. Redis is never
+needed: whoever cannot ask it in `ANSWER_SECONDS` computes alone, and asks again only after `REST_SECONDS`.
+"""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Self
+
+import structlog
+from pydantic import TypeAdapter, ValidationError
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
+
+from querygist.errors import ConfigurationError
+from querygist.metrics import Metrics
+from querygist.pipeline.summary import Summary
+
+log = structlog.get_logger("querygist.shared_cache")
+
+ANSWER_SECONDS = 0.1
+"""Redis answers in a millisecond or two; one that takes this long is worse than none."""
+
+REST_SECONDS = 1.0
+LEASE_MS = 2000
+"""How long others wait for a gateway that died while it computed. A computation that lives renews its lease."""
+
+_CHANNEL = "querygist:landed"
+
+# The summary if it is there; else the lease if it is free.
+_ASK = """
+local found = redis.call('GET', KEYS[1])
+if found then return found end
+return redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
+"""
+_RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end"
+_LAND = """
+if ARGV[2] ~= '' then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+redis.call('PUBLISH', ARGV[4], ARGV[5])
+"""
+
+_summaries = TypeAdapter(Summary)
+
+
+class _Turn(IntEnum):
+    """Who computes: the first two are what `_ASK` returns."""
+
+    OTHER = 0
+    OURS = 1
+    ALONE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """`cached`: it was computed before, or by another gateway."""
+
+    summary: Summary
+    cached: bool
+
+
+class SharedCache:
+    """The part of the cache that lies in Redis. For one event loop."""
+
+    def __init__(self, url: str, *, ttl_seconds: float, metrics: Metrics) -> None:
+        """Raises ConfigurationError when `url` is none."""
+        try:
+            self._redis = Redis.from_url(
+                url,
+                socket_timeout=ANSWER_SECONDS,
+                socket_connect_timeout=ANSWER_SECONDS,
+                retry=Retry(NoBackoff(), 0),
+            )
+            self._listener = Redis.from_url(url, socket_timeout=None, socket_connect_timeout=REST_SECONDS)
+        except ValueError as error:
+            raise ConfigurationError(f"QUERYGIST_REDIS_URL is no address of a Redis: {error}.") from None
+        self._ask_script = self._redis.register_script(_ASK)
+        self._renew_script = self._redis.register_script(_RENEW)
+        self._land_script = self._redis.register_script(_LAND)
+        self._ttl = ttl_seconds
+        self._metrics = metrics
+        self._landings: dict[str, set[asyncio.Event]] = {}
+        self._rests_until = 0.0
+        self._listening: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin to listen for computations that end elsewhere."""
+        self._listening = asyncio.create_task(self._listen())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+        await self._redis.aclose()
+        await self._listener.aclose()
+
+    async def once(self, key: bytes, compute: Callable[[], Awaitable[Summary]]) -> Found:
+        """The summary of `key`: from Redis, or from the gateway that computes it, or computed here.
+
+        Raises what `compute` raises.
+        """
+        name, token = key.hex(), uuid.uuid4().hex
+        while True:
+            with self._landing(name) as landed:  # before asking, or it might land in between
+                turn = await self._ask(name, token)
+                if isinstance(turn, Summary):
+                    self._metrics.cache_hits.labels("shared").inc()
+                    return Found(turn, cached=True)
+                if turn is _Turn.OTHER:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(landed.wait(), LEASE_MS / 1000)
+                    continue
+            if turn is _Turn.OURS:
+                return Found(await self._lead(name, token, compute), cached=False)
+            return Found(await compute(), cached=False)
+
+    async def _ask(self, name: str, token: str) -> Summary | _Turn:
+        found = await self._run(self._ask_script, [_summary(name), _lease(name)], token, LEASE_MS)
+        if isinstance(found, bytes):
+            try:
+                return _summaries.validate_json(found)
+            except ValidationError:  # another release's, or somebody else's
+                return _Turn.ALONE
+        return _Turn.ALONE if found is None else _Turn(found)
+
+    async def _lead(self, name: str, token: str, compute: Callable[[], Awaitable[Summary]]) -> Summary:
+        renewing = asyncio.create_task(self._renew(name, token))
+        content = b""
+        try:
+            summary = await compute()
+            content = _summaries.dump_json(summary)
+            return summary
+        finally:
+            renewing.cancel()
+            # Shielded: a computation that everybody has left is cancelled, and another gateway may wait for its end.
+            await asyncio.shield(self._land(name, token, content))
+
+    async def _renew(self, name: str, token: str) -> None:
+        while True:
+            await asyncio.sleep(LEASE_MS / 4000)
+            await self._run(self._renew_script, [_lease(name)], token, LEASE_MS)
+
+    async def _land(self, name: str, token: str, content: bytes) -> None:
+        keys = [_summary(name), _lease(name)]
+        await self._run(self._land_script, keys, token, content, round(1000 * self._ttl), _CHANNEL, name)
+
+    async def _run(self, script: AsyncScript, keys: list[str], *arguments: str | bytes | int) -> bytes | int | None:
+        """What a script returns; None when Redis does not answer, or did not a moment ago."""
+        if time.monotonic() < self._rests_until:
+            return None
+        try:
+            answer: bytes | int | None = await script(keys, arguments)
+            return answer
+        except (RedisError, OSError, TimeoutError) as error:
+            log.warning("redis_does_not_answer", error=type(error).__name__, rests_seconds=REST_SECONDS)
+            self._metrics.shared_cache_errors.inc()
+            self._rests_until = time.monotonic() + REST_SECONDS
+            return None
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async with self._listener.pubsub() as channel:
+                    await channel.subscribe(_CHANNEL)
+                    async for message in channel.listen():
+                        if message["type"] == "message":
+                            self._wake(message["data"].decode())
+            except (RedisError, OSError):
+                for name in list(self._landings):
+                    self._wake(name)  # they ask, and learn that nobody answers
+                await asyncio.sleep(REST_SECONDS)
+
+    def _wake(self, name: str) -> None:
+        for landed in self._landings.get(name, ()):
+            landed.set()
+
+    @contextlib.contextmanager
+    def _landing(self, name: str) -> Iterator[asyncio.Event]:
+        """An event that is set when a computation of `name` ends anywhere."""
+        landed = asyncio.Event()
+        self._landings.setdefault(name, set()).add(landed)
+        try:
+            yield landed
+        finally:
+            self._landings[name].discard(landed)
+            if not self._landings[name]:
+                del self._landings[name]
+
+
+def _summary(name: str) -> str:
+    return f"querygist:{{{name}}}:summary"  # braces: both keys of a name lie on one node of a Redis Cluster
+
+
+def _lease(name: str) -> str:
+    return f"querygist:{{{name}}}:lease"

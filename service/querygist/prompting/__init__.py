@@ -1,0 +1,1 @@
+"""Texts to prompt token ids, and token ids to text."""

@@ -1,0 +1,1 @@
+"""What a pass costs on a GPU, and what is asked of it."""

@@ -1,0 +1,1 @@
+"""Documents to clean text, sentences and passages."""

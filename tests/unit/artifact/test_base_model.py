@@ -1,0 +1,91 @@
+"""Other base models: a GGUF, a Hugging Face folder, a hub id."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from querygist.artifact import built_model
+from querygist.artifact.hf_to_gguf import convert
+from querygist.errors import ArtifactError
+from tests.unit.artifact import reference, tiny
+from tests.unit.artifact.building import PROMPT, Choice, add_adapter, engine_greedy
+
+
+def test_another_gguf_serves_without_the_adapter(choice: Choice, tmp_path: Path) -> None:
+    add_adapter(choice.weights_dir)
+    convert(tiny.write_folder(tmp_path / "other", seed=9), tmp_path / "other.gguf")
+    built = built_model.build(replace(choice, base=str(tmp_path / "other.gguf")))
+    sha256 = tiny.sha256(tmp_path / "other.gguf")
+    assert (built.identity.name, built.identity.version) == ("other", sha256[:12])
+    assert (built.identity.base_sha256, built.identity.adapter_sha256) == (sha256, None)
+    assert built.identity.tokenizer_sha256 == tiny.sha256(built.tokenizer_path)
+    assert (built.identity.vocabulary_size, built.identity.end_id) == (tiny.VOCABULARY, tiny.END_ID)
+    assert engine_greedy(built, PROMPT, 12) == reference.greedy(tiny.weights(seed=9), PROMPT, 12)
+
+
+def test_a_hugging_face_folder_serves_with_its_own_tokenizer(choice: Choice, tmp_path: Path) -> None:
+    folder = tiny.write_folder(tmp_path / "tuned", seed=5, eos_token_id=[0, 2])
+    at_folder = replace(choice, base=str(folder))
+    built = built_model.build(at_folder)
+    assert (built.identity.name, built.identity.end_id) == ("tuned", 2)
+    assert built.tokenizer_path.read_bytes() == (folder / "tokenizer.json").read_bytes()
+    assert engine_greedy(built, PROMPT, 12) == reference.greedy(tiny.weights(seed=5), PROMPT, 12)
+    tiny.write_folder(tmp_path / "tuned", seed=6)
+    assert built_model.build(at_folder).path != built.path
+
+
+@pytest.mark.parametrize("base", ["/nowhere/model", "no-such-folder", "./a/b", "absent.gguf"])
+def test_a_base_that_leads_nowhere_is_told(choice: Choice, base: str) -> None:
+    with pytest.raises(ArtifactError, match="QUERYGIST_BASE"):
+        built_model.build(replace(choice, base=base))
+
+
+def test_a_file_that_is_no_gguf_is_told(choice: Choice, tmp_path: Path) -> None:
+    (tmp_path / "broken.gguf").write_bytes(b"GGUF" + bytes(100))
+    with pytest.raises(ArtifactError, match=r"broken\.gguf cannot be read as GGUF"):
+        built_model.build(replace(choice, base=str(tmp_path / "broken.gguf")))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"max_position_embeddings": 512}, "reads 512 tokens at most, and the model manifest's context needs 1088"),
+        ({"rope_scaling": {"rope_type": "llama3"}}, "type 'llama3'"),
+    ],
+)
+def test_a_folder_that_does_not_fit_is_told(
+    choice: Choice, tmp_path: Path, config: dict[str, object], message: str
+) -> None:
+    folder = tiny.write_folder(tmp_path / "unfit", **config)
+    with pytest.raises(ArtifactError, match=message):
+        built_model.build(replace(choice, base=str(folder)))
+
+
+def test_a_hub_out_of_reach_is_told(tmp_path: Path, choice: Choice) -> None:
+    """In a process of its own: huggingface_hub reads its settings once, at import."""
+    program = f"""
+        from pathlib import Path
+        from querygist.errors import ArtifactError
+        from querygist.artifact import built_model
+        from tests.unit.artifact.building import Choice
+        try:
+            built_model.build(Choice(Path({str(choice.weights_dir)!r}), Path({str(tmp_path)!r}), "some-org/some-model"))
+        except ArtifactError as error:
+            print(error.detail)
+    """
+    environment = os.environ | {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hf")}
+    asked = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], env=environment, capture_output=True, text=True, check=True
+    )
+    assert asked.stdout.startswith("QUERYGIST_BASE: some-org/some-model cannot be downloaded from the model hub: ")
+    assert "HF_ENDPOINT" in asked.stdout
+
+
+def test_info_does_not_download(choice: Choice) -> None:
+    with pytest.raises(ArtifactError, match="some-org/some-model has not been downloaded yet"):
+        built_model.info(replace(choice, base="some-org/some-model"))

@@ -1,0 +1,81 @@
+"""Whether an engine lives."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from querygist.deadline import Deadline
+from querygist.engines import canary as module
+from querygist.engines.base import Chunk
+from querygist.engines.canary import Canary
+from querygist.errors import EngineUnavailable
+
+
+class Engine:
+    """Answers each canary as told: "token", "silence" or "death"."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = list(answers)
+        self.asked = 0
+        self.left = 0
+
+    async def ask(self, deadline: Deadline, request_id: str) -> AsyncGenerator[Chunk, None]:
+        answer = self.answers[min(self.asked, len(self.answers) - 1)]
+        self.asked += 1
+        try:
+            if answer == "silence":
+                await asyncio.Event().wait()
+            if answer == "death":
+                raise EngineUnavailable("It died.")
+            yield Chunk((5,), finished="length")
+        finally:
+            self.left += 1
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CANARY_SECONDS", 0.05)
+
+
+async def test_one_that_waits_for_ever_does_not_hide_that_the_next_is_told() -> None:
+    engine = Engine("silence", "death")
+    with pytest.raises(EngineUnavailable, match="It died"):
+        await Canary(engine.ask, patience=1000).check()
+    assert (engine.asked, engine.left) == (2, 2)
+
+
+async def test_those_before_keep_their_place_in_the_queue() -> None:
+    engine = Engine("silence", "silence", "token")
+    await Canary(engine.ask, patience=1000).check()
+    assert (engine.asked, engine.left) == (3, 3), "all are closed in the end"
+
+
+async def test_silence_ends_with_the_patience() -> None:
+    engine = Engine("silence")
+    with pytest.raises(EngineUnavailable, match=r"silent for 0\.12 s"):
+        await Canary(engine.ask, patience=0.12).check()
+    assert engine.asked == engine.left == 3
+
+
+async def test_somebody_elses_token_is_proof_enough_and_many_share_one() -> None:
+    engine = Engine("silence")
+    canary = Canary(engine.ask, patience=1000)
+    checks = [asyncio.create_task(canary.check()) for _ in range(5)]
+    while not engine.asked:
+        await asyncio.sleep(0)
+    canary.heard()
+    await asyncio.gather(*checks)
+    assert engine.asked == engine.left == 1
+
+
+async def test_closing_ends_one_that_is_out() -> None:
+    engine = Engine("silence")
+    canary = Canary(engine.ask, patience=1000)
+    check = asyncio.create_task(canary.check())
+    while not engine.asked:
+        await asyncio.sleep(0)
+    await canary.close()
+    assert engine.left == engine.asked
+    with pytest.raises(asyncio.CancelledError):
+        await check

@@ -1,0 +1,145 @@
+"""The embedded engine against scripted workers."""
+
+import asyncio
+import contextlib
+import io
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+
+from querygist.deadline import Deadline
+from querygist.engines import canary
+from querygist.engines.base import Chunk, Identity
+from querygist.engines.openvino.engine import EmbeddedEngine
+from querygist.engines.openvino.options import EngineOptions
+from querygist.errors import DeadlineExceeded, EngineUnavailable
+
+IDENTITY = Identity("m", "1", "b" * 64, None, "t" * 64, "v1", 100, 2, 896, 192, "int8")
+OPTIONS = EngineOptions(Path("model"), 2, "int8", 0, 5, 3, 9, 512, 1)
+
+WORKER = """
+import json, socket, sys, time
+connection = socket.socket(fileno=int(sys.argv[1]))
+lines = connection.makefile("rb")
+def say(key, ids=(), finished=None, error=None):
+    line = dict(key=key, ids=list(ids), drafted=0, accepted=0, batch=1, finished=finished, error=error)
+    connection.sendall(json.dumps(line).encode() + b"\\n")
+connection.sendall(b'{"loaded": true}\\n')
+for line in lines:
+    message = json.loads(line)
+    key = message.get("submit") or message["cancel"]
+"""
+
+ANSWERS = (
+    WORKER
+    + """
+    if "submit" in message: say(key, [5, 6]); say(key, [7], "stop")
+"""
+)
+DEAF = (
+    WORKER
+    + """
+    time.sleep(1000)
+"""
+)
+ONLY_CANCELS = (
+    WORKER
+    + """
+    if "cancel" in message: say(key, finished="cancelled")
+"""
+)
+BUSY = (
+    WORKER
+    + """
+    if key.startswith("canary"): say("long", [5])
+"""
+)
+REFUSES = (
+    WORKER
+    + """
+    if "submit" in message: say(key, error="too much")
+"""
+)
+DIES = (
+    WORKER
+    + """
+    connection.sendall(b'{"key": "half a li'); sys.exit(1)
+"""
+)
+
+
+@contextlib.asynccontextmanager
+async def engine(script: str, stall_seconds: float = 1000) -> AsyncGenerator[EmbeddedEngine, None]:
+    one = EmbeddedEngine(IDENTITY, OPTIONS, stall_seconds=stall_seconds, worker=(sys.executable, "-c", script))
+    await one.start()
+    async with asyncio.timeout(20):
+        while one.pid is None:
+            await asyncio.sleep(0.005)
+    try:
+        yield one
+    finally:
+        await one.close()
+        assert one.pid is None
+
+
+async def ask(one: EmbeddedEngine, seconds: float = 10, key: str = "a") -> list[Chunk]:
+    deadline = Deadline.after(seconds)
+    return [chunk async for chunk in one.generate([1, 2], max_new_tokens=9, deadline=deadline, request_id=key)]
+
+
+async def test_chunks_come_as_the_worker_says_them() -> None:
+    async with engine(ANSWERS) as one:
+        chunks = await ask(one)
+        assert [chunk.ids for chunk in chunks] == [(5, 6), (7,)]
+        assert [chunk.finished for chunk in chunks] == [None, "stop"]
+        await one.ready()
+
+
+async def test_a_hung_worker_is_replaced_although_no_request_waits_long() -> None:
+    async with engine(DEAF, stall_seconds=0.5) as one:
+        first = one.pid
+        async with asyncio.timeout(10):
+            while one.pid in {first, None}:
+                with contextlib.suppress(DeadlineExceeded, EngineUnavailable):
+                    await ask(one, 0.1)
+                await asyncio.sleep(0.01)
+
+
+async def test_a_worker_that_only_answers_cancels_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canary, "CANARY_SECONDS", 0.05)
+    async with engine(ONLY_CANCELS) as one:
+        for _ in range(3):
+            results = await asyncio.gather(*(one.ready() for _ in range(5)), return_exceptions=True)
+            assert [type(result) for result in results] == [EngineUnavailable] * 5
+
+
+async def test_a_token_for_somebody_else_proves_the_engine() -> None:
+    async with engine(BUSY) as one:
+        other = asyncio.create_task(ask(one, key="long"))
+        await asyncio.sleep(0)
+        await one.ready()
+        other.cancel()
+        await asyncio.gather(other, return_exceptions=True)
+
+
+async def test_a_refusal_and_a_death_reach_who_asked() -> None:
+    async with engine(REFUSES) as one:
+        with pytest.raises(EngineUnavailable, match="too much"):
+            await ask(one)
+    async with engine(DIES) as one:
+        with pytest.raises(EngineUnavailable, match="stopped while"):
+            await ask(one)
+
+
+async def test_a_worker_that_cannot_load_is_tried_again(logged: io.StringIO) -> None:
+    one = EmbeddedEngine(IDENTITY, OPTIONS, stall_seconds=1000, worker=(sys.executable, "-c", "raise SystemExit(3)"))
+    await one.start()
+    async with asyncio.timeout(20):
+        while logged.getvalue().count("engine_failed_to_load") < 2:
+            with pytest.raises(EngineUnavailable, match="loading"):
+                await ask(one)
+            await asyncio.sleep(0.005)
+    await one.close()
+    assert '"exit_code": 3' in logged.getvalue()

@@ -1,0 +1,1 @@
+"""Rows of public data sets to training and test examples."""

@@ -1,0 +1,104 @@
+"""What needs no model: the rows of the table that a student must beat, and the one that no extract of sentences beats.
+
+Each of them writes for one example. Only `oracle` looks at what people wrote.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from math import log
+
+from querygist.evaluation.rouge import rouge2
+from querygist.text.passages import snippet
+from querygist.text.sentences import sentence_spans, terms
+from querygist.text.unicode import one_line
+from training.data.example_io import Example
+from training.generate.generator import Written
+
+Baseline = Callable[[Example], Written]
+
+
+def lead(example: Example) -> Written:
+    """The first `max_words` words of the document."""
+    sentences = _sentences(example.document)
+    return _filled(sentences, range(len(sentences)), example.max_words)
+
+
+def query(example: Example) -> Written:
+    """What the service itself falls back to when it has no model: `querygist.text.passages.snippet`."""
+    found = snippet(example.document, example.query, max_words=example.max_words)
+    return Written(found.text, found.answerable)
+
+
+def overlap(example: Example) -> Written:
+    """The sentences that share most with the query, each term of it weighted by its idf among them, up to `max_words`.
+
+    Those that share nothing fill what room is left, from the top of the document.
+    """
+    sentences = _sentences(example.document)
+    held = [set(terms(sentence)) for sentence in sentences]
+    frequency = Counter(term for one in held for term in one)
+    wanted = sorted(set(terms(example.query)) & frequency.keys())  # in order: a sum must not vary with Python's hashes
+    idf = {term: log(1 + len(sentences) / frequency[term]) for term in wanted}
+    scores = [sum(idf[term] for term in wanted if term in one) for one in held]
+    order = sorted(range(len(sentences)), key=lambda place: -scores[place])
+    return _filled(sentences, order, example.max_words)
+
+
+def whole(example: Example) -> Written:
+    """The document itself: what recall alone is worth."""
+    return Written(example.document, answerable=True)
+
+
+def oracle(example: Example) -> Written:
+    """Sentences chosen with the references at hand: one more while it raises ROUGE-2, the best first, of any length."""
+    sentences, references = _sentences(example.document), example.references or (example.summary,)
+    chosen: list[int] = []
+    best = 0.0
+    while len(chosen) < len(sentences):
+        tried = [
+            (rouge2(_joined(sentences, [*chosen, place]), references), -place)
+            for place in range(len(sentences))
+            if place not in chosen
+        ]
+        gained, place = max(tried)
+        if gained <= best:
+            break
+        best = gained
+        chosen.append(-place)
+    return Written(_joined(sentences, chosen), answerable=bool(chosen))
+
+
+BASELINES: dict[str, Baseline] = {
+    "lead": lead,
+    "query (service fallback)": query,
+    "query (idf overlap)": overlap,
+    "whole document": whole,
+    "oracle": oracle,
+}
+"""By the names that they have in the report, in its order."""
+
+FALLBACK = "query (service fallback)"
+"""What the differences in the report are from."""
+
+
+def _sentences(document: str) -> list[str]:
+    return [one_line(document[start:end]) for start, end in sentence_spans(document)]
+
+
+def _joined(sentences: Sequence[str], places: Sequence[int]) -> str:
+    return " ".join(sentences[place] for place in sorted(places))
+
+
+def _filled(sentences: Sequence[str], order: Iterable[int], max_words: int) -> Written:
+    """Sentences in the order given, of the last one as many words as there is room for; joined as they stand.
+
+    A baseline that left the room empty would lose by its length, not by its choice.
+    """
+    chosen: dict[int, str] = {}
+    room = max_words
+    for place in order:
+        if room:
+            words = sentences[place].split()[:room]
+            chosen[place] = " ".join(words)
+            room -= len(words)
+    return Written(" ".join(text for _, text in sorted(chosen.items())), answerable=bool(chosen))

@@ -1,0 +1,236 @@
+"""What is measured of each output, and what a set of outputs comes to, by source and over all of them.
+
+Quality is that of positives, the examples whose document answers the query. One that is refused scores ROUGE 0; it has
+no length and copies nothing, and would flatter those means, so they are taken over the answered ones.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from querygist.evaluation.rouge import NOTHING, Interval, Rouge, difference, interval, score
+from querygist.pipeline.attribution import ground
+from querygist.text.cleaning import CleanDocument
+from training.data.example_io import Example, Kind
+from training.generate.generator import Written
+from training.generate.unsupported_facts import invented
+
+OVERALL = "all"
+"""The name of all sources together, every example counting the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One output. `rouge`: of positives only. `reference_words`: the mean of what people wrote.
+
+    `compression`: words of the output for each word of the document. `copied`: share of its bigrams that stand in the
+    document. `invented`: numbers and names in it that do not. Lengths are in words, as `len(text.split())` counts them.
+    """
+
+    id: str
+    source: str
+    kind: Kind
+    answered: bool
+    rouge: Rouge | None
+    requested: int
+    reference_words: float
+    words: int
+    compression: float
+    copied: float
+    invented: int
+    tokens: int
+    passes: int | None
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many of how many. `share`: 0 to 1, None of none."""
+
+    count: int
+    rows: int
+    share: float | None
+
+    @classmethod
+    def of(cls, flags: Iterable[bool]) -> "Share":
+        """How many are true."""
+        found = list(flags)
+        return cls(sum(found), len(found), sum(found) / len(found) if found else None)
+
+
+@dataclass(frozen=True, slots=True)
+class RougeMeans:
+    """Means of ROUGE, or of differences between two systems in ROUGE."""
+
+    rouge1: Interval
+    rouge2: Interval
+    rouge_l: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """Of the positives. Of the answered ones only: `words`, `compression`, `copied`, `obedience` (words given for each
+    word asked for), and the shares that invented something or gave more words than asked for (`over`).
+    """
+
+    rows: int
+    rouge: RougeMeans
+    requested: float
+    reference_words: float
+    words: Interval | None
+    compression: Interval | None
+    copied: Interval | None
+    obedience: Interval | None
+    invented: Share
+    over: Share
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """Shares refused of each kind; of positives that is wrong. Precision, recall and F1 are those of "answerable".
+
+    Precision follows from how many positives there are for each negative: it is None where there are no negatives.
+    """
+
+    unrelated: Share
+    hard: Share
+    positive: Share
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """`step_compression`: tokens for each forward pass, of the outputs that know it. Seconds are of those timed."""
+
+    tokens: int
+    passes: int
+    step_compression: float | None
+    timed: int
+    p50_seconds: float | None
+    p95_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """What outputs come to; `quality` is None where there are no positives."""
+
+    quality: Quality | None
+    refusals: Refusals
+    speed: Speed
+
+
+def measure(example: Example, written: Written) -> Measured:
+    """Measure one output."""
+    references = example.references or (example.summary,)
+    text = written.text if written.answerable else ""
+    document = CleanDocument(example.document, source=example.document)
+    words = len(text.split())
+    rouge = None
+    if example.kind == "positive":
+        rouge = score(text, references) if text else NOTHING
+    return Measured(
+        id=example.id,
+        source=example.source,
+        kind=example.kind,
+        answered=written.answerable,
+        rouge=rouge,
+        requested=example.max_words,
+        reference_words=sum(len(reference.split()) for reference in references) / len(references),
+        words=words,
+        compression=words / len(example.document.split()),
+        copied=ground(text, document).copied,
+        invented=0 if text in example.document else len(invented(text, example.document)),  # the whole document is slow
+        tokens=written.tokens,
+        passes=written.passes,
+        seconds=written.seconds,
+    )
+
+
+def aggregate(found: Sequence[Measured], *, seed: int) -> dict[str, Aggregate]:
+    """By source, in order of their names, and `OVERALL` last."""
+    return {
+        source: Aggregate(_quality(of_it, seed), refusals(of_it), _speed(of_it))
+        for source, of_it in _by_source(found).items()
+    }
+
+
+def differences(found: Sequence[Measured], other: Sequence[Measured], *, seed: int) -> dict[str, RougeMeans]:
+    """ROUGE of `found` minus that of `other`, by source as in `aggregate`, on the positives that both wrote for."""
+    scores = {one.id: one.rouge for one in other}
+    compared = {}
+    for source, of_it in _by_source(found).items():
+        pairs = [(one.rouge, theirs) for one in of_it if one.rouge and (theirs := scores.get(one.id))]
+        if pairs:
+            compared[source] = RougeMeans(
+                difference([a.rouge1 for a, _ in pairs], [b.rouge1 for _, b in pairs], seed=seed),
+                difference([a.rouge2 for a, _ in pairs], [b.rouge2 for _, b in pairs], seed=seed),
+                difference([a.rouge_l for a, _ in pairs], [b.rouge_l for _, b in pairs], seed=seed),
+            )
+    return compared
+
+
+def refusals(found: Sequence[Measured]) -> Refusals:
+    """What is refused, and what of the answers and of the answerable is right."""
+    refused = {
+        kind: Share.of(not one.answered for one in found if one.kind == kind)
+        for kind in ("unrelated", "hard", "positive")
+    }
+    right = Share.of(one.kind == "positive" for one in found if one.answered)
+    kept = Share.of(one.answered for one in found if one.kind == "positive")
+    negatives = refused["unrelated"].rows + refused["hard"].rows
+    precision, recall = right.share if negatives else None, kept.share
+    f1 = None
+    if precision is not None and recall is not None:
+        f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    return Refusals(refused["unrelated"], refused["hard"], refused["positive"], precision, recall, f1)
+
+
+def _by_source(found: Sequence[Measured]) -> Mapping[str, Sequence[Measured]]:
+    sources = sorted({one.source for one in found})
+    return {source: [one for one in found if one.source == source] for source in sources} | {OVERALL: found}
+
+
+def _quality(found: Sequence[Measured], seed: int) -> Quality | None:
+    positives = [one for one in found if one.kind == "positive"]
+    scores = [one.rouge for one in positives if one.rouge]
+    if not scores:
+        return None
+    answered = [one for one in positives if one.answered]
+
+    def mean(values: Sequence[float]) -> Interval:
+        return interval(values, seed=seed)
+
+    return Quality(
+        rows=len(positives),
+        rouge=RougeMeans(
+            mean([one.rouge1 for one in scores]),
+            mean([one.rouge2 for one in scores]),
+            mean([one.rouge_l for one in scores]),
+        ),
+        requested=float(np.mean([one.requested for one in positives])),
+        reference_words=float(np.mean([one.reference_words for one in positives])),
+        words=mean([one.words for one in answered]) if answered else None,
+        compression=mean([one.compression for one in answered]) if answered else None,
+        copied=mean([one.copied for one in answered]) if answered else None,
+        obedience=mean([one.words / one.requested for one in answered]) if answered else None,
+        invented=Share.of(one.invented > 0 for one in answered),
+        over=Share.of(one.words > one.requested for one in answered),
+    )
+
+
+def _speed(found: Sequence[Measured]) -> Speed:
+    counted = [(one.tokens, one.passes) for one in found if one.passes]
+    passes = sum(passes for _, passes in counted)
+    seconds = [one.seconds for one in found if one.seconds is not None]
+    p50, p95 = np.percentile(seconds, (50, 95)).tolist() if seconds else (None, None)
+    return Speed(
+        tokens=sum(one.tokens for one in found),
+        passes=passes,
+        step_compression=sum(tokens for tokens, _ in counted) / passes if passes else None,
+        timed=len(seconds),
+        p50_seconds=p50,
+        p95_seconds=p95,
+    )

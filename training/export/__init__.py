@@ -1,0 +1,1 @@
+"""The best student to where it is served from."""

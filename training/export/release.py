@@ -1,0 +1,144 @@
+"""Stage `export`: the best student's adapter to where it is served from, with its manifest and its model card."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from querygist.artifact.manifest import Manifest
+from querygist.files import replacing
+from training.config import REPOSITORY, Config
+from training.data.dataset_card import DERIVED
+from training.evaluate import report as reports
+from training.export import weights_folder
+from training.train.select_best import shipped
+from training.train.trainer import BEST, stage_adapter
+
+CARD = "README.md"
+GPU_CONFIG = REPOSITORY / "model_repository" / "gpu" / "tensorrt_llm" / "config.pbtxt"
+_IDENTITY = re.compile(r'(key: "querygist_identity" value: \{ string_value: ")(?:[^"\\]|\\.)*(")')
+
+
+def run(config: Config, console: Console) -> None:
+    """Write `export.folder`, from the report `export.report` if there is one. Raises QuerygistError."""
+    recipe = config.export
+    stage = shipped(config)
+    found = _report(config)
+    folder = weights_folder.assemble(
+        recipe.folder,
+        stage_adapter(config.work_dir, stage),
+        prompt_version=config.prompt_version,
+        version=recipe.version,
+        scores=_scores(found, recipe.system),
+    )
+    manifest = Manifest.load(folder)
+    data = json.loads((config.work_dir / "data_card.json").read_text(encoding="utf-8"))
+    with replacing(folder / CARD) as partial:
+        partial.write_text(card(config, manifest, stage, data, found), encoding="utf-8")
+    if recipe.triton_config is not None:
+        name_on_triton(manifest, recipe.triton_config)
+    console.print(f"export: {manifest.name} {manifest.version}, of the stage {stage}, in {folder}")
+
+
+def name_on_triton(manifest: Manifest, config: Path) -> None:
+    """Let the GPU's server say that it serves this model: the gateway talks to no other. In FP8, as it is built."""
+    identity = json.dumps(asdict(replace(manifest.identity("int8"), precision="fp8")))
+    quoted = json.dumps(identity)[1:-1]  # protobuf's text format escapes as JSON does
+    text, count = _IDENTITY.subn(lambda match: match[1] + quoted + match[2], config.read_text(encoding="utf-8"))
+    if count != 1:
+        raise ValueError(f"{config} must name querygist_identity once, not {count} times")
+    with replacing(config) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def card(config: Config, manifest: Manifest, stage: str, data: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    """The model card: what it is, what it learned from, how good it is, and what not to expect of it."""
+    best = json.loads((config.work_dir / stage / BEST).read_text(encoding="utf-8"))
+    train = data["files"]["train.jsonl"]["sources"]
+    sources = [
+        f"| {source} | {one['kinds']['positive']} | {one['kinds']['hard'] + one['kinds']['unrelated']} | "
+        f"{one['derived']} | {'; '.join(data['licences'][source])} |"
+        for source, one in sorted(train.items())
+    ]
+    return "\n".join(
+        [
+            f"# {manifest.name} {manifest.version}",
+            "",
+            "Answers a query from one document, in the document's own words, or says that it does not answer. "
+            "A LoRA adapter for SmolLM2-135M-Instruct (Apache-2.0), which `querygist model build` fetches, merges and "
+            "quantizes.",
+            "",
+            f"- Stage `{stage}` of `python -m training pipeline`, step {best['step']}; seed {config.seed}.",
+            f"- LoRA of rank {config.student.rank}, alpha {config.student.alpha}, on every linear layer, in 16 bits.",
+            f"- Prompt {config.prompt_version} (`prompting/templates.py`); {manifest.context.prompt} tokens of prompt, "
+            f"{manifest.context.output} of answer at most.",
+            f"- Validation score of the served int8 model (ROUGE-2 of answers, 100 for a refusal that is right): "
+            f"{best['score']:.1f}.",
+            "",
+            "## Learned from",
+            "",
+            "| source | answers | refusals | of the answers derived | licence |",
+            "| --- | --- | --- | --- | --- |",
+            *sources,
+            "",
+            f"{DERIVED} "
+            "Refusals pair a query with a document that does not answer it. A short run sees a part of the rows.",
+            "",
+            "## Scores",
+            "",
+            *_score_lines(found, config.export.system),
+            "",
+            "## Limits",
+            "",
+            "- English. Trained on encyclopedias, questions of search engines, papers, privacy policies and meetings.",
+            "- It quotes: where the answer has to be put together from many places or worded anew, it is weak.",
+            "- It may choose the wrong sentence, and may answer from a document that only seems to fit; `copied` and "
+            "`sources` in the service's answer tell what it rests on.",
+            "- Documents beyond the prompt's limit are reduced to the passages that speak most to the query, by BM25.",
+            "- What a document claims is repeated, not checked.",
+            "",
+        ]
+    )
+
+
+def _report(config: Config) -> Mapping[str, Any]:
+    """The evaluation's numbers; none where it has not been run."""
+    path = config.evaluate.folder / config.export.report / reports.JSON
+    found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"systems": {}}
+    return found
+
+
+def _scores(found: Mapping[str, Any], system: str) -> dict[str, float] | None:
+    """ROUGE-2 F1 x 100 by source."""
+    by_source = found["systems"].get(system, {})
+    return {
+        f"{source} rouge2": round(one["quality"]["rouge"]["rouge2"]["mean"], 2)
+        for source, one in by_source.items()
+        if one["quality"]
+    } or None
+
+
+def _score_lines(found: Mapping[str, Any], system: str) -> list[str]:
+    by_source = found["systems"].get(system)
+    if not by_source:
+        return ["Not evaluated."]
+    lines = [
+        "The served int8 model on the test rows; ROUGE F1 x 100, and in brackets the extractive fallback's.",
+        "",
+        "| source | rows | ROUGE-1 | ROUGE-2 | ROUGE-L | words | copied |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for source, one in by_source.items():
+        if one["quality"]:
+            beside = found["systems"][found["fallback"]][source]["quality"]["rouge"]
+            rouge = [
+                f"{one['quality']['rouge'][name]['mean']:.1f} ({beside[name]['mean']:.1f})"
+                for name in ("rouge1", "rouge2", "rouge_l")
+            ]
+            words, copied = one["quality"]["words"]["mean"], one["quality"]["copied"]["mean"]
+            lines.append(f"| {source} | {one['quality']['rows']} | {' | '.join(rouge)} | {words:.0f} | {copied:.2f} |")
+    return lines

@@ -1,0 +1,192 @@
+"""Stage `label`: a teacher writes summaries for queries and documents that have none.
+
+work_dir/
+    labels.jsonl                the best summary of each document that has a good one
+    labels-report.{json,md}     what was asked, and what became of it
+    label.receipt.json
+    label/shard-00042.jsonl     one line a document; a run that was stopped goes on with the shards that are not there
+    label/metrics.jsonl         one line a shard
+    label/made_from.json        what the shards were made from; those made from something else are thrown away
+"""
+
+import contextlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from querygist.errors import ConfigurationError
+from querygist.evaluation import rouge
+from querygist.files import replacing, sha256_of
+from querygist.pipeline import attribution
+from querygist.prompting import templates
+from querygist.text import cleaning, sentences
+from training import fingerprint, stable_random
+from training.config import Config
+from training.data import build_examples, deduplication, example_io
+from training.data.example_io import Example
+from training.generate import label_filters, numerals, unlabelled, unsupported_facts
+from training.generate.generator import Sampling, Writer
+from training.generate.label_on_ray import Shard, on_ray
+from training.sections import LabelConfig
+
+LABELS, RECEIPT = "labels.jsonl", "label.receipt.json"
+REPORT_JSON, REPORT_MARKDOWN = "labels-report.json", "labels-report.md"
+
+_CODE: tuple[ModuleType, ...] = (
+    *(
+        example_io,
+        deduplication,
+        unsupported_facts,
+        label_filters,
+        numerals,
+        build_examples,
+        rouge,
+        stable_random,
+        unlabelled,
+    ),
+    *(cleaning, attribution, templates, sentences),
+)
+
+WriterFactory = Callable[[], Writer]
+
+
+def run(config: Config, console: Console, writer_factory: WriterFactory) -> None:
+    """Label, unless it is done; from the first missing shard on. Raises QuerygistError.
+
+    The factory is called once here and, on Ray, where it must be picklable, once in each actor.
+    """
+    recipe, folder = config.label, config.work_dir
+    with contextlib.ExitStack() as stack:
+        teacher = stack.enter_context(contextlib.closing(writer_factory()))
+        made_from = _made_from(config, teacher.name)
+        if fingerprint.holds(folder / RECEIPT, made_from):
+            console.print(f"label: already done, in {folder}")
+            return
+        asked, repeated = unlabelled.unlabelled(recipe, folder)
+        paths = _shard_paths(folder / "label", math.ceil(len(asked) / recipe.shard_rows), made_from)
+        todo = [
+            {
+                "number": number,
+                "asked": json.dumps([asdict(one) for one in asked[start : start + recipe.shard_rows]]),
+            }
+            for number, start in enumerate(range(0, len(asked), recipe.shard_rows))
+            if not paths[number].exists()
+        ]
+        if recipe.ray:
+            stack.close()  # the actors bring teachers of their own
+            done = on_ray(todo, Labeller, (writer_factory, recipe, config.seed))
+        else:
+            labeller = Labeller(lambda: teacher, recipe, config.seed)
+            done = (_row(labeller(_batch(shard))) for shard in todo)
+        _keep(done, paths, len(todo), console)
+    found = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").split("\n") if line]
+    example_io.write(folder / LABELS, (_example(row["label"]) for row in found if row["label"]))
+    report = label_filters.report(found, teacher.name, repeated)
+    (folder / REPORT_JSON).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    (folder / REPORT_MARKDOWN).write_text(label_filters.as_markdown(report), encoding="utf-8")
+    fingerprint.write(folder / RECEIPT, made_from, [folder / name for name in (LABELS, REPORT_JSON, REPORT_MARKDOWN)])
+    kept = report["documents"][label_filters.KEPT]
+    console.print(f"label: {kept} of {len(found)} documents labelled, in {folder / LABELS}")
+
+
+class Labeller:
+    """A teacher and the filters: the plain loop calls it, and Ray Data as an actor."""
+
+    def __init__(self, writer_factory: WriterFactory, recipe: LabelConfig, seed: int) -> None:
+        self._writer = writer_factory()
+        self._recipe = recipe
+        self._seed = seed
+
+    def __call__(self, batch: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+        """Columns of shards: `number` and `asked` in, `number`, `lines` and `metrics` out."""
+        done = [
+            self._shard(int(number), str(asked)) for number, asked in zip(batch["number"], batch["asked"], strict=True)
+        ]
+        return {name: [shard[name] for shard in done] for name in ("number", "lines", "metrics")}
+
+    def _shard(self, number: int, asked: str) -> Shard:
+        began = time.monotonic()
+        examples = [_example(fields) for fields in json.loads(asked)]
+        seed = int(stable_random.draw(self._seed, "shard", number) * (1 << 31))
+        sampling = Sampling(self._recipe.samples, self._recipe.temperature, seed)
+        lines, tokens = [], 0
+        for example, samples in zip(examples, self._writer.write(examples, sampling), strict=True):
+            lines.append(label_filters.judged(example, samples, self._recipe, self._seed))
+            tokens += sum(sample.tokens for sample in samples)
+        metrics = {
+            "shard": number,
+            "documents": len(lines),
+            "kept": sum(line["outcome"] == label_filters.KEPT for line in lines),
+            "tokens": tokens,
+            "seconds": round(time.monotonic() - began, 3),
+        }
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        return {"number": number, "lines": text, "metrics": json.dumps(metrics)}
+
+
+def _example(fields: Mapping[str, Any]) -> Example:
+    return Example(**{**fields, "references": ()})
+
+
+def _made_from(config: Config, teacher: str) -> dict[str, str]:
+    """All that the labels depend on. Raises ConfigurationError when an input is not there."""
+    recipe = config.label
+    inputs = [*recipe.files, config.work_dir / build_examples.FILES["test" if recipe.files else "train"]]
+    try:
+        hashes = {str(path): sha256_of(path) for path in inputs}
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot read {error.filename}: {error.strerror}. Run the data stage, and set label.files to your rows."
+        ) from error
+    code = "".join(sha256_of(Path(module.__file__ or "")) for module in _CODE) + sha256_of(Path(__file__))
+    return {
+        **hashes,
+        "teacher": teacher,
+        "config": fingerprint.sha256_of_text(
+            f"{recipe.model_dump_json(exclude={'ray'})} {config.seed} {config.prompt_version}"
+        ),
+        "code": fingerprint.sha256_of_text(code),
+    }
+
+
+def _shard_paths(folder: Path, count: int, made_from: dict[str, str]) -> list[Path]:
+    """The shards' files; what is in the folder from another input, teacher or config is deleted."""
+    told = json.dumps(made_from, indent=2) + "\n"
+    marker = folder / "made_from.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not marker.exists() or marker.read_text(encoding="utf-8") != told:
+        for old in [*folder.glob("shard-*.jsonl"), folder / "metrics.jsonl"]:
+            old.unlink(missing_ok=True)
+        with replacing(marker) as partial:
+            partial.write_text(told, encoding="utf-8")
+    return [folder / f"shard-{number:05d}.jsonl" for number in range(count)]
+
+
+def _keep(done: Iterator[Shard], paths: Sequence[Path], todo: int, console: Console) -> None:
+    """Write shards as they come, in whatever order."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("labelling, in shards", total=len(paths), completed=len(paths) - todo)
+        for shard in done:
+            path = paths[shard["number"]]
+            with (path.parent / "metrics.jsonl").open("a", encoding="utf-8") as log:
+                log.write(shard["metrics"] + "\n")
+            with replacing(path) as partial:
+                partial.write_text(shard["lines"], encoding="utf-8")
+            progress.advance(task)
+
+
+def _batch(shard: Shard) -> dict[str, list[Any]]:
+    return {name: [value] for name, value in shard.items()}
+
+
+def _row(batch: Mapping[str, Sequence[Any]]) -> Shard:
+    return {name: column[0] for name, column in batch.items()}

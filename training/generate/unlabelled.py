@@ -1,0 +1,88 @@
+"""What the label stage is asked about: queries with documents and no summary, checked and each once."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from querygist.errors import ConfigurationError, UnprocessableText
+from querygist.schemas import DocumentFields
+from querygist.text.cleaning import clean_document, clean_query
+from training.data import build_examples, deduplication, example_io
+from training.data.example_io import Example
+from training.data.raw_dataset import Row, Text, refuse_bad_rows
+from training.sections import LabelConfig
+
+_DEFAULT_WORDS: int = DocumentFields.model_fields["max_words"].default
+
+
+class _Line(BaseModel):
+    """One line of an input file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: Text
+    query: Text
+    document: Text
+    max_words: Annotated[int, Field(ge=build_examples.FEWEST_WORDS, le=build_examples.MOST_WORDS)] = _DEFAULT_WORDS
+    source: Text | None = None  # none: the file's name
+
+
+def unlabelled(recipe: LabelConfig, folder: Path) -> tuple[list[Example], int]:
+    """Queries with documents, each once, and how many were there again. Raises ConfigurationError, for leaks too."""
+    if recipe.files:
+        found = _read(recipe.files)
+        test = [_as_row(one) for one in example_io.read(folder / build_examples.FILES["test"])]
+        deduplication.refuse_leaks(deduplication.leaks([_as_row(one) for one in found], test, deduplication.Runs()))
+    else:
+        found = [one for one in example_io.read(folder / build_examples.FILES["train"]) if one.kind == "positive"]
+    pairs: dict[tuple[tuple[str, ...], tuple[str, ...]], Example] = {}
+    for one in found:
+        key = tuple(deduplication.folded_words(one.query)), tuple(deduplication.folded_words(one.document))
+        pairs.setdefault(key, replace(one, summary=""))
+    if not pairs:
+        raise ConfigurationError("There is nothing to label. Set label.files to files with rows in them.")
+    return list(pairs.values())[: recipe.limit], len(found) - len(pairs)
+
+
+def _read(files: Sequence[Path]) -> list[Example]:
+    """Raises ConfigurationError with one line for each bad row, after all have been looked at."""
+    found: dict[str, Example] = {}
+    wrong = []
+    for file in files:
+        try:
+            lines = file.read_text(encoding="utf-8").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"Cannot read {file}: {error}. Set label.files to where your rows are.") from error
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = _Line.model_validate_json(line)
+                if row.id in found:
+                    raise ValueError(f"id: {row.id} is there already")
+                document = clean_document(row.document, content_type="text/plain").text
+                found[row.id] = Example(
+                    row.id,
+                    row.source or file.stem,
+                    clean_query(row.query),
+                    document,
+                    "",
+                    row.max_words,
+                    "positive",
+                    True,
+                )
+            except ValidationError as error:
+                items = error.errors(include_url=False, include_input=False)
+                told = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'row'}: {item['msg']}" for item in items)
+                wrong.append(f"{file}:{number}: {told}")
+            except (ValueError, UnprocessableText) as error:
+                wrong.append(f"{file}:{number}: {error}")
+    refuse_bad_rows(wrong, len(wrong) + len(found))
+    return list(found.values())
+
+
+def _as_row(one: Example) -> Row:
+    return Row(one.id, one.source, "train", one.query, one.document, one.summary, None, ())

@@ -1,0 +1,143 @@
+"""Stage `lookahead-sweep`: how many passes lookahead decoding saves the shipped student, over (W, N, G).
+
+Without a window (W = 0) drafts come from the text alone and follow from the greedy output, so these are replayed
+without the model, on many rows. With one the model is run, on the first of them.
+
+work_dir/lookahead/<hash>.jsonl     a line for each row and shape that the model decoded, as they come: resumable
+docs/results/lookahead/             lookahead.md, lookahead.json, plots
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import product
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from querygist import settings
+from querygist.artifact.manifest import Manifest
+from querygist.pipeline.attribution import ground
+from querygist.pipeline.summarizer import token_limit
+from querygist.text.cleaning import CleanDocument
+from training.config import Config
+from training.context import Run
+from training.data import example_io
+from training.data.build_examples import FILES
+from training.data.example_io import Example
+from training.fingerprint import sha256_of_text
+from training.lookahead import report
+from training.lookahead.compression import Row
+from training.lookahead.decoding import Decoded, decode, prefill
+from training.lookahead.ngram_pool import Shape, replay
+from training.train import modeling
+
+GREEDY = Shape(0, 8, 8)
+"""How the greedy outputs are written: every shape gives the same, this one soon."""
+
+_EXTRACTIVE = 0.7
+"""Of the word pairs of a source's references, the share that its documents have, from which on it is extractive."""
+
+
+def run(config: Config, console: Console) -> None:
+    """Decode what is missing, replay the rest, and write the report. Raises QuerygistError."""
+    recipe, here = config.lookahead, Run(config)
+    test = example_io.read(config.work_dir / FILES["test"])
+    examples = spread(test, recipe.rows)
+    with_model = {one.id for one in spread(examples, recipe.model_rows)}
+    shapes = [Shape(*three) for three in product(recipe.windows, recipe.ngrams, recipe.verification_sets)]
+    windows = [shape for shape in shapes if shape.window]
+    manifest = Manifest.load(settings.load().weights_dir)
+    made_from = [manifest.model_dump_json(), *(one.id + one.query + one.document for one in examples)]
+    decoded = Decodings(config.work_dir / "lookahead" / f"{sha256_of_text(json.dumps(made_from))[:12]}.jsonl")
+    wanted = {one.id: [GREEDY, *(windows if one.id in with_model else ())] for one in examples}
+    _decode(examples, wanted, decoded, here, console)
+
+    extractive = _extractive_sources(test)
+    rows = []
+    for one in examples:
+        prompt, greedy = here.encode(one).prompt, decoded[one.id, GREEDY]
+        given = {shape: replay(shape, prompt, greedy.ids) for shape in shapes if not shape.window}
+        given |= {shape: list(decoded[one.id, shape].given) for shape in wanted[one.id][1:]}
+        differing = [shape for shape in wanted[one.id][1:] if decoded[one.id, shape].ids != greedy.ids]
+        rows.append(Row(one.source in extractive, len(prompt), given, differing))
+    written = report.write(recipe.folder, rows, manifest)
+    console.print(f"lookahead-sweep: {len(rows)} rows, {len(with_model)} with the model, {written}")
+
+
+def spread(examples: Iterable[Example], count: int) -> list[Example]:
+    """The first `count` examples, taken from the sources in turn."""
+    sources: dict[str, list[Example]] = defaultdict(list)
+    for one in examples:
+        sources[one.source].append(one)
+    ranked = sorted(
+        (place, number, one) for number, of_it in enumerate(sources.values()) for place, one in enumerate(of_it)
+    )
+    return [one for _, _, one in ranked[:count]]
+
+
+def _extractive_sources(examples: Iterable[Example]) -> set[str]:
+    copied: dict[str, list[float]] = defaultdict(list)
+    for one in examples:
+        copied[one.source].append(ground(one.summary, CleanDocument(one.document, source=one.document)).copied)
+    return {source for source, shares in copied.items() if mean(shares) >= _EXTRACTIVE}
+
+
+def _decode(
+    examples: Sequence[Example], wanted: dict[str, list[Shape]], decoded: "Decodings", here: Run, console: Console
+) -> None:
+    """Let the model decode what is wanted and not there."""
+    missing = {one.id: [shape for shape in wanted[one.id] if (one.id, shape) not in decoded] for one in examples}
+    if not any(missing.values()):
+        return
+    model = _student(here)
+    with Progress(console=console) as progress:
+        task = progress.add_task("decoding", total=sum(map(len, missing.values())))
+        for one in examples:
+            if missing[one.id]:
+                prefilled = prefill(model, here.encode(one).prompt)
+                limit = token_limit(one.max_words, here.output_limit)
+                for shape in missing[one.id]:
+                    progress.update(task, description=f"{one.source} {shape}")
+                    found = decode(model, prefilled, shape, end_id=here.end_id, max_new_tokens=limit)
+                    decoded.append(one.id, shape, found)
+                    progress.advance(task)
+
+
+def _student(here: Run) -> Any:
+    """The shipped student in torch, in float32."""
+    chosen = settings.load()
+    model = here.base()
+    if Manifest.load(chosen.weights_dir).adapter is not None:
+        model = modeling.load_adapter(model, chosen.weights_dir).merge_and_unload()
+    return model.eval()
+
+
+class Decodings:
+    """What the model decoded, by row and shape, on disk as soon as it is there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._found: dict[tuple[str, Shape], Decoded] = {}
+        if path.exists():
+            whole = path.read_text(encoding="utf-8").split("\n")[:-1]
+            path.write_text("".join(f"{line}\n" for line in whole), encoding="utf-8")  # half a line of a killed run
+            for line in map(json.loads, whole):
+                self._found[line["id"], Shape(*line["shape"])] = Decoded(tuple(line["ids"]), tuple(line["given"]))
+
+    def __contains__(self, key: tuple[str, Shape]) -> bool:
+        return key in self._found
+
+    def __getitem__(self, key: tuple[str, Shape]) -> Decoded:
+        return self._found[key]
+
+    def append(self, id_: str, shape: Shape, found: Decoded) -> None:
+        """Keep one."""
+        line = {"id": id_, "shape": shape.numbers, "given": found.given, "ids": found.ids}
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        self._found[id_, shape] = found

@@ -1,0 +1,1 @@
+"""Preference pairs: judgements, click logs, ranked samples."""

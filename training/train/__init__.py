@@ -1,0 +1,1 @@
+"""Supervised fine-tuning, distillation and direct preference optimization: one trainer."""

@@ -1,0 +1,109 @@
+"""Distillation: learn a teacher's labels (sequence level), and its probabilities where its vocabulary is ours.
+
+Sequence level (Kim and Rush, 2016): cross-entropy on the summaries of the label stage. White-box, with `kl_share` > 0:
+(1 - kl_share) NLL + kl_share T^2 KL(teacher || student) on the summary's tokens; and, for the share `on_policy` of
+batches, the KL on what the student itself writes (Agarwal et al., 2024), the NLL staying on the labels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from tokenizers import Tokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from querygist.errors import ConfigurationError
+from training import stable_random
+from training.config import Config
+from training.context import Run
+from training.data import example_io
+from training.generate.label import LABELS
+from training.recipes import DistillConfig
+from training.train import batches, losses, modeling
+from training.train.encoding import Encoded
+from training.train.sft import likelihood, target_tokens
+from training.train.trainer import Objective
+
+FOLDER = "distill"
+
+
+def run(config: Config, console: Console) -> None:
+    """Train on the label stage's file, from the last checkpoint on if there is one. Raises QuerygistError."""
+    here, recipe, data = Run(config), config.distill, config.work_dir / LABELS
+    if here.is_done(FOLDER, recipe, data, console):
+        return
+    training = [here.encode(example) for example in example_io.read(data)]
+    objective = likelihood(here.end_id)
+    if recipe.kl_share:
+        objective = white_box(teacher(here, recipe), recipe, pad_id=here.end_id, seed=config.seed)
+    here.train(FOLDER, here.student(recipe.start), objective, recipe, training, data, console)
+
+
+def teacher(here: Run, recipe: DistillConfig) -> Any:
+    """The model whose probabilities are learnt: a stage of this run, or a Hugging Face folder with our vocabulary.
+
+    Raises ConfigurationError when it has another one: then only its text can be learnt from, with kl_share 0.
+    """
+    if recipe.teacher_folder is None:
+        return modeling.load_adapter(here.base(), here.adapter(recipe.teacher_stage)).eval()
+    check_vocabulary(recipe.teacher_folder, here.tokenizer_path)
+    return AutoModelForCausalLM.from_pretrained(recipe.teacher_folder, dtype=torch.float32).eval()
+
+
+def check_vocabulary(folder: Path, tokenizer: Path) -> None:
+    """Raises ConfigurationError unless the teacher in `folder` gives every token the id that the student gives it."""
+    theirs = AutoTokenizer.from_pretrained(folder).get_vocab()
+    ours = Tokenizer.from_file(str(tokenizer)).get_vocab()
+    if theirs != ours:
+        other = sum(theirs.get(token) != id_ for token, id_ in ours.items())
+        raise ConfigurationError(
+            f"The teacher in {folder} has {len(theirs)} tokens, the student {len(ours)}, and {other} of the student's "
+            "have another id there: their probabilities cannot be compared. Set distill.kl_share=0, which learns from "
+            "the teacher's labels alone."
+        )
+
+
+def white_box(teacher: Any, recipe: DistillConfig, *, pad_id: int, seed: int) -> Objective[Encoded]:
+    """Labels and the teacher's probabilities, a mean over the labels' tokens."""
+
+    def loss(model: Any, examples: Sequence[Encoded]) -> torch.Tensor:
+        batch = batches.collate(examples, pad_id)
+        logits, labels = batches.target_logits(model, batch)
+        likelihood = losses.negative_log_likelihood(logits, labels)
+        if (
+            stable_random.draw(seed, "on-policy", *(one.prompt[-8:] + one.target for one in examples))
+            < recipe.on_policy
+        ):
+            written = [replace(one, target=continuation(model, one, pad_id, recipe)) for one in examples]
+            batch = batches.collate(written, pad_id)
+            logits, own = batches.target_logits(model, batch)
+            weight = len(labels) / len(own)  # the objective's units are the labels' tokens
+        else:
+            weight = 1.0
+        with torch.no_grad():
+            aim, _ = batches.target_logits(teacher, batch)
+        divergence = weight * losses.divergence(logits, aim, recipe.temperature)
+        return (1 - recipe.kl_share) * likelihood + recipe.kl_share * divergence
+
+    return Objective(loss, target_tokens)
+
+
+@torch.no_grad()
+def continuation(model: Any, example: Encoded, end_id: int, recipe: DistillConfig) -> tuple[int, ...]:
+    """What the student writes itself, sampled, at most as long as the label and half as much more."""
+    prompt = torch.tensor([example.prompt])
+    ids = model.generate(
+        input_ids=prompt,
+        attention_mask=torch.ones_like(prompt),
+        max_new_tokens=len(example.target) * 3 // 2 + 1,
+        do_sample=True,
+        temperature=recipe.on_policy_temperature,
+        top_k=0,
+        eos_token_id=end_id,
+        pad_token_id=end_id,
+        use_cache=True,
+    )
+    return tuple(ids[0, len(example.prompt) :].tolist())

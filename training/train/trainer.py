@@ -1,0 +1,229 @@
+"""The loop that every training stage shares: batches, optimizer, log, checkpoints, early stopping.
+
+folder/
+    metrics.jsonl       one line a step: loss, learning rate, tokens a second; one a validation
+    adapter-<step>/     what was trained until then; `querygist model build` takes an adapter as it is
+    state.pt            what a resumed run goes on from
+    best.json           the step with the best validation, written last when the run is over
+    made_from.json      what the run follows from
+    loss.png
+"""
+
+import itertools
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence, Sized
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import matplotlib.pyplot as plt
+import torch
+from rich.progress import Progress
+
+from querygist.errors import ConfigurationError
+from querygist.files import replacing
+from training.recipes import RunConfig
+from training.train import batches, modeling
+
+T = TypeVar("T", bound=Sized)
+BEST, MADE_FROM = "best.json", "made_from.json"
+
+_LEGEND = {
+    "loss": "what is minimised, on a step's examples",
+    "validation_loss": "nats a token of whole validation summaries",
+    "score": "score of what is served",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Objective(Generic[T]):
+    """What is minimised: the sum of `loss` over a step's examples, divided by their `units`.
+
+    `loss` takes the model and a few examples and gives the sum over them, so that how a step is split into
+    micro-batches changes memory and not the result.
+    """
+
+    loss: Callable[[Any, Sequence[T]], torch.Tensor]
+    units: Callable[[Sequence[T]], float]
+
+
+Validate = Callable[[Any, Path], dict[str, float]]
+"""Given the model and the folder its adapter has just been saved in: numbers to log; "score" is the one to maximise."""
+
+
+class Trainer(Generic[T]):
+    """One run in one folder. Starting it again goes on where the last checkpoint was."""
+
+    def __init__(
+        self,
+        model: Any,
+        objective: Objective[T],
+        recipe: RunConfig,
+        folder: Path,
+        *,
+        seed: int,
+        arithmetic: AbstractContextManager[Any] | None = None,
+        made_from: Mapping[str, str],
+    ) -> None:
+        """`arithmetic`: see `student.arithmetic`. `made_from`: hashes of all that the run follows from. Raises
+        ConfigurationError if the folder has others.
+        """
+        self._model = model
+        self._objective = objective
+        self._recipe = recipe
+        self._seed = seed
+        self._arithmetic = arithmetic or nullcontext()
+        self._folder = folder
+        self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._optimizer = torch.optim.AdamW(self._parameters, lr=recipe.learning_rate, weight_decay=0.0)
+        self._step = 0
+        self._best: tuple[float, int] = (-math.inf, 0)
+        folder.mkdir(parents=True, exist_ok=True)
+        refuse_another(folder, made_from)
+        self._resume()
+
+    def run(self, training: Sequence[T], validate: Validate) -> Path:
+        """Train to the last step, or until `patience` validations in a row were not better. The best adapter's folder.
+
+        Raises ConfigurationError when there is nothing to train on.
+        """
+        if not training:
+            raise ConfigurationError(f"There is no example to train on for {self._folder.name}.")
+        if (done := best_adapter(self._folder)) is not None:
+            return done
+        with Progress() as progress:
+            task = progress.add_task(self._folder.name, total=self._recipe.steps, completed=self._step)
+            for batch in itertools.islice(self._batches(training), self._step, self._recipe.steps):
+                self._log(self._train(batch))
+                progress.update(task, completed=self._step)
+                if self._step % self._recipe.every == 0 or self._step == self._recipe.steps:
+                    self._checkpoint(validate)
+                    if self._step - self._best[1] >= self._recipe.patience * self._recipe.every:
+                        break
+        best = {"step": self._best[1], "score": self._best[0], "steps": self._step}
+        with replacing(self._folder / BEST) as partial:
+            partial.write_text(json.dumps(best) + "\n")
+        return self._folder / f"adapter-{self._best[1]}"
+
+    def _batches(self, training: Sequence[T]) -> Iterator[list[T]]:
+        for number in itertools.count():
+            yield from batches.epoch(training, rows=self._recipe.rows, seed=self._seed + number)
+
+    def _train(self, examples: list[T]) -> dict[str, float]:
+        """One optimizer step."""
+        began = time.monotonic()
+        torch.manual_seed(self._seed + self._step)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._learning_rate()
+        self._model.train()
+        units = self._objective.units(examples)
+        loss = 0.0
+        for start in range(0, len(examples), self._recipe.micro_rows):
+            with self._arithmetic:
+                part = self._objective.loss(self._model, examples[start : start + self._recipe.micro_rows]) / units
+            part.backward()
+            loss += part.item()
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._recipe.clip)
+        self._optimizer.step()
+        self._optimizer.zero_grad()
+        self._step += 1
+        return {
+            "step": self._step,
+            "loss": loss,
+            "learning_rate": self._optimizer.param_groups[0]["lr"],
+            "gradient_norm": float(norm),
+            "tokens_per_second": sum(map(len, examples)) / (time.monotonic() - began),
+        }
+
+    def _learning_rate(self) -> float:
+        """Linear warm-up, then a cosine down to a tenth."""
+        recipe = self._recipe
+        if self._step < recipe.warm_up:
+            return recipe.learning_rate * (self._step + 1) / recipe.warm_up
+        done = (self._step - recipe.warm_up) / max(1, recipe.steps - recipe.warm_up)
+        return recipe.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
+
+    def _log(self, line: dict[str, float]) -> None:
+        with (self._folder / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def _checkpoint(self, validate: Validate) -> None:
+        """Write everything, the state last and in one move: a run that is killed meanwhile finds the one before."""
+        adapter = self._folder / f"adapter-{self._step}"
+        modeling.save(self._model, adapter)
+        self._model.eval()
+        with torch.no_grad():
+            found = validate(self._model, adapter)
+        self._log({"step": self._step, **found})
+        if found["score"] > self._best[0]:
+            self._best = found["score"], self._step
+        self._plot()
+        state = {
+            "step": self._step,
+            "best": self._best,
+            "trained": modeling.trained(self._model),
+            "optimizer": self._optimizer.state_dict(),
+        }
+        torch.save(state, self._folder / "state.new")
+        (self._folder / "state.new").rename(self._folder / "state.pt")
+
+    def _resume(self) -> None:
+        path = self._folder / "state.pt"
+        if path.exists():
+            state = torch.load(path, weights_only=True)
+            self._model.load_state_dict(state["trained"], strict=False)
+            self._optimizer.load_state_dict(state["optimizer"])
+            self._step = state["step"]
+            self._best = state["best"]
+
+    def _plot(self) -> None:
+        lines = [json.loads(line) for line in (self._folder / "metrics.jsonl").read_text().splitlines()]
+        figure, axes = plt.subplots(1, 2, figsize=(11, 4))
+        for axis, names in zip(axes, (("loss", "validation_loss"), ("score",)), strict=True):
+            for name in names:
+                points = [(line["step"], line[name]) for line in lines if name in line]
+                if points:
+                    axis.plot(
+                        *zip(*points, strict=True), "-" if name == "loss" else "o-", label=_LEGEND[name], alpha=0.8
+                    )
+            axis.set(xlabel="step", title="loss" if "loss" in names else "validation")
+            axis.legend()
+        figure.tight_layout()
+        figure.savefig(self._folder / "loss.png", dpi=120)
+        plt.close(figure)
+
+
+def refuse_another(folder: Path, made_from: Mapping[str, str]) -> None:
+    """Raise ConfigurationError if the folder holds another run: hours are neither thrown away nor mixed with others."""
+    path = folder / MADE_FROM
+    if path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        changed = [name for name in made_from.keys() | before.keys() if made_from.get(name) != before.get(name)]
+        if changed:
+            raise ConfigurationError(
+                f"The run in {folder} was begun with another {', '.join(sorted(changed))}. "
+                "Delete the folder to begin anew, or set work_dir to another one."
+            )
+    else:
+        with replacing(path) as partial:
+            partial.write_text(json.dumps(dict(made_from), indent=2) + "\n", encoding="utf-8")
+
+
+def stage_adapter(work_dir: Path, stage: str) -> Path:
+    """The best adapter of a stage. Raises ConfigurationError while there is none."""
+    found = best_adapter(work_dir / stage)
+    if found is None:
+        raise ConfigurationError(f"The stage {stage} has not been run to its end: `python -m training {stage}`.")
+    return found
+
+
+def best_adapter(folder: Path) -> Path | None:
+    """The best adapter of a run that is over; None while it is not."""
+    try:
+        best = json.loads((folder / BEST).read_text())
+    except OSError:
+        return None
+    return folder / f"adapter-{best['step']}"
