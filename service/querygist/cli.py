@@ -35,11 +35,11 @@ def serve(
     from querygist.api import server
     from querygist.api.app import create_app
     from querygist.engine_factory import create_engine
-    from querygist.tracing import from_environment
+    from querygist.tracing import provider_from_environment
 
     chosen = settings.load(engine=engine, host=host, port=port)
     logs.configure(log_format=chosen.log_format, level=chosen.log_level)
-    traces = from_environment()
+    traces = provider_from_environment()
     built_engine, tokenizer = create_engine(chosen)
     server.serve(create_app(chosen, built_engine, tokenizer, traces))
 

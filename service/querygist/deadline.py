@@ -1,4 +1,4 @@
-"""Until when a caller will wait: monotonic moments, handed from the headers through queue, engine and stream."""
+"""Deadlines as values: monotonic moments, handed from the headers through queue, engine and stream."""
 
 import time
 from dataclasses import dataclass
@@ -31,6 +31,6 @@ class Deadline:
         return Deadline(self.at - seconds, self.first_text - seconds)
 
     def latest(self, other: "Deadline") -> "Deadline":
-        """How long anyone waits, where two wait for one answer."""
+        """Return the deadline until which anyone waits, where two wait for one answer."""
         begun = max(min(one.at, one.first_text) for one in (self, other))
         return Deadline(max(self.at, other.at), begun)

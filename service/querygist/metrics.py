@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
+from opentelemetry.trace import INVALID_SPAN, Span
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -15,7 +16,6 @@ from prometheus_client.registry import Collector
 from querygist.engines.base import Chunk, Status
 from querygist.errors import DeadlineExceeded, HttpError, Overloaded, RequestError, ServiceError
 from querygist.schemas import Answer
-from querygist.tracing import UNRECORDED, Span
 
 # 1 ms to 30 s: a cache hit sits at the left end, an overloaded CPU at the right.
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.175, 0.25, 0.375, 0.5, 0.75, 1, 1.5, 2.5, 5, 10, 20, 30)
@@ -141,7 +141,7 @@ class Metrics:
             self.cache_hits.labels(kind)
 
     @contextmanager
-    def count_request(self, span: Span = UNRECORDED) -> Generator[Callable[[Answer], Answer], None, None]:
+    def count_request(self, span: Span = INVALID_SPAN) -> Generator[Callable[[Answer], Answer], None, None]:
         """Around one request: counts its outcome and time, and tells its `span`. The block passes its answer through
         what this yields.
         """
@@ -165,9 +165,7 @@ class Metrics:
             raise
         finally:
             self.requests.labels(outcome, method).inc()
-            span.set("outcome", outcome)
-            span.set("method", method)
-            span.set("cached", cached)
+            span.set_attributes({"querygist.outcome": outcome, "querygist.method": method, "querygist.cached": cached})
             if method != "none":
                 self.e2e_request_latency.labels(method, str(cached).lower()).observe(time.monotonic() - started)
 
@@ -193,7 +191,7 @@ class Metrics:
 
 
 class _EngineCollector(Collector):
-    """What the engine counts itself, asked at each scrape."""
+    """The engine's own counts, asked at each scrape."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
@@ -215,13 +213,12 @@ class _EngineCollector(Collector):
 
 
 class Generation:
-    """Counts one generation's forward passes. `tokens` generated so far; `finished` as in `Chunk`."""
+    """Counts one generation's forward passes. `tokens`: generated so far, the end token not among them."""
 
     def __init__(self, metrics: Metrics, started: float) -> None:
         self._metrics = metrics
         self._last = started
         self.tokens = 0
-        self.finished: str | None = None
 
     def observe(self, chunk: Chunk) -> None:
         """Count one forward pass."""
@@ -238,4 +235,3 @@ class Generation:
             metrics.batch_size.observe(chunk.batch)
         self._last = now
         self.tokens += len(chunk.ids)
-        self.finished = chunk.finished

@@ -1,4 +1,4 @@
-"""What goes over the wire."""
+"""Request and response bodies of the HTTP API."""
 
 from typing import Annotated, Any, Literal
 

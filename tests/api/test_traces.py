@@ -17,7 +17,6 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import StatusCode
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from querygist import otel
 from querygist.api.app import create_app
 from querygist.api.server import Server
 from querygist.engines.base import Engine, Identity
@@ -63,7 +62,7 @@ async def traced(
     recorded = Recorded()
     tracing = TracerProvider(**provider)
     tracing.add_span_processor(SimpleSpanProcessor(recorded.memory))
-    server = Server(create_app(load(port=0), engine, tokenizer, otel.OtelTraces(tracing)))
+    server = Server(create_app(load(port=0), engine, tokenizer, tracing))
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.005)

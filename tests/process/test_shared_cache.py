@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -18,7 +19,7 @@ from querygist.engines.base import Identity
 from querygist.engines.fake import FakeEngine
 from querygist.errors import ConfigurationError, EngineUnavailable
 from querygist.metrics import Metrics
-from querygist.pipeline.shared_cache import LEASE_MS, Found, SharedCache
+from querygist.pipeline.shared_cache import LEASE_MS, SharedCache
 from querygist.pipeline.summary import Summary
 from querygist.prompting.tokenizer import Tokenizer
 from tests.conftest import Serve, first_sentences_of_document, missing
@@ -91,6 +92,20 @@ class Work:
         return DONE
 
 
+class Found(NamedTuple):
+    summary: Summary
+    cached: bool
+
+
+async def once(shared: SharedCache, work: Work) -> Found:
+    """The summary of KEY, from Redis or computed by `work`."""
+    async with shared.lease(KEY) as lease:
+        if cached := lease.summary is not None:
+            return Found(lease.summary, cached)
+        lease.summary = await work.compute()
+        return Found(lease.summary, cached)
+
+
 async def waits(redis: RedisServer, task: asyncio.Task[Found]) -> None:
     """Until `task` has been told to wait: it has asked, and is not done."""
     async with Redis.from_url(redis.url) as client, asyncio.timeout(30):
@@ -102,24 +117,24 @@ async def waits(redis: RedisServer, task: asyncio.Task[Found]) -> None:
 async def test_two_gateways_compute_once(join: Join, redis: RedisServer) -> None:
     work, other = Work(), Work()
     async with join() as one, join() as two:
-        leading = asyncio.create_task(one.once(KEY, work.compute))
+        leading = asyncio.create_task(once(one, work))
         await work.begun.wait()
-        waiting = asyncio.create_task(two.once(KEY, other.compute))
+        waiting = asyncio.create_task(once(two, other))
         await waits(redis, waiting)
         work.end.set()
         assert await leading == Found(DONE, cached=False)
         assert await waiting == Found(DONE, cached=True)
-        assert await one.once(KEY, other.compute) == Found(DONE, cached=True)
+        assert await once(one, other) == Found(DONE, cached=True)
         assert (work.times, other.times) == (1, 0)
 
 
 async def test_a_computation_longer_than_the_lease_keeps_it(join: Join, redis: RedisServer) -> None:
     work, other = Work(), Work()
     async with join() as one, join() as two, Redis.from_url(redis.url) as client:
-        leading = asyncio.create_task(one.once(KEY, work.compute))
+        leading = asyncio.create_task(once(one, work))
         await work.begun.wait()
         begun = time.monotonic()
-        waiting = asyncio.create_task(two.once(KEY, other.compute))
+        waiting = asyncio.create_task(once(two, other))
         (lease,) = await client.keys("*lease")
         while time.monotonic() < begun + 1.5 * LEASE_MS / 1000:
             assert await client.exists(lease)
@@ -134,9 +149,9 @@ async def test_a_computation_longer_than_the_lease_keeps_it(join: Join, redis: R
 async def test_a_computation_that_ends_without_a_summary_passes_on(join: Join, redis: RedisServer, how: str) -> None:
     work, other = Work(), Work()
     async with join() as one, join() as two:
-        leading = asyncio.create_task(one.once(KEY, work.compute))
+        leading = asyncio.create_task(once(one, work))
         await work.begun.wait()
-        waiting = asyncio.create_task(two.once(KEY, other.compute))
+        waiting = asyncio.create_task(once(two, other))
         await waits(redis, waiting)
         begun = time.monotonic()
         if how == "fails":
@@ -157,7 +172,7 @@ async def test_a_gateway_that_died_is_not_waited_for_longer_than_its_lease(join:
     work.end.set()
     async with join() as one, Redis.from_url(redis.url) as client:
         await client.set(f"querygist:{{{KEY.hex()}}}:lease", "of a dead one", px=LEASE_MS)
-        assert await one.once(KEY, work.compute) == Found(DONE, cached=False)
+        assert await once(one, work) == Found(DONE, cached=False)
 
 
 def errors(shared: SharedCache) -> float:
@@ -169,9 +184,9 @@ def errors(shared: SharedCache) -> float:
 async def test_redis_dies_and_comes_back(join: Join, redis: RedisServer) -> None:
     work, other = Work(), Work()
     async with join() as one, join() as two:
-        leading = asyncio.create_task(one.once(KEY, work.compute))
+        leading = asyncio.create_task(once(one, work))
         await work.begun.wait()
-        waiting = asyncio.create_task(two.once(KEY, other.compute))
+        waiting = asyncio.create_task(once(two, other))
         await waits(redis, waiting)
         redis.kill()
         await other.begun.wait()  # it does not wait for a leader it cannot hear of
@@ -179,13 +194,13 @@ async def test_redis_dies_and_comes_back(join: Join, redis: RedisServer) -> None
         work.end.set()
         assert (await leading).summary == (await waiting).summary == DONE
         assert errors(two) == 1
-        assert (await two.once(KEY, other.compute)).cached is False
+        assert (await once(two, other)).cached is False
         assert errors(two) == 1, "it rests: one request paid for the time-out, not each"
         redis.start()
         async with asyncio.timeout(30):
-            while not (await two.once(KEY, other.compute)).cached:
+            while not (await once(two, other)).cached:
                 await asyncio.sleep(0.05)
-        assert (await one.once(KEY, other.compute)).cached
+        assert (await once(one, other)).cached
 
 
 async def test_a_redis_that_hangs_is_left_alone(join: Join, redis: RedisServer) -> None:
@@ -193,7 +208,7 @@ async def test_a_redis_that_hangs_is_left_alone(join: Join, redis: RedisServer) 
     work.end.set()
     async with join() as one:
         redis.process.send_signal(signal.SIGSTOP)
-        assert await one.once(KEY, work.compute) == Found(DONE, cached=False)
+        assert await once(one, work) == Found(DONE, cached=False)
         redis.process.send_signal(signal.SIGCONT)
         assert errors(one) == 1
 
@@ -203,7 +218,7 @@ async def test_what_is_no_summary_is_computed_again(join: Join, redis: RedisServ
     work.end.set()
     async with join() as one, Redis.from_url(redis.url) as client:
         await client.set(f"querygist:{{{KEY.hex()}}}:summary", b'{"text": 1}')
-        assert await one.once(KEY, work.compute) == Found(DONE, cached=False)
+        assert await once(one, work) == Found(DONE, cached=False)
 
 
 def test_an_address_that_is_none_is_said() -> None:

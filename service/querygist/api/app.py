@@ -8,8 +8,9 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from opentelemetry.trace import TracerProvider
 
-from querygist import __version__
+from querygist import __version__, tracing
 from querygist.api import health, problems, routes
 from querygist.api.auth import Authenticator
 from querygist.api.lifecycle import Lifecycle
@@ -24,10 +25,11 @@ from querygist.pipeline.summarizer import Summarizer
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.schemas import BatchDocument, BatchLine
 from querygist.settings import Settings
-from querygist.tracing import OFF, Traces
 
 
-def create_app(settings: Settings, engine: Engine, tokenizer: Tokenizer, traces: Traces = OFF) -> FastAPI:
+def create_app(
+    settings: Settings, engine: Engine, tokenizer: Tokenizer, traces: TracerProvider = tracing.OFF
+) -> FastAPI:
     """The app, with a `Gateway` in `app.state.gateway`. Raises ConfigurationError."""
     metrics = Metrics()
     shared = _shared_cache(settings, metrics)
@@ -51,7 +53,7 @@ def create_app(settings: Settings, engine: Engine, tokenizer: Tokenizer, traces:
                 servers=lambda: engine.status().well,
             ),
             metrics=metrics,
-            traces=traces,
+            tracer=tracing.tracer_of(traces),
             max_query_tokens=settings.max_query_tokens,
             max_deadline_seconds=settings.max_deadline_ms / 1000,
         ),
@@ -68,12 +70,12 @@ def create_app(settings: Settings, engine: Engine, tokenizer: Tokenizer, traces:
                 yield
             finally:
                 await engine.close()
-                await asyncio.to_thread(traces.close)
+                await asyncio.to_thread(tracing.shut_down, traces)
 
     app = _api(lifespan)
     app.state.gateway = gateway
     app.add_middleware(BodyLimitMiddleware)
-    app.add_middleware(RequestMiddleware, lifecycle=gateway.lifecycle, traces=traces)
+    app.add_middleware(RequestMiddleware, lifecycle=gateway.lifecycle, tracer=tracing.tracer_of(traces))
     return app
 
 

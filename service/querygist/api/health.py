@@ -1,4 +1,4 @@
-"""What operators and browsers ask for: probes, metrics, the demo page."""
+"""Health, metrics and the demo page: the routes of operators and browsers."""
 
 from pathlib import Path
 

@@ -22,22 +22,22 @@ class Lifecycle:
 
     @property
     def draining(self) -> bool:
-        """Whether the end has been announced: /readyz fails from here on."""
+        """True once the end has been announced: /readyz fails from here on."""
         return self._drain_began is not None
 
     @property
     def refusing(self) -> bool:
-        """Whether new requests are turned away."""
+        """True while new requests are rejected."""
         return self._draining_for() > self.delay
 
     @property
     def drained(self) -> bool:
-        """Whether nothing is left to finish."""
+        """True when nothing is left to finish."""
         return self.refusing and self.in_flight == 0
 
     @property
     def expired(self) -> bool:
-        """Whether requests in flight have had all the time they get."""
+        """True when requests in flight have had all the time they get."""
         return self._draining_for() > self.delay + self.budget
 
     def _draining_for(self) -> float:

@@ -7,18 +7,16 @@ import time
 import uuid
 
 import structlog
+from opentelemetry.trace import Tracer
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from querygist.api import problems
 from querygist.api.lifecycle import Lifecycle
-from querygist.tracing import OFF, Traces
+from querygist.tracing import OFF, request_span, trace_id_of, tracer_of
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-
-TRACE_PARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
-"""W3C Trace Context, 3.2."""
 
 QUIET = {"/livez", "/readyz", "/metrics"}
 """Probed every few seconds: logged at debug level."""
@@ -64,10 +62,10 @@ class BodyLimitMiddleware:
 class RequestMiddleware:
     """Sets `scope["state"]["request_id"]`, echoes it, logs the outcome, and turns any crash into a 500 problem."""
 
-    def __init__(self, app: ASGIApp, lifecycle: Lifecycle, traces: Traces) -> None:
+    def __init__(self, app: ASGIApp, lifecycle: Lifecycle, tracer: Tracer) -> None:
         self.app = app
         self.lifecycle = lifecycle
-        self.traces = traces
+        self.tracer = tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -78,7 +76,6 @@ class RequestMiddleware:
         given = headers.get("x-request-id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
-        trace = TRACE_PARENT.fullmatch(headers.get("traceparent", ""))
         started, status = time.monotonic(), 0
 
         async def send_with_id(message: Message) -> None:
@@ -94,8 +91,8 @@ class RequestMiddleware:
 
         self.lifecycle.in_flight += 1
         method = scope["method"] if scope["method"].isalpha() else "invalid"
-        traces = OFF if scope["path"] in QUIET else self.traces
-        with traces.request(method, headers) as span:
+        tracer = tracer_of(OFF) if scope["path"] in QUIET else self.tracer
+        with request_span(tracer, method, headers) as span:
             try:
                 await self.app(scope, receive, send_with_id)
             except Exception as error:
@@ -107,10 +104,10 @@ class RequestMiddleware:
                 self.lifecycle.in_flight -= 1
                 # The route's template: a path nobody routes may carry anything, so it is not repeated.
                 route = getattr(scope.get("route"), "path", "unmatched")
-                trace_id = span.trace_id or (trace and trace[1])
-                span.set("http.route", route)
-                span.set("http.response.status_code", status)
-                span.set("request_id", request_id)
+                span.set_attribute("http.route", route)
+                span.set_attribute("http.response.status_code", status)
+                span.set_attribute("querygist.request_id", request_id)
+                trace_id = trace_id_of(span)
                 log.log(
                     10 if route in QUIET else 20,
                     "request",

@@ -1,4 +1,4 @@
-"""What a request is refused for before its route begins: by its headers, before its body is read, or by its body."""
+"""Rejects requests before their route begins: by their headers, before the body is read, or by their body."""
 
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any

@@ -41,7 +41,7 @@ def problem_of(error: HttpError, request_id: str | None) -> Problem:
 
 
 def refusal_of_body(error: HTTPException | RequestValidationError) -> RequestError:
-    """What keeps the framework from reading a body, as one of ours."""
+    """Return the framework's error about a body as one of ours."""
     if isinstance(error, HTTPException):
         if error.status_code == TooLarge.status:
             return TooLarge("A body may be 3 MB for /summarize and 16 MB for /summarize/batch. Send less text.")
@@ -54,7 +54,7 @@ def refusal_of_body(error: HTTPException | RequestValidationError) -> RequestErr
 
 
 def invalid_fields(items: Sequence[Mapping[str, Any]]) -> InvalidFields:
-    """Which fields are wrong and how, of pydantic's errors."""
+    """Return pydantic's errors as the fields that are wrong, and how."""
     errors = [
         {
             "field": ".".join(str(part)[:64] for part in item["loc"] if part != "body") or "body",

@@ -172,7 +172,7 @@ def _line_id(number: int, fields: object) -> str:
 
 
 async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T | None:
-    """What `work` returns, or None when the client left first; `work` is cancelled then."""
+    """Return what `work` returns, or None when the client left first; `work` is cancelled then."""
     working = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(_disconnect(request))
     try:

@@ -1,20 +1,18 @@
-"""What the gateway expects of an engine, whichever it is."""
+"""The protocol of an engine: token ids in, token ids out."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
 from querygist.deadline import Deadline
 
-TRACE_HEADERS: ContextVar[Mapping[str, str]] = ContextVar("trace_headers", default=MappingProxyType({}))
-"""The W3C trace context of the generation under way (`traceparent`, `tracestate`), for an engine that calls others."""
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which model answers, exactly. Two engines with equal identities give equal greedy outputs in fp32.
+    """The model that answers, exactly. Two engines with equal identities give equal greedy outputs in fp32.
 
     Hashes are lowercase sha256; limits are in tokens.
     """
@@ -34,7 +32,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What one forward pass added to one request.
+    """The tokens that one forward pass added to one request.
 
     `ids` are the new token ids, the end id excluded; `drafted` and `accepted` count candidate tokens of this pass, so
     that len(ids) <= accepted + 1; `batch` is how many requests the pass made tokens for (0: the engine does not say).
@@ -50,7 +48,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What an engine knows of itself, for metrics.
+    """An engine's own counts and servers, for metrics.
 
     `servers` are the addresses it sends requests to, and whether each is well (none: it is part of this process);
     `retries` counts the requests given to another server before their first token, since the start.
@@ -61,7 +59,7 @@ class Status:
 
     @property
     def well(self) -> int:
-        """How many servers share the work now, 1 at least: where none is well, requests still have to be tried."""
+        """Number of servers that share the work now, at least 1: where none is healthy, requests still have to be tried."""
         return max(1, sum(self.servers.values()))
 
 
@@ -78,10 +76,17 @@ class Engine(Protocol):
         ...
 
     def generate(
-        self, ids: Sequence[int], *, max_new_tokens: int, deadline: Deadline, request_id: str
+        self,
+        ids: Sequence[int],
+        *,
+        max_new_tokens: int,
+        deadline: Deadline,
+        request_id: str,
+        trace_headers: Mapping[str, str] = NO_HEADERS,
     ) -> AsyncGenerator[Chunk, None]:
         """Greedy continuation of `ids` (1 to identity.prompt_limit of them) by at most `max_new_tokens`.
 
+        `trace_headers`: the W3C trace context (`traceparent`, `tracestate`), for an engine that calls others.
         Closing the generator cancels the request and frees its slot.
         Raises EngineUnavailable (dead, hung, not loaded) and DeadlineExceeded.
         """
@@ -92,7 +97,7 @@ class Engine(Protocol):
         ...
 
     def status(self) -> Status:
-        """What there is to tell now; asks nobody, so that metrics can be read at any time."""
+        """Return the status now, without asking any server, so that metrics can be read at any time."""
         ...
 
     async def close(self) -> None:

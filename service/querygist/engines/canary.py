@@ -1,4 +1,4 @@
-"""Is an engine alive? A canary inference, unless tokens prove it anyway."""
+"""Liveness of an engine by a canary inference, unless tokens of other requests prove it anyway."""
 
 import asyncio
 import itertools

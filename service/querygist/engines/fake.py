@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from querygist.deadline import Deadline
-from querygist.engines.base import Chunk, Identity, Status
+from querygist.engines.base import NO_HEADERS, Chunk, Identity, Status
 from querygist.errors import DeadlineExceeded, EngineUnavailable
 
 
@@ -47,7 +47,13 @@ class FakeEngine:
             raise EngineUnavailable("The fake engine was told to fail.")
 
     async def generate(
-        self, ids: Sequence[int], *, max_new_tokens: int, deadline: Deadline, request_id: str
+        self,
+        ids: Sequence[int],
+        *,
+        max_new_tokens: int,
+        deadline: Deadline,
+        request_id: str,
+        trace_headers: Mapping[str, str] = NO_HEADERS,  # noqa: ARG002
     ) -> AsyncGenerator[Chunk, None]:
         """See `Engine.generate`."""
         await self.ready()

@@ -1,4 +1,4 @@
-"""Who may enter the engine now, who waits, and who is refused at once with the reason.
+"""Admission: requests enter the engine, wait in a queue, or are rejected at once with the reason.
 
 A first-in first-out queue in front of a fixed number of places. Work is measured in tokens, because a request's time
 grows with them. A request that cannot be done by its deadline, or not begun by the one for its first text, is refused
@@ -35,7 +35,7 @@ class _Speed:
             self._value += SMOOTHING * (speed - self._value)
 
     def seconds(self, tokens: float) -> float | None:
-        """How long so many take; None before the first request has shown it."""
+        """Return the seconds so many tokens take; None before the first request has shown it."""
         return None if self._value is None else tokens / self._value
 
 

@@ -1,4 +1,4 @@
-"""What was found, put into the words of the contract."""
+"""Summaries and extracts as answers of the HTTP contract."""
 
 import time
 
@@ -10,16 +10,16 @@ from querygist.schemas import Answer, ModelName, Span, Timings, Usage
 from querygist.text.passages import Snippet
 
 
-def generated(job: Job, summary: Summary, identity: Identity, *, flight: Flight | None) -> Answer:
-    """The answer of a generated summary; `flight` None: it came from memory."""
+def generated(job: Job, summary: Summary, identity: Identity, flight: Flight) -> Answer:
+    """Return the answer of a generated summary."""
     total = time.monotonic() - job.started
-    first = flight.first_text_at - job.started if flight and flight.first_text_at else total
+    first = flight.first_text_at - job.started if flight.first_text_at else total
     return Answer(
         id=job.id,
         summary=summary.text,
         answerable=summary.answerable,
         method="generative",
-        cached=flight is None or flight.cached,
+        cached=flight.cached,
         sources=[Span(start=start, end=end) for start, end in summary.sources],
         copied=round(summary.copied, 4),
         text=job.extracted_text,
@@ -29,12 +29,12 @@ def generated(job: Job, summary: Summary, identity: Identity, *, flight: Flight 
             completion_tokens=summary.completion_tokens,
             truncated=summary.truncated,
         ),
-        timings_ms=_timings(flight.queue_seconds if flight else 0.0, first, total),
+        timings_ms=_timings(flight.queue_seconds, first, total),
     )
 
 
 def extracted(job: Job, extract: Snippet, copied: float, identity: Identity) -> Answer:
-    """The answer of the extractive fallback: every word is the document's."""
+    """Return the extractive answer: every word is the document's."""
     total = time.monotonic() - job.started
     return Answer(
         id=job.id,

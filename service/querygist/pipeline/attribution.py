@@ -1,4 +1,4 @@
-"""Which places of the document a summary is copied from, and how much of it is.
+"""Attribution: the places of the document that a summary is copied from, and how much of it is.
 
 Extractive fragments after Grusky, Naaman and Artzi, "Newsroom" (NAACL 2018, section 4): the summary is read from the
 left, and what stands longest in the document at each place is a fragment. Every distinct word becomes one character,

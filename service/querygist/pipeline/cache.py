@@ -30,7 +30,7 @@ T = TypeVar("T")
 def cache_key(
     identity: Identity, *, query: str, document: str, title: str | None, content_type: str, max_words: int
 ) -> bytes:
-    """What a summary depends on, hashed. `query` and `document` as the caller sent them, after query normalisation."""
+    """Return the hash of all that a summary depends on; `query` and `document` as sent, the query normalised."""
     digest = hashlib.blake2b(digest_size=32)
     for part in (repr(identity), query, document, title, content_type, max_words):
         encoded = repr(part).encode() if not isinstance(part, str) else part.encode()
@@ -41,16 +41,32 @@ def cache_key(
 
 @dataclass(eq=False, slots=True)
 class Flight:
-    """One computation under way: the text so far, its followers, and its end. `cached`: another gateway computed it."""
+    """One summary, under way or finished: its text so far, its followers, its outcome.
+
+    `cached`: it was not computed for this flight, but before or by another gateway. `deadline`: the latest of its
+    followers'.
+    """
 
     pieces: list[str] = field(default_factory=list)
     queue_seconds: float = 0.0
     first_text_at: float | None = None
     followers: int = 0
     cached: bool = False
-    deadline: Deadline = field(default_factory=lambda: Deadline(-inf, -inf))  # the latest of its followers'
+    deadline: Deadline = field(default_factory=lambda: Deadline(-inf, -inf))
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
-    _task: asyncio.Task[Summary] | None = None
+    _outcome: asyncio.Future[Summary] | None = None
+
+    @classmethod
+    def landed(cls, summary: Summary) -> "Flight":
+        """Return the flight of a summary that is already there."""
+        outcome: asyncio.Future[Summary] = asyncio.get_running_loop().create_future()
+        outcome.set_result(summary)
+        return cls(pieces=[summary.text] if summary.text else [], cached=True, _outcome=outcome)
+
+    def start(self, computation: Coroutine[None, None, Summary]) -> None:
+        """Run the computation, whose pieces and result followers then see."""
+        self._outcome = asyncio.create_task(computation)
+        self._outcome.add_done_callback(self._land)
 
     def publish(self, piece: str) -> None:
         """Hand a piece of text to every follower."""
@@ -58,32 +74,18 @@ class Flight:
         self.pieces.append(piece)
         self._wake()
 
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
-
-    def launch(self, computation: Coroutine[None, None, Summary]) -> None:
-        """Start the computation, whose pieces and result followers then see."""
-        self._task = asyncio.create_task(computation)
-        self._task.add_done_callback(self._landed)
-
-    def _landed(self, task: asyncio.Task[Summary]) -> None:
-        if not task.cancelled():
-            task.exception()  # seen by the followers; if none is left, nobody needs to hear of it
-        self._wake()
+    def cancel(self) -> None:
+        """Stop the computation."""
+        if self._outcome is not None:
+            self._outcome.cancel()
 
     @property
     def done(self) -> bool:
-        """Whether the computation has ended, well or not."""
-        return self._task is not None and self._task.done()
-
-    def cancel(self) -> None:
-        """Stop the computation."""
-        if self._task is not None:
-            self._task.cancel()
+        """True when the computation has ended, well or not."""
+        return self._outcome is not None and self._outcome.done()
 
     async def text(self, deadline: Deadline) -> AsyncIterator[str]:
-        """Every piece from the first on, as they come; how it ended, `result` tells. Raises DeadlineExceeded."""
+        """Yield every piece from the first on, as they come; `result` tells how it ended. Raises DeadlineExceeded."""
         seen = 0
         while True:
             changed = self._changed
@@ -98,19 +100,31 @@ class Flight:
                 await _within(deadline.remaining_to_first_text(), "began", changed.wait())
 
     async def result(self, deadline: Deadline) -> Summary:
-        """The finished summary. Raises what the computation raised, or DeadlineExceeded."""
-        if self._task is None:
-            raise RuntimeError("launch() comes first")
+        """Return the finished summary. Raises what the computation raised, or DeadlineExceeded."""
+        if self._outcome is None:
+            raise RuntimeError("start() comes first")
         # shield: this follower's deadline or disconnect ends its wait, not the others' computation
-        return await _within(deadline.remaining(), "was finished", asyncio.shield(self._task))
+        return await _within(deadline.remaining(), "was finished", asyncio.shield(self._outcome))
+
+    def _land(self, outcome: asyncio.Future[Summary]) -> None:
+        if not outcome.cancelled():
+            outcome.exception()  # the followers see it; if none is left, it is lost on purpose
+        self._wake()
+
+    def _wake(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
-async def _within(seconds: float, what: str, awaitable: Coroutine[None, None, T] | asyncio.Future[T]) -> T:
+async def _within(seconds: float, event: str, awaitable: Coroutine[None, None, T] | asyncio.Future[T]) -> T:
     try:
         async with asyncio.timeout(max(0.0, seconds)):
             return await awaitable
     except TimeoutError:
-        raise DeadlineExceeded(f"The deadline passed before the summary {what}. Allow more time.") from None
+        raise DeadlineExceeded(f"The deadline passed before the summary {event}. Allow more time.") from None
+
+
+Compute = Callable[[Flight], Coroutine[None, None, Summary]]
 
 
 class SummaryCache:
@@ -127,22 +141,19 @@ class SummaryCache:
         self._metrics = metrics
         metrics.cache_bytes.set_function(lambda: self._finished.currsize)
 
-    def get(self, key: bytes) -> Summary | None:
-        """A finished summary, if one is kept."""
-        summary = self._finished.get(key)
-        if summary is not None:
-            self._metrics.cache_hits.labels("finished").inc()
-        return summary
-
     @asynccontextmanager
-    async def follow(
-        self, key: bytes, deadline: Deadline, compute: Callable[[Flight], Coroutine[None, None, Summary]]
-    ) -> AsyncGenerator[Flight, None]:
-        """Join the flight of `key`, or start one with `compute`. Leaving the block leaves the flight."""
+    async def flight(self, key: bytes, deadline: Deadline, compute: Compute) -> AsyncGenerator[Flight, None]:
+        """Hand out the flight of `key`: landed, if its summary is kept; joined, if it is under way; else started with
+        `compute`. Leaving the block leaves the flight.
+        """
+        if (summary := self._finished.get(key)) is not None:
+            self._metrics.cache_hits.labels("finished").inc()
+            yield Flight.landed(summary)
+            return
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = Flight()
-            flight.launch(self._keep(key, flight, compute))
+            flight.start(self._run(key, flight, compute))
         else:
             self._metrics.cache_hits.labels("in_flight").inc()
         flight.followers += 1
@@ -152,32 +163,29 @@ class SummaryCache:
         finally:
             flight.followers -= 1
             if not flight.followers and not flight.done:
-                self._forget(key, flight)
+                self._discard(key, flight)
                 self._metrics.cancellations.inc()
                 flight.cancel()
 
-    async def _keep(
-        self, key: bytes, flight: Flight, compute: Callable[[Flight], Coroutine[None, None, Summary]]
-    ) -> Summary:
+    async def _run(self, key: bytes, flight: Flight, compute: Compute) -> Summary:
         try:
-            summary = await self._found_or_computed(key, flight, compute)
+            if self._shared is None:
+                summary = await compute(flight)
+            else:
+                async with self._shared.lease(key) as lease:
+                    if lease.summary is None:
+                        lease.summary = await compute(flight)
+                    else:
+                        flight.cached = True
+                        if lease.summary.text:
+                            flight.publish(lease.summary.text)
+                    summary = lease.summary
             if summary.size <= self._finished.maxsize:
                 self._finished[key] = summary
             return summary
         finally:
-            self._forget(key, flight)
+            self._discard(key, flight)
 
-    async def _found_or_computed(
-        self, key: bytes, flight: Flight, compute: Callable[[Flight], Coroutine[None, None, Summary]]
-    ) -> Summary:
-        if self._shared is None:
-            return await compute(flight)
-        found = await self._shared.once(key, lambda: compute(flight))
-        flight.cached = found.cached
-        if found.cached and found.summary.text:
-            flight.publish(found.summary.text)
-        return found.summary
-
-    def _forget(self, key: bytes, flight: Flight) -> None:
+    def _discard(self, key: bytes, flight: Flight) -> None:
         if self._flights.get(key) is flight:
             del self._flights[key]

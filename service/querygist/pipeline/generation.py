@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from querygist.deadline import Deadline
-from querygist.engines.base import Chunk, Engine, Identity
+from querygist.engines.base import NO_HEADERS, Chunk, Engine, Identity
 from querygist.prompting.detokenizer import Assembler
 from querygist.prompting.tokenizer import Tokenizer
 
@@ -19,7 +19,7 @@ TOKENS_PER_WORD = 1.6
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model wrote: one paragraph of at most `max_words` words, "" when it says that nothing answers.
+    """Text a model generated: one paragraph of at most `max_words` words, "" when it says that nothing answers.
 
     `tail` is the part of `text` that `generate` has not yielded before. `tokens` were generated, the end id not among
     them; `ended`: it was reached. `passes`: forward passes that took.
@@ -46,7 +46,7 @@ async def generate(
     max_words: int,
     deadline: Deadline,
     request_id: str,
-    trace_headers: Mapping[str, str] | None = None,
+    trace_headers: Mapping[str, str] = NO_HEADERS,
     observe: Callable[[Chunk], None] = lambda _: None,
 ) -> AsyncGenerator[str | Completion, None]:
     """Pieces of text as they become safe to send, then the completion; `observe` sees every chunk of the engine.
@@ -62,7 +62,7 @@ async def generate(
         max_new_tokens=token_limit(max_words, identity.output_limit),
         deadline=deadline,
         request_id=request_id,
-        trace_headers=trace_headers or {},
+        trace_headers=trace_headers,
     )
     async with contextlib.aclosing(chunks):
         async for chunk in chunks:

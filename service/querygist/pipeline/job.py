@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from opentelemetry.trace import Span
+
 from querygist.deadline import Deadline
 from querygist.schemas import DocumentFields
 from querygist.text.cleaning import CleanDocument
-from querygist.tracing import Span
 
 
 @dataclass(frozen=True, slots=True)

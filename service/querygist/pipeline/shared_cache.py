@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
@@ -54,19 +55,18 @@ _summaries = TypeAdapter(Summary)
 
 
 class _Turn(IntEnum):
-    """Who computes: the first two are what `_ASK` returns."""
+    """Say who computes: the first two are what `_ASK` returns."""
 
     OTHER = 0
     OURS = 1
     ALONE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """`cached`: it was computed before, or by another gateway."""
+@dataclass(slots=True)
+class Lease:
+    """`summary` is there when another gateway has computed it; else the holder computes it and sets it."""
 
-    summary: Summary
-    cached: bool
+    summary: Summary | None = None
 
 
 class SharedCache:
@@ -105,25 +105,40 @@ class SharedCache:
         await self._redis.aclose()
         await self._listener.aclose()
 
-    async def once(self, key: bytes, compute: Callable[[], Awaitable[Summary]]) -> Found:
-        """The summary of `key`: from Redis, or from the gateway that computes it, or computed here.
+    @asynccontextmanager
+    async def lease(self, key: bytes) -> AsyncGenerator[Lease, None]:
+        """Hand out the summary of `key`, if Redis or the gateway that computes it has it, or the right to compute it.
 
-        Raises what `compute` raises.
+        What the block sets as `lease.summary` is kept for the others; a block that ends without tells them to try.
         """
         name, token = key.hex(), uuid.uuid4().hex
+        turn = await self._turn(name, token)
+        if isinstance(turn, Summary):
+            self._metrics.cache_hits.labels("shared").inc()
+            yield Lease(turn)
+            return
+        lease = Lease()
+        if turn is _Turn.ALONE:
+            yield lease
+            return
+        renewing = asyncio.create_task(self._renew(name, token))
+        try:
+            yield lease
+        finally:
+            renewing.cancel()
+            content = b"" if lease.summary is None else _summaries.dump_json(lease.summary)
+            # Shielded: a computation that everybody has left is cancelled, and another gateway may wait for its end.
+            await asyncio.shield(self._land(name, token, content))
+
+    async def _turn(self, name: str, token: str) -> Summary | _Turn:
+        """Ask until it is not another gateway's turn any more."""
         while True:
             with self._landing(name) as landed:  # before asking, or it might land in between
                 turn = await self._ask(name, token)
-                if isinstance(turn, Summary):
-                    self._metrics.cache_hits.labels("shared").inc()
-                    return Found(turn, cached=True)
-                if turn is _Turn.OTHER:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(landed.wait(), LEASE_MS / 1000)
-                    continue
-            if turn is _Turn.OURS:
-                return Found(await self._lead(name, token, compute), cached=False)
-            return Found(await compute(), cached=False)
+                if turn is not _Turn.OTHER:
+                    return turn
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(landed.wait(), LEASE_MS / 1000)
 
     async def _ask(self, name: str, token: str) -> Summary | _Turn:
         found = await self._run(self._ask_script, [_summary(name), _lease(name)], token, LEASE_MS)
@@ -133,18 +148,6 @@ class SharedCache:
             except ValidationError:  # another release's, or somebody else's
                 return _Turn.ALONE
         return _Turn.ALONE if found is None else _Turn(found)
-
-    async def _lead(self, name: str, token: str, compute: Callable[[], Awaitable[Summary]]) -> Summary:
-        renewing = asyncio.create_task(self._renew(name, token))
-        content = b""
-        try:
-            summary = await compute()
-            content = _summaries.dump_json(summary)
-            return summary
-        finally:
-            renewing.cancel()
-            # Shielded: a computation that everybody has left is cancelled, and another gateway may wait for its end.
-            await asyncio.shield(self._land(name, token, content))
 
     async def _renew(self, name: str, token: str) -> None:
         while True:
@@ -156,7 +159,7 @@ class SharedCache:
         await self._run(self._land_script, keys, token, content, round(1000 * self._ttl), _CHANNEL, name)
 
     async def _run(self, script: AsyncScript, keys: list[str], *arguments: str | bytes | int) -> bytes | int | None:
-        """What a script returns; None when Redis does not answer, or did not a moment ago."""
+        """Return what a script returns; None when Redis does not answer, or did not a moment ago."""
         if time.monotonic() < self._rests_until:
             return None
         try:

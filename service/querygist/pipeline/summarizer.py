@@ -1,4 +1,8 @@
-"""The use case: one query, one document, one summary. `Summarizer._compute` is the way of a request."""
+"""The use case: one query, one document, one summary.
+
+The way of a request: `answer` drains `stream`; `stream` follows the flight that the cache hands out; the flight runs
+`_compute`: admission, prompt, generation, attribution.
+"""
 
 import asyncio
 import contextlib
@@ -6,25 +10,28 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
+
+from opentelemetry.trace import Span, Tracer
 
 from querygist.deadline import Deadline
-from querygist.engines.base import TRACE_HEADERS, Engine
+from querygist.engines.base import Chunk, Engine
 from querygist.errors import ServiceError, UnprocessableText
 from querygist.metrics import Metrics
-from querygist.pipeline.admission import Admission
+from querygist.pipeline import generation
+from querygist.pipeline.admission import Admission, Place
 from querygist.pipeline.answers import extracted, generated
 from querygist.pipeline.attribution import ground
 from querygist.pipeline.cache import Flight, SummaryCache, cache_key
+from querygist.pipeline.generation import Completion, token_limit
 from querygist.pipeline.job import Job
 from querygist.pipeline.summary import Summary
-from querygist.prompting.detokenizer import Assembler
-from querygist.prompting.prompt_builder import fit
+from querygist.prompting.prompt_builder import Window, fit
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.schemas import Answer, DocumentFields
 from querygist.text.cleaning import clean_document, clean_query, clean_title
 from querygist.text.passages import Snippet, snippet
-from querygist.tracing import Span, Traces
+from querygist.tracing import add_child_span, child_span, trace_headers
 
 T = TypeVar("T")
 
@@ -36,9 +43,6 @@ OFFLOAD_CHARACTERS = 8_000
 FALLBACK_SECONDS, FALLBACK_SECONDS_PER_CHARACTER = 0.015, 1.5e-6
 """Kept in reserve before a deadline, so that the extractive answer still arrives in time (0.2 s for 200,000
 characters, measured on one core)."""
-
-TOKENS_PER_WORD = 1.6
-"""How many output tokens a word may take before the model is cut off; the bound on words itself is exact."""
 
 
 class Summarizer:
@@ -52,7 +56,7 @@ class Summarizer:
         cache: SummaryCache,
         admission: Admission,
         metrics: Metrics,
-        traces: Traces,
+        tracer: Tracer,
         max_query_tokens: int,
         max_deadline_seconds: float,
     ) -> None:
@@ -61,38 +65,42 @@ class Summarizer:
         self._cache = cache
         self._admission = admission
         self._metrics = metrics
-        self._traces = traces
+        self._tracer = tracer
         self._max_query_tokens = max_query_tokens
         self._max_deadline_seconds = max_deadline_seconds
 
     async def answer(self, query: str, fields: DocumentFields, deadline: Deadline) -> Answer:
-        """The whole answer. Raises UnprocessableText; ServiceError only where `fields.fallback` is "none"."""
-        with self._traces.part("summarize") as span, self._metrics.count_request(span) as counted:
-            job = await self._prepare(query, fields, deadline, span)
-            try:
-                return counted(await self._whole(job))
-            except ServiceError as error:
-                return counted(await self._fall_back(job, error))
+        """Return the whole answer: the stream, drained.
+
+        Raises UnprocessableText; ServiceError only where `fields.fallback` is "none".
+        """
+        events = [event async for event in self.stream(query, fields, deadline, sends_pieces=False)]
+        return cast(Answer, events[-1])
 
     async def stream(
-        self, query: str, fields: DocumentFields, deadline: Deadline
+        self, query: str, fields: DocumentFields, deadline: Deadline, *, sends_pieces: bool = True
     ) -> AsyncGenerator[str | Answer, None]:
-        """Pieces of the summary as they are written, then the whole answer.
+        """Yield pieces of the summary as they are written, then the whole answer.
 
-        Raises as `answer`, and after the first piece any ServiceError: what was sent cannot become an extract.
+        Raises as `answer`; where the caller `sends_pieces`, after the first one any ServiceError as well: what was sent
+        cannot become an extract.
         """
-        with self._traces.part("summarize") as span, self._metrics.count_request(span) as counted:
+        with child_span(self._tracer, "summarize") as span, self._metrics.count_request(span) as counted:
             job = await self._prepare(query, fields, deadline, span)
             sent = False
             try:
-                async with contextlib.aclosing(self._events(job)) as events:
-                    async for event in events:
-                        yield counted(event) if isinstance(event, Answer) else event
-                        sent = True
+                async with self._cache.flight(
+                    self._key(job), job.deadline, lambda flight: self._compute(job, flight)
+                ) as flight:
+                    async for piece in flight.text(job.deadline):
+                        yield piece
+                        sent = sends_pieces
+                    yield counted(generated(job, await flight.result(job.deadline), self._engine.identity, flight))
             except ServiceError as error:
-                if sent:
+                if sent or fields.fallback == "none":
                     raise
-                answer = counted(await self._fall_back(job, error))
+                self._metrics.fallbacks.labels(error.reason).inc()
+                answer = counted(await self._extract(job))
                 if answer.summary:
                     yield answer.summary
                 yield answer
@@ -119,29 +127,6 @@ class Summarizer:
             span=span,
         )
 
-    async def _whole(self, job: Job) -> Answer:
-        """The answer, from memory or from the flight that computes it."""
-        key = self._key(job)
-        if (known := self._cache.get(key)) is not None:
-            return generated(job, known, self._engine.identity, flight=None)
-        async with self._cache.follow(key, job.deadline, lambda flight: self._compute(job, flight)) as flight:
-            summary = await flight.result(job.deadline)
-            return generated(job, summary, self._engine.identity, flight=flight)
-
-    async def _events(self, job: Job) -> AsyncGenerator[str | Answer, None]:
-        """Pieces of the summary as they come, then the answer."""
-        key = self._key(job)
-        if (known := self._cache.get(key)) is not None:
-            if known.text:
-                yield known.text
-            yield generated(job, known, self._engine.identity, flight=None)
-            return
-        async with self._cache.follow(key, job.deadline, lambda flight: self._compute(job, flight)) as flight:
-            async for piece in flight.text(job.deadline):
-                yield piece
-            summary = await flight.result(job.deadline)
-            yield generated(job, summary, self._engine.identity, flight=flight)
-
     def _key(self, job: Job) -> bytes:
         return cache_key(
             self._engine.identity,
@@ -153,17 +138,17 @@ class Summarizer:
         )
 
     async def _compute(self, job: Job, flight: Flight) -> Summary:
-        """One generation: admission, passages and prompt, engine, streaming, grounding. A task of its own."""
+        """Run one generation: admission, prompt, engine, attribution. A task of its own."""
         identity, max_words = self._engine.identity, job.fields.max_words
-        max_new_tokens = token_limit(max_words, identity.output_limit)
-        prompt_tokens = min(identity.prompt_limit, len(job.document.text) // 4 + 128)  # so many are expected
+        expected_prompt = min(identity.prompt_limit, len(job.document.text) // 4 + 128)  # tokens
+        output_tokens = token_limit(max_words, identity.output_limit)
 
         async with contextlib.AsyncExitStack() as places:
-            with self._traces.part("queue", job.span):
-                entering = self._admission.enter(prompt_tokens, max_new_tokens, lambda: flight.deadline)
+            with child_span(self._tracer, "queue", job.span):
+                entering = self._admission.enter(expected_prompt, output_tokens, lambda: flight.deadline)
                 place = await places.enter_async_context(entering)
                 flight.queue_seconds = place.waited
-            window = await _off_loop(
+            prompt = await _off_loop(
                 job.document.text,
                 lambda: fit(
                     self._tokenizer,
@@ -175,60 +160,62 @@ class Summarizer:
                     max_words=max_words,
                 ),
             )
-            generation = self._metrics.count_generation(job.started, flight.queue_seconds, len(window.ids))
-            assembler = Assembler.answering(identity.prompt_version, self._tokenizer, max_words=max_words)
-            with self._traces.part("generate", job.span) as span:
-                TRACE_HEADERS.set(span.headers)
-                # Followers watch their own deadlines and cancel this by leaving; the engine gets the longest there is.
-                chunks = self._engine.generate(
-                    window.ids,
-                    max_new_tokens=max_new_tokens,
-                    deadline=Deadline.after(self._max_deadline_seconds),
-                    request_id=job.id,
-                )
-                async with contextlib.aclosing(chunks):
-                    async for chunk in chunks:
-                        if chunk.ids and not generation.tokens:
-                            span.lap("prefill")
-                        generation.observe(chunk)
-                        if piece := assembler.push(chunk.ids):
-                            flight.publish(piece)
-                            place.began = flight.first_text_at
-                        if assembler.full:
-                            break
-                span.set("prompt_tokens", len(window.ids))
-                span.set("completion_tokens", generation.tokens)
+            completion = await self._generate(job, flight, place, prompt)
 
-        final = assembler.finish("stop" if generation.finished == "stop" else "length")
-        if final.tail:
-            flight.publish(final.tail)
-        grounding = await _off_loop(job.document.text, lambda: ground(final.text, job.document))
+        if completion.tail:
+            flight.publish(completion.tail)
+        grounding = await _off_loop(job.document.text, lambda: ground(completion.text, job.document))
         return Summary(
-            text=final.text,
-            answerable=final.answerable,
+            text=completion.text,
+            answerable=completion.answerable,
             sources=grounding.sources,
             copied=grounding.copied,
-            prompt_tokens=len(window.ids),
-            completion_tokens=generation.tokens,
-            truncated=window.truncated,
+            prompt_tokens=len(prompt.ids),
+            completion_tokens=completion.tokens,
+            truncated=prompt.truncated,
         )
 
-    async def _fall_back(self, job: Job, error: ServiceError) -> Answer:
-        """The extractive answer, where the caller allows it; else the error itself."""
-        if job.fields.fallback == "none":
-            raise error
-        self._metrics.fallbacks.labels(error.reason).inc()
+    async def _generate(self, job: Job, flight: Flight, place: Place, prompt: Window) -> Completion:
+        """Have the engine write, and publish what it writes."""
+        counts = self._metrics.count_generation(job.started, flight.queue_seconds, len(prompt.ids))
+        with child_span(self._tracer, "generate", job.span) as span:
+
+            def observe(chunk: Chunk) -> None:
+                if chunk.ids and not counts.tokens:
+                    add_child_span(self._tracer, "prefill", span)
+                counts.observe(chunk)
+
+            # Followers watch their own deadlines and cancel this by leaving; the engine gets the longest there is.
+            pieces = generation.generate(
+                self._engine,
+                self._tokenizer,
+                prompt.ids,
+                max_words=job.fields.max_words,
+                deadline=Deadline.after(self._max_deadline_seconds),
+                request_id=job.id,
+                trace_headers=trace_headers(span),
+                observe=observe,
+            )
+            async with contextlib.aclosing(pieces):
+                async for piece in pieces:
+                    if isinstance(piece, Completion):
+                        completion = piece
+                    else:
+                        flight.publish(piece)
+                        place.began = flight.first_text_at
+            span.set_attributes(
+                {"querygist.prompt_tokens": len(prompt.ids), "querygist.completion_tokens": counts.tokens}
+            )
+        return completion
+
+    async def _extract(self, job: Job) -> Answer:
+        """Return the extractive answer."""
 
         def extract() -> tuple[Snippet, float]:
             found = snippet(job.document.text, job.query, max_words=job.fields.max_words)
             return found, ground(found.text, job.document).copied
 
         return extracted(job, *await _off_loop(job.document.text, extract), self._engine.identity)
-
-
-def token_limit(max_words: int, output_limit: int) -> int:
-    """How many tokens the model may write for a summary of `max_words`."""
-    return min(output_limit, round(max_words * TOKENS_PER_WORD) + 16)
 
 
 def _reserve(text: str) -> float:

@@ -56,7 +56,7 @@ class Assembler:
 
     @property
     def full(self) -> bool:
-        """Whether further tokens can add nothing: stop the generation."""
+        """True when further tokens can add nothing: stop the generation."""
         return not NO_ANSWER.startswith(self._text) and len(self._text.split()) > self._max_words
 
     def push(self, ids: Sequence[int]) -> str:
@@ -96,5 +96,5 @@ class Assembler:
         return self._text[: max((end for end in sentence_ends(self._text) if end <= bound), default=0)]
 
     def _is_over(self) -> bool:
-        """Whether the text ends with a sentence, were another one to follow."""
+        """True when the text ends with a sentence, were another one to follow."""
         return len(self._text) in sentence_ends(f"{self._text} A")

@@ -43,7 +43,7 @@ def labelled(document: str, query: str) -> list[Sentence]:
 
 
 def place_of(sentences: Sequence[Sentence], at: int) -> int | None:
-    """Which of them holds the character `at` of the document; the first when it stands before all, None of none."""
+    """Return the index of the one that holds character `at`; the first when it stands before all, None of none."""
     return max((place for place, one in enumerate(sentences) if one.start <= at), default=0) if sentences else None
 
 

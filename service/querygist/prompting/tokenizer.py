@@ -37,7 +37,7 @@ class Tokenizer:
         return self._plain.encode(text, add_special_tokens=False).ids
 
     def count_each(self, texts: Sequence[str]) -> list[int]:
-        """How many ids each text has, encoded as text from outside."""
+        """Return the number of ids of each text, encoded as text from outside."""
         return [len(one.ids) for one in self._plain.encode_batch_fast(texts, add_special_tokens=False)]
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -40,7 +40,7 @@ _WORD_BY_ITSELF = re.compile(rf"[{UNSPACED}]|{PICTOGRAPH}")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Alignment:
-    """Where the pieces of an edited text come from: piece k, at `target[k]`, from `start[k]` to `end[k]`.
+    """Source places of the pieces of an edited text: piece k, at `target[k]`, is from `start[k]` to `end[k]`.
 
     A piece as long as its origin is a copy, character by character; of the others only the whole is known.
     """

@@ -30,7 +30,7 @@ _BATCH_CHARS_PER_TOKEN = 6  # sentences counted at once, for the budget that is 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What the model gets to read. `spans` index the document; `truncated`: it is not all of it."""
+    """The text that the model gets to read. `spans` index the document; `truncated`: it is not all of it."""
 
     text: str
     spans: tuple[Span, ...]
@@ -185,7 +185,7 @@ def _line(text: str) -> str:
 
 
 def _word_end(document: str, start: int, end: int, max_words: int) -> int:
-    """Where the first `max_words` words end."""
+    """Return where the first `max_words` words end."""
     for count, word in enumerate(re.compile(r"\S+").finditer(document, start, end), 1):
         if count == max_words or word.end() - start >= max_words * _LONG_WORD:
             return min(word.end(), start + max_words * _LONG_WORD)

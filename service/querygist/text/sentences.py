@@ -51,7 +51,7 @@ _threads = threading.local()
 
 
 def _follows_abbreviation(text: str, start: int, dot: int, following: str) -> bool:
-    """Whether the full stop at `dot` belongs to the word before it, or to the number of an item."""
+    """True when the full stop at `dot` belongs to the word before it, or to the number of an item."""
     if dot - start <= _LONGEST_ABBREVIATION and _LABEL.fullmatch(text, start, dot):
         return True
     near = text[max(start, dot - _LONGEST_ABBREVIATION) : dot].split()
@@ -66,7 +66,7 @@ def _follows_abbreviation(text: str, start: int, dot: int, following: str) -> bo
 
 
 def _ends(text: str, start: int, found: re.Match[str]) -> bool:
-    """Whether the sentence that began at `start` ends at this candidate."""
+    """True when the sentence that began at `start` ends at this candidate."""
     following, kind = text[found.end()], found.lastindex or 0
     breaks = text.count("\n", found.start(), found.end())
     if kind == _SURE or breaks > 1:
@@ -83,7 +83,7 @@ def _ends(text: str, start: int, found: re.Match[str]) -> bool:
 
 
 def _breaks(text: str) -> Iterator[Span]:
-    """Where a sentence ends, and where the next one starts."""
+    """Yield where a sentence ends, and where the next one starts."""
     start = 0
     for found in _END.finditer(text):
         if _ends(text, start, found):

@@ -32,7 +32,7 @@ def _set_of(characters: Iterable[str]) -> str:
 
 
 def _is_joining(character: str, category: str) -> bool:
-    """Whether a zero-width joiner or non-joiner beside this character shapes what a reader sees.
+    """True when a zero-width joiner or non-joiner beside this character shapes what a reader sees.
 
     It does in Arabic and the scripts of Asia (Persian spelling, Indic conjuncts) and in emoji sequences. In Latin,
     Greek, Cyrillic and Hebrew it shows nothing, and only hides words from a search.
@@ -105,7 +105,7 @@ def _is_mark(character: str) -> bool:
 
 
 def _joins(text: str, joiner: int) -> bool:
-    """Whether the joiner at this place joins a letter or picture, whatever its marks, to another or to a mark."""
+    """True when the joiner at this place joins a letter or picture, whatever its marks, to another or to a mark."""
     following = text[joiner + 1 : joiner + 2]
     if not following or not (following in _JOINING or _is_mark(following)):
         return False
@@ -116,7 +116,7 @@ def _joins(text: str, joiner: int) -> bool:
 
 
 def tidied(run: re.Match[str]) -> str:
-    """What a match of `UNTIDY` comes to: one space, one or two line feeds, or nothing; a joiner that joins is kept."""
+    """Return what a match of `UNTIDY` comes to: one space, one or two line feeds, or nothing; a joiner that joins stays."""
     text = run[0]
     if text in _JOINERS:
         return text if _joins(run.string, run.start()) else ""

@@ -7,13 +7,13 @@ dies or falls silent it is started again, and the requests it held end with Engi
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from querygist.deadline import Deadline
-from querygist.engines.base import Chunk, Identity, Status
+from querygist.engines.base import NO_HEADERS, Chunk, Identity, Status
 from querygist.engines.canary import Canary
 from querygist.engines.openvino.options import EngineOptions
 from querygist.engines.openvino.worker_process import WORKER, WorkerProcess, running
@@ -71,7 +71,13 @@ class EmbeddedEngine:
                 await self._supervisor
 
     async def generate(
-        self, ids: Sequence[int], *, max_new_tokens: int, deadline: Deadline, request_id: str
+        self,
+        ids: Sequence[int],
+        *,
+        max_new_tokens: int,
+        deadline: Deadline,
+        request_id: str,
+        trace_headers: Mapping[str, str] = NO_HEADERS,  # noqa: ARG002  nobody is called
     ) -> AsyncGenerator[Chunk, None]:
         """See `Engine.generate`."""
         worker = self._loaded

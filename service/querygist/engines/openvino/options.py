@@ -1,4 +1,4 @@
-"""What the OpenVINO engine is built with; apart from the batcher, so that the gateway need not import OpenVINO."""
+"""Options of the OpenVINO engine; apart from the scheduler, so that the gateway need not import OpenVINO."""
 
 from dataclasses import dataclass
 from pathlib import Path

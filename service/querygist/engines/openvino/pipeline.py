@@ -17,7 +17,7 @@ NO_END = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """How far one request is decoded; always greedily.
+    """Decoding parameters of one request; always greedy.
 
     `end_id` None: only the length ends it. `candidates` 0 decodes one token a pass. The end id cannot come before
     `min_tokens`. A stop sequence ends the output and stays in it, as in TensorRT-LLM.

@@ -1,4 +1,4 @@
-"""Which candidate tokens n-gram lookup puts before the model.
+"""Prompt lookup: the candidate tokens that n-gram lookup puts before the model.
 
 OpenVINO GenAI drafts candidates itself and reports neither how many it drafted nor how many were accepted. The rule
 is deterministic, so this replays it: the longest n-gram (at most `ngram` ids) at the end of prompt + output that

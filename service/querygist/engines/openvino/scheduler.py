@@ -20,7 +20,7 @@ from querygist.engines.openvino.prompt_lookup import prompt_lookup
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What one pass added to one request; `finished` is "stop", "length" or "cancelled" on the last; see base.Chunk."""
+    """The tokens one pass added to one request; `finished` is "stop", "length" or "cancelled" on the last; see Chunk."""
 
     ids: tuple[int, ...]
     drafted: int = 0
@@ -181,7 +181,7 @@ class Batcher:
 
 
 def _stopped_at(active: _Active, length: int) -> int | None:
-    """Where, among the ids up to `length`, the first stop sequence that ends among the newest of them ends."""
+    """Return where the first stop sequence ends that ends among the newest ids, up to `length`."""
     for end in range(active.length + 1, length + 1):
         for sequence in active.decoding.stop_sequences:
             start = end - len(sequence)

@@ -3,13 +3,13 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import structlog
 from tritonclient.grpc.aio import InferenceServerClient
 
 from querygist.deadline import Deadline
-from querygist.engines.base import Chunk, Identity
+from querygist.engines.base import NO_HEADERS, Chunk, Identity
 from querygist.engines.canary import Canary
 from querygist.engines.triton import protocol as wire
 from querygist.engines.triton.failures import Failure
@@ -71,14 +71,22 @@ class Endpoint:
         await self._client.close()
 
     async def generate(
-        self, ids: Sequence[int], *, max_new_tokens: int, deadline: Deadline, request_id: str
+        self,
+        ids: Sequence[int],
+        *,
+        max_new_tokens: int,
+        deadline: Deadline,
+        request_id: str,
+        trace_headers: Mapping[str, str] = NO_HEADERS,
     ) -> AsyncGenerator[Chunk, None]:
         """See `Engine.generate`; also raises Overloaded when Triton's queue is full."""
         if self.trouble is not None:
             raise anew(self.trouble)
         self.load += 1
         try:
-            async with contextlib.aclosing(self._stream(ids, max_new_tokens, deadline, request_id)) as chunks:
+            async with contextlib.aclosing(
+                self._stream(ids, max_new_tokens, deadline, request_id, trace_headers)
+            ) as chunks:
                 async for chunk in chunks:
                     self._canary.heard()
                     yield chunk
@@ -86,7 +94,12 @@ class Endpoint:
             self.load -= 1
 
     def _stream(
-        self, ids: Sequence[int], max_new_tokens: int, deadline: Deadline, request_id: str
+        self,
+        ids: Sequence[int],
+        max_new_tokens: int,
+        deadline: Deadline,
+        request_id: str,
+        trace_headers: Mapping[str, str] = NO_HEADERS,
     ) -> AsyncGenerator[Chunk, None]:
         if self._client is None or self._served is None:
             raise RuntimeError("start() comes first, and the server's identity")
@@ -97,6 +110,7 @@ class Endpoint:
             max_new_tokens=max_new_tokens,
             deadline=deadline,
             request_id=request_id,
+            trace_headers=trace_headers,
         )
 
     def _failed(self, failure: Failure) -> None:

@@ -1,10 +1,10 @@
 """Triton Inference Servers behind the gateway: TensorRT-LLM on GPUs or the CPU model, by the same tensors."""
 
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from querygist.deadline import Deadline
-from querygist.engines.base import Chunk, Identity, Status
+from querygist.engines.base import NO_HEADERS, Chunk, Identity, Status
 from querygist.engines.triton.endpoint import Endpoint
 from querygist.engines.triton.pool import Servers
 from querygist.errors import EngineUnavailable, Overloaded
@@ -53,16 +53,32 @@ class TritonEngine:
         return Status(servers=well, retries=self._retries)
 
     async def generate(
-        self, ids: Sequence[int], *, max_new_tokens: int, deadline: Deadline, request_id: str
+        self,
+        ids: Sequence[int],
+        *,
+        max_new_tokens: int,
+        deadline: Deadline,
+        request_id: str,
+        trace_headers: Mapping[str, str] = NO_HEADERS,
     ) -> AsyncGenerator[Chunk, None]:
         """See `Engine.generate`. Until its first token a request that fails is given to another server, once."""
+
+        def ask(endpoint: Endpoint) -> contextlib.aclosing[AsyncGenerator[Chunk, None]]:
+            return contextlib.aclosing(
+                endpoint.generate(
+                    ids,
+                    max_new_tokens=max_new_tokens,
+                    deadline=deadline,
+                    request_id=request_id,
+                    trace_headers=trace_headers,
+                )
+            )
+
         self._budget = min(RETRY_BURST, self._budget + RETRY_SHARE)
         first = self._choose(None)
         begun = False
         try:
-            async with contextlib.aclosing(
-                first.generate(ids, max_new_tokens=max_new_tokens, deadline=deadline, request_id=request_id)
-            ) as chunks:
+            async with ask(first) as chunks:
                 async for chunk in chunks:
                     begun = True
                     yield chunk
@@ -73,9 +89,7 @@ class TritonEngine:
                 raise
             self._budget -= 1
             self._retries += 1
-        async with contextlib.aclosing(
-            second.generate(ids, max_new_tokens=max_new_tokens, deadline=deadline, request_id=request_id)
-        ) as chunks:
+        async with ask(second) as chunks:
             async for chunk in chunks:
                 yield chunk
 

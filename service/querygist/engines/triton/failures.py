@@ -1,4 +1,4 @@
-"""What a failed request to Triton means.
+"""Classification of failed requests to Triton, by gRPC status and message.
 
 On a stream Triton tells its own failures and the model's in words, without a gRPC status; what gRPC itself finds has a
 status. Triton's header `triton_grpc_error`, which turns words into statuses, is of no use: failures before the model is

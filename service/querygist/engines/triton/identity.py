@@ -1,4 +1,4 @@
-"""Which model a Triton server serves, as its configuration tells (GetModelConfig), against the one expected."""
+"""Check of a Triton server's model, as its configuration says (GetModelConfig), against the one expected."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ CONNECT_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What matters of a server's model configuration.
+    """The part of a server's model configuration that requests depend on.
 
     `lookahead` is (window, n-gram, verification set); None: a TensorRT-LLM engine built without.
     """

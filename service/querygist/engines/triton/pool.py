@@ -1,4 +1,4 @@
-"""Which Triton servers there are: what the configured names resolve to, followed while servers come and go.
+"""The pool of Triton servers: what the configured names resolve to, followed while servers come and go.
 
 A name that resolves to several addresses, as a headless Kubernetes service does, stands for a server at each of them.
 An address that a name no longer has gets no more requests, finishes those it holds, and is hung up on. A name that

@@ -1,6 +1,6 @@
-"""What goes over gRPC to Triton's `tensorrt_llm` model and back: token ids as tensors, nothing else."""
+"""Tensors of Triton's `tensorrt_llm` model over gRPC: token ids there and back, nothing else."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,7 +12,7 @@ from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from querygist.engines.base import TRACE_HEADERS
+from querygist.engines.base import NO_HEADERS
 
 MODEL = "tensorrt_llm"
 
@@ -52,11 +52,12 @@ def stream(
     lookahead: tuple[int, int, int] | None,
     request_id: str,
     timeout: float,
+    trace_headers: Mapping[str, str] = NO_HEADERS,
 ) -> Any:
     """Open a stream for one request; an async iterator of (InferResult | None, error | None) with `cancel()`.
 
     `lookahead` is (window, n-gram, verification set); None leaves the inputs out, as an engine built without lookahead
-    wants it. `timeout` in seconds ends the stream with DEADLINE_EXCEEDED. The metadata carry TRACE_HEADERS.
+    wants it. `timeout` in seconds ends the stream with DEADLINE_EXCEEDED. The metadata carry `trace_headers`.
     """
     request = {
         "model_name": MODEL,
@@ -68,7 +69,7 @@ def stream(
     async def one() -> AsyncIterator[dict[str, Any]]:
         yield request
 
-    return client.stream_infer(one(), stream_timeout=timeout, headers=dict(TRACE_HEADERS.get()))
+    return client.stream_infer(one(), stream_timeout=timeout, headers=dict(trace_headers))
 
 
 def read(result: InferResult) -> Pass:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 import grpc
@@ -11,7 +11,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from querygist.deadline import Deadline
-from querygist.engines.base import Chunk
+from querygist.engines.base import NO_HEADERS, Chunk
 from querygist.engines.triton import protocol as wire
 from querygist.engines.triton.failures import Failure, classify
 from querygist.errors import DeadlineExceeded, EngineUnavailable, ServiceError
@@ -42,6 +42,7 @@ class Streams:
         max_new_tokens: int,
         deadline: Deadline,
         request_id: str,
+        trace_headers: Mapping[str, str] = NO_HEADERS,
     ) -> AsyncGenerator[Chunk, None]:
         """See `Engine.generate`; also raises Overloaded when Triton's queue is full."""
         call = wire.stream(
@@ -52,6 +53,7 @@ class Streams:
             lookahead=lookahead,
             request_id=request_id,
             timeout=max(0.001, deadline.remaining()),
+            trace_headers=trace_headers,
         )
         self._given_up[call] = None
         made = drafted = accepted = 0

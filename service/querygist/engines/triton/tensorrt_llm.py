@@ -1,4 +1,4 @@
-"""What a TensorRT-LLM engine was built for, as its server's configuration tells, against what is expected of it.
+"""Check of what a TensorRT-LLM engine was built for, as its server's configuration says, against what is expected.
 
 A TensorRT-LLM engine is bound to one model, one lookahead configuration and one context; none of them shows in the
 tensors it serves. `python -m training build-engine` writes them down beside the engine and, as the parameter PARAMETER,
@@ -22,7 +22,7 @@ PARAMETER = "querygist_engine_manifest"
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
-    """What of an engine's manifest decides whether it can serve; lengths in tokens, `lookahead` None: built without."""
+    """The part of an engine's manifest that decides if it can serve; lengths in tokens, `lookahead` None: built without."""
 
     model: Mapping[str, Any]
     lookahead: Lookahead | None
@@ -42,7 +42,7 @@ class EngineFacts:
         )
 
     def differences(self, expected: Identity, configured: tuple[int, int, int] | None) -> list[str]:
-        """What is wrong with the engine, for a gateway that expects this model and a server configured to decode so.
+        """Return what is wrong with the engine for a gateway that expects this model and a server that decodes so.
 
         `configured` is (window, n-gram, verification set), None without lookahead. TensorRT-LLM itself wants the
         engine's own configuration (lookaheadDecodingLayer.cpp: maxTokensPerStep == decodingTokens), and its message
