@@ -19,13 +19,14 @@ from typing import Any, Self
 
 import httpx
 
+from querygist.errors import QuerygistError
 from querygist.event_stream import Events, Lines
 from querygist.schemas import Answer, BatchLine, Problem, TokenEvent
 
 RETRIED = {502, 503}
 
 
-class ProblemError(Exception):
+class ProblemError(QuerygistError):
     """The service answered with a problem; `problem` says which."""
 
     def __init__(self, problem: Problem) -> None:

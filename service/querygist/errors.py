@@ -18,6 +18,9 @@ QuerygistError
     ├── EngineUnavailable     503  the engine died, hangs or refuses
     └── DeadlineExceeded      504
 
+Elsewhere in the tree: `client.ProblemError`, the client's side of a problem; `triton_backend.inputs.InputError`, a
+request that the CPU model in Triton cannot take.
+
 A message is one or two sentences for the person who reads it: what was wrong, with which value, and what to do.
 It never quotes the query or the document.
 """

@@ -200,7 +200,9 @@ class _EngineCollector(Collector):
         """Prometheus' hook."""
         status = self._metrics.engine_status()
         up = GaugeMetricFamily(
-            "querygist_triton_endpoint_up", "1 while this Triton server is well and gets requests", labels=["endpoint"]
+            "querygist_triton_endpoint_up",
+            "1 while this Triton server is healthy and gets requests",
+            labels=["endpoint"],
         )
         for address, well in status.servers.items():
             up.add_metric([address], well)

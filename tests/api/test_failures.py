@@ -13,10 +13,10 @@ import httpx
 import pytest
 
 from querygist.client import Client, ProblemError
-from querygist.engines.base import Chunk
+from querygist.engines.base import Chunk, Status
 from querygist.engines.fake import FakeEngine
 from querygist.errors import ConfigurationError
-from querygist.pipeline.summarizer import token_limit
+from querygist.pipeline.generation import token_limit
 from querygist.prompting import templates
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.schemas import Answer
@@ -202,6 +202,16 @@ class TestCancellation:
             task.cancel()
             await fake.until(lambda engine: not engine.running)
             assert fake.cancelled == 5
+
+    async def test_a_batch_uses_the_places_of_every_server(self, fake: FakeEngine, serve: Serve) -> None:
+        fake.status = lambda: Status({"a:1": True, "b:1": True, "c:1": False, "d:1": True})  # type: ignore[method-assign]
+        async with serve(held(fake), max_in_flight=1) as client:
+            documents = [{"id": str(n), "document": f"{DOCUMENT} {n}"} for n in range(5)]
+            task = asyncio.create_task(client.post("/summarize/batch", json={"query": QUERY, "documents": documents}))
+            async with asyncio.timeout(30):
+                await fake.until(lambda engine: len(engine.running) == 3)
+            release(fake)
+            assert len((await task).text.splitlines()) == 5
 
     async def test_a_leader_that_leaves_does_not_fail_its_followers(self, fake: FakeEngine, serve: Serve) -> None:
         async with serve(held(fake)) as client:

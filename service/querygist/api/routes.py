@@ -125,7 +125,7 @@ async def _as_ready(
     body: BatchRequest, here: Gateway, deadline: Deadline, request_id: str
 ) -> AsyncGenerator[bytes, None]:
     """One line a document, in the order they finish; no more at once than the engine has places."""
-    places = asyncio.Semaphore(here.settings.max_in_flight)
+    places = asyncio.Semaphore(here.summarizer.places)
 
     async def one(line_id: str, fields: object, duplicate: bool) -> BatchLine:
         try:

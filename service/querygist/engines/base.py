@@ -50,7 +50,7 @@ class Chunk:
 class Status:
     """An engine's own counts and servers, for metrics.
 
-    `servers` are the addresses it sends requests to, and whether each is well (none: it is part of this process);
+    `servers` are the addresses it sends requests to, and whether each is healthy (none: it is part of this process);
     `retries` counts the requests given to another server before their first token, since the start.
     """
 
@@ -59,7 +59,7 @@ class Status:
 
     @property
     def well(self) -> int:
-        """Number of servers that share the work now, at least 1: where none is healthy, requests still have to be tried."""
+        """Number of healthy servers, at least 1: where none is, requests still have to be tried."""
         return max(1, sum(self.servers.values()))
 
 

@@ -69,6 +69,11 @@ class Summarizer:
         self._max_query_tokens = max_query_tokens
         self._max_deadline_seconds = max_deadline_seconds
 
+    @property
+    def places(self) -> int:
+        """Number of requests that may be in the engine at once now; with Triton it grows with the servers."""
+        return self._admission.places
+
     async def answer(self, query: str, fields: DocumentFields, deadline: Deadline) -> Answer:
         """Return the whole answer: the stream, drained.
 

@@ -116,7 +116,7 @@ def _joins(text: str, joiner: int) -> bool:
 
 
 def tidied(run: re.Match[str]) -> str:
-    """Return what a match of `UNTIDY` comes to: one space, one or two line feeds, or nothing; a joiner that joins stays."""
+    """Return what replaces a match of `UNTIDY`: one space, one or two line feeds, nothing, or a joiner that joins."""
     text = run[0]
     if text in _JOINERS:
         return text if _joins(run.string, run.start()) else ""

@@ -20,7 +20,7 @@ from querygist.engines.openvino.prompt_lookup import prompt_lookup
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The tokens one pass added to one request; `finished` is "stop", "length" or "cancelled" on the last; see Chunk."""
+    """The tokens one pass added to one request; `finished`: "stop", "length" or "cancelled" on the last; see Chunk."""
 
     ids: tuple[int, ...]
     drafted: int = 0

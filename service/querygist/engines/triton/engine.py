@@ -14,7 +14,7 @@ RETRY_SHARE, RETRY_BURST = 0.1, 10.0
 
 
 class TritonEngine:
-    """Spreads requests over servers: to the one that holds the fewest, of those that are well. For one event loop."""
+    """Spreads requests over servers: to the one that holds the fewest, of the healthy ones. For one event loop."""
 
     def __init__(self, identity: Identity, names: Sequence[str], *, plain: bool, stall_seconds: float) -> None:
         """`identity` is what every server must serve; see `Servers` for `names`, `Endpoint` for the rest."""
@@ -94,7 +94,7 @@ class TritonEngine:
                 yield chunk
 
     def _choose(self, failed: Endpoint | None) -> Endpoint:
-        """The least loaded server that is well, the next in turn among equals; `failed` only if there is no other."""
+        """Return the least loaded healthy server, the next in turn among equals; `failed` only if there is no other."""
         self._turn += 1
         count = len(self.endpoints)
         if not count:

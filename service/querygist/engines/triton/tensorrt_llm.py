@@ -22,7 +22,7 @@ PARAMETER = "querygist_engine_manifest"
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
-    """The part of an engine's manifest that decides if it can serve; lengths in tokens, `lookahead` None: built without."""
+    """The part of an engine's manifest that requests depend on; lengths in tokens, `lookahead` None: built without."""
 
     model: Mapping[str, Any]
     lookahead: Lookahead | None

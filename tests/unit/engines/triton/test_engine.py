@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import pytest
 from hypothesis import given
@@ -38,7 +38,13 @@ class Double:
         self.life.append("closed")
 
     async def generate(
-        self, ids: Sequence[int], *, max_new_tokens: int, deadline: Deadline, request_id: str
+        self,
+        ids: Sequence[int],
+        *,
+        max_new_tokens: int,
+        deadline: Deadline,
+        request_id: str,
+        trace_headers: Mapping[str, str],
     ) -> AsyncGenerator[Chunk, None]:
         self.asked.append(request_id)
         if self.trouble is not None:
