@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 
-from querygist import reference
+import loadtest.__main__
+import training.__main__
+from querygist import cli, reference
 from tests.conftest import REPOSITORY
 
 FRONT = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]
 PAGES = [*FRONT, *sorted(f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md"))]
 PACKAGE = REPOSITORY / "service/querygist"
+COMMANDS = {"querygist": cli.app, "-m loadtest": loadtest.__main__.app, "-m training": training.__main__.app}
 FOLDERS = ("service", "loadtest", "training", "tests", "model_repository", "docs", "deploy")
 
 
@@ -24,6 +28,14 @@ def text_of(page: str) -> str:
 def anchors(page: Path) -> set[str]:
     titles = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def commands_of(app: typer.Typer) -> set[str]:
+    """Return what may follow the program's name: `serve`, and of a group `model` also `model fetch`."""
+    names: set[str] = set()
+    for name, command in typer.main.get_group(app).commands.items():
+        names |= {name, *(f"{name} {one}" for one in getattr(command, "commands", ()))}
+    return names
 
 
 def modules_in_architecture() -> Iterator[str]:
@@ -66,6 +78,19 @@ def test_links_lead_to_files_and_headings(page: str) -> None:
 def test_paths_that_are_named_exist(page: str) -> None:
     for path in re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w/.-]+)`", text_of(page)):
         assert (REPOSITORY / path).exists(), f"{page} names {path}"
+
+
+@pytest.mark.parametrize("program", COMMANDS)
+def test_commands_that_are_named_exist(program: str) -> None:
+    code = "\n".join(found for page in PAGES for found in re.findall(r"```.*?```|`[^`]+`", text_of(page), re.DOTALL))
+    named = set(re.findall(rf"(?<![\w/:.=-]){re.escape(program)} ((?:model |engine )?[a-z][a-z-]+)", code))
+    assert named
+    assert named <= commands_of(COMMANDS[program])
+
+
+def test_make_targets_that_are_named_exist() -> None:
+    named = set(re.findall(r"(?:^|`)make ([a-z0-9-]+)", "\n".join(map(text_of, PAGES)), re.MULTILINE))
+    assert named <= set(re.findall(r"^([a-z0-9-]+):", text_of("Makefile"), re.MULTILINE))
 
 
 @pytest.mark.parametrize("page", PAGES)
