@@ -114,7 +114,7 @@ def _edit(text: str, start: int, end: int, edits: Iterator[tuple[int, int, str]]
 
 
 def _tidied(text: str) -> tuple[str, _Alignment | None]:
-    """Invisible characters removed, blanks collapsed; see `characters.UNTIDY`."""
+    """Invisible characters removed, blanks collapsed; see `unicode.UNTIDY`."""
     start, end = len(text) - len(text.lstrip(BLANKS)), len(text.rstrip(BLANKS))
     runs = ((*run.span(), tidy) for run in UNTIDY.finditer(text, start, end) if (tidy := tidied(run)) != run[0])
     return _edit(text, start, max(start, end), runs)

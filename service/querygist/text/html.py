@@ -25,7 +25,6 @@ _INLINE = frozenset(_INLINE_NAMES.split())
 _SEPARATORS = {"br": "\n", "tr": "\n", "td": " ", "th": " "}
 _PRESERVING = frozenset(["pre", "listing", "xmp", "plaintext"])
 _INVISIBLE_STYLE = re.compile(r"(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
-_HIDES = re.compile(r"\s(?:hidden|aria-hidden|style)\b", re.IGNORECASE)
 _BLANK = re.compile(r"[ \t\n\f\r]+")
 _MAIN_SHARE = 0.5
 
