@@ -10,7 +10,7 @@ DASHBOARDS = Path(__file__).parent / "dashboards"
 
 
 def files() -> dict[str, str]:
-    """Every dashboard's file name and text."""
+    """Return every dashboard's file name and text."""
     made = {"overview.json": overview(), "engine.json": engine()}
     return {name: json.dumps(dashboard, indent=2) + "\n" for name, dashboard in made.items()}
 

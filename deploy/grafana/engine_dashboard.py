@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from deploy.grafana.panels import Panel, dashboard, lines
-from deploy.grafana.queries import rate
+from deploy.grafana.panels import Panel, dashboard, lines, quantiles, rate
 
 
 def engine() -> dict[str, Any]:
-    """Dashboard `querygist-engine`."""
+    """Return the dashboard `querygist-engine`."""
     return dashboard(
         "querygist-engine",
         "Querygist: engine",
@@ -24,7 +23,6 @@ def engine() -> dict[str, Any]:
 
 
 def _decoding() -> list[Panel]:
-    batch = rate("querygist_batch_size_bucket", "le")
     return [
         lines(
             "Step compression",
@@ -40,7 +38,7 @@ def _decoding() -> list[Panel]:
         lines(
             "Batch of the embedded engine",
             "Requests that a forward pass made tokens for. Triton tells of its batches on its own page.",
-            {f"p{100 * share:g}": f"histogram_quantile({share}, {batch})" for share in (0.5, 0.95)},
+            quantiles("querygist_batch_size", 0.5, 0.95),
         ),
     ]
 

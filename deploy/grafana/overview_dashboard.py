@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from deploy.grafana.panels import Panel, dashboard, lines, numbers
-from deploy.grafana.queries import rate
+from deploy.grafana.panels import Panel, dashboard, lines, numbers, quantiles, rate
 from deploy.objectives import LATENCY_SECONDS, PERIOD, SLOS
-from deploy.prometheus.burn_rate import BUDGET, BURNS, ERRORS
-from deploy.prometheus.recording import quantiles_of
+from deploy.prometheus.burn_rate_alerts import BUDGET, BURNS, ERRORS
+from deploy.prometheus.recording_rules import quantiles_of
 
 
 def overview() -> dict[str, Any]:
-    """Dashboard `querygist-overview`."""
+    """Return the dashboard `querygist-overview`."""
     return dashboard(
         "querygist-overview",
         "Querygist: overview",
@@ -52,7 +51,6 @@ def _objectives() -> list[Panel]:
 
 
 def _traffic() -> list[Panel]:
-    lengths = rate("querygist_request_prompt_tokens_bucket", "le")
     return [
         lines(
             "Summaries asked for, by outcome",
@@ -70,7 +68,7 @@ def _traffic() -> list[Panel]:
         lines(
             "Prompt length",
             "Tokens of one prompt.",
-            {f"p{100 * share:g}": f"histogram_quantile({share}, {lengths})" for share in (0.5, 0.95)},
+            quantiles("querygist_request_prompt_tokens", 0.5, 0.95),
         ),
     ]
 
@@ -110,28 +108,28 @@ def _degraded() -> list[Panel]:
 
 
 def _latency() -> list[Panel]:
-    by_way = rate("querygist_e2e_request_latency_seconds_bucket", "le, method, cached")
+    by_method = rate("querygist_e2e_request_latency_seconds_bucket", "le, method, cached")
     return [
-        _quantiles("Whole answer", "Dashed: the objective.", "e2e_request_latency", (LATENCY_SECONDS,)),
-        _quantiles("First token", "From the request read to its first generated token.", "time_to_first_token"),
-        _quantiles("Between tokens", "One forward pass to the next, for each token.", "inter_token_latency"),
+        _recorded("Whole answer", "Dashed: the objective.", "e2e_request_latency", (LATENCY_SECONDS,)),
+        _recorded("First token", "From the request read to its first generated token.", "time_to_first_token"),
+        _recorded("Between tokens", "One forward pass to the next, for each token.", "inter_token_latency"),
         lines(
             "p95 by the way it was answered",
             "Method, and whether from memory.",
-            {"{{method}}, cached {{cached}}": f"histogram_quantile(0.95, {by_way})"},
+            {"{{method}}, cached {{cached}}": f"histogram_quantile(0.95, {by_method})"},
             unit="s",
         ),
     ]
 
 
-def _quantiles(title: str, description: str, of: str, limits: tuple[float, ...] = ()) -> Panel:
-    queries = {"quantile {{quantile}}": quantiles_of(f"querygist_{of}_seconds")}
+def _recorded(title: str, description: str, histogram: str, limits: tuple[float, ...] = ()) -> Panel:
+    queries = {"quantile {{quantile}}": quantiles_of(f"querygist_{histogram}_seconds")}
     return lines(title, description, queries, unit="s", limits=limits)
 
 
 def _load() -> list[Panel]:
     return [
-        _quantiles("Waiting for a place", "Scale on this: it rises before anything fails.", "request_queue_time"),
+        _recorded("Waiting for a place", "Scale on this: it rises before anything fails.", "request_queue_time"),
         lines(
             "Requests in the engine",
             "At most QUERYGIST_MAX_IN_FLIGHT a gateway.",

@@ -11,14 +11,12 @@ from prometheus_client import generate_latest
 from deploy.grafana.__main__ import DASHBOARDS
 from deploy.grafana.__main__ import files as dashboard_files
 from deploy.grafana.overview_dashboard import overview
-from deploy.grafana.panels import WIDTH
-from deploy.grafana.picture import picture
-from deploy.grafana.prometheus_api import Prometheus, PrometheusError, Series
-from deploy.grafana.queries import concrete, named, panels_of
+from deploy.grafana.panels import WIDTH, panels_of
+from deploy.grafana.picture import PrometheusError, Series, fill_legend, picture, query_panels
 from deploy.objectives import LATENCY_SECONDS, SLOS, Slo
 from deploy.prometheus.__main__ import RULES
 from deploy.prometheus.__main__ import files as rule_files
-from deploy.prometheus.burn_rate import BURNS, WINDOWS
+from deploy.prometheus.burn_rate_alerts import BURNS, WINDOWS
 from querygist.engines.base import Status
 from querygist.metrics import SECONDS, Metrics
 from querygist.triton_server.ports import claim
@@ -56,7 +54,7 @@ class TestMadeFromCode:
         assert (DASHBOARDS / name).read_text() == dashboard_files()[name], "run: python -m deploy.grafana"
 
     def test_nothing_else_lies_there(self) -> None:
-        assert {path.name for path in RULES.iterdir()} == set(rule_files())
+        assert {path.name for path in RULES.iterdir()} == {*rule_files(), "operations.yml"}
         assert {path.name for path in DASHBOARDS.iterdir()} == set(dashboard_files())
 
 
@@ -132,22 +130,21 @@ class TestDashboards:
         assert source["jsonData"]["timeInterval"] == scraping["scrape_interval"]
 
 
-def test_queries_are_made_concrete() -> None:
-    assert concrete("rate(a[$__rate_interval])", "1m") == "rate(a[1m])"
-    assert named("{{a}} of {{b}}{{c}}", {"a": "x", "b": "y"}) == "x of y"
+def test_legends_are_filled_as_grafana_does() -> None:
+    assert fill_legend("{{a}} of {{b}}{{c}}", {"a": "x", "b": "y"}) == "x of y"
 
 
-def test_a_server_that_is_not_there_is_told() -> None:
+def test_an_absent_prometheus_is_an_error_that_names_it() -> None:
     [port] = claim([("127.0.0.1", 0)])
-    with Prometheus(f"http://127.0.0.1:{port}") as server, pytest.raises(PrometheusError, match=f"{port}/api/v1/query"):
-        server.instant("up")
+    with pytest.raises(PrometheusError, match=f"127.0.0.1:{port}"):
+        query_panels(overview(), f"http://127.0.0.1:{port}", minutes=1, window="1m")
 
 
 def test_a_picture_has_every_panel_with_or_without_data() -> None:
     dashboard = overview()
     panels = panels_of(dashboard)
-    full = {"a": [Series({}, [(60.0, 1.0), (120.0, 2.0)])]}
-    drawn = picture(dashboard, [full if number % 2 else {} for number in range(len(panels))])
+    full = [Series("a", [(60.0, 1.0), (120.0, 2.0)])]
+    drawn = picture(dashboard, [full if number % 2 else [] for number in range(len(panels))])
     assert isinstance(drawn, Figure)
     shown = [axis for axis in drawn.axes if axis.axison or axis.get_title(loc="left")]
     assert [axis.get_title(loc="left") for axis in shown] == [panel["title"] for panel in panels]

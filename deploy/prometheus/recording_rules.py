@@ -1,7 +1,8 @@
-"""What dashboards and scaling read, computed once: the whole service's rates, quantiles and ratios of five minutes."""
+"""Series that dashboards and scaling read, computed once: the whole service's rates, quantiles, ratios of 5 minutes."""
+
+from typing import Any
 
 from deploy.objectives import ACCEPTED
-from deploy.prometheus.rule import Rule, group, record
 
 WINDOW = "5m"
 
@@ -14,19 +15,30 @@ HISTOGRAMS = (
     "querygist_request_queue_time_seconds",
 )
 
+Rule = dict[str, Any]
+"""One rule of Prometheus' rule files."""
 
-def groups() -> list[Rule]:
-    """The groups of `rules/recording.yml`."""
-    return [
-        group("querygist_requests", _requests()),
-        group("querygist_latency", [_quantile(name, share) for name in HISTOGRAMS for share in QUANTILES]),
-        group("querygist_engine", _engine()),
-        group("querygist_triton", _triton()),
-    ]
+Groups = dict[str, list[Rule]]
+"""Rules by the name of their group; those of a group are evaluated one after the other."""
+
+
+def record(name: str, expr: str, **labels: str) -> Rule:
+    """Return the rule that records `expr` as the series `name`, with these labels."""
+    return {"record": name, "expr": expr} | ({"labels": labels} if labels else {})
+
+
+def groups() -> Groups:
+    """Return the groups of `rules/recording.yml`."""
+    return {
+        "querygist_requests": _requests(),
+        "querygist_latency": [_quantile(name, share) for name in HISTOGRAMS for share in QUANTILES],
+        "querygist_engine": _engine(),
+        "querygist_triton": _triton(),
+    }
 
 
 def quantiles_of(histogram: str) -> str:
-    """The name of a histogram's recorded quantiles, told apart by the label `quantile`."""
+    """Return the name of a histogram's recorded quantiles, told apart by the label `quantile`."""
     return f"{histogram.replace('querygist_', 'querygist:', 1)}:quantile_rate{WINDOW}"
 
 
@@ -48,7 +60,7 @@ def _requests() -> list[Rule]:
 
 
 def _engine() -> list[Rule]:
-    """Of generations, as the gateways count them: whichever engine runs."""
+    """Return ratios of generations, as the gateways count them: whichever engine runs."""
     tokens, passes = _rate("querygist_generation_tokens_total"), _rate("querygist_forward_passes_total")
     accepted = _rate("querygist_candidate_tokens_accepted_total")
     drafted = _rate("querygist_candidate_tokens_drafted_total")
@@ -59,7 +71,7 @@ def _engine() -> list[Rule]:
 
 
 def _triton() -> list[Rule]:
-    """Of Triton's own page. Its cumulative times are microseconds; TensorRT-LLM's gauges are by a label."""
+    """Return ratios of Triton's own page: cumulative times are microseconds; TensorRT-LLM's gauges are by a label."""
     requests = f"sum by (instance, model) (rate(nv_inference_request_success[{WINDOW}]))"
 
     def per_request(part: str) -> str:
