@@ -4,7 +4,9 @@ After a change: `python -m deploy.prometheus && python -m deploy.grafana`.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
+from deploy.promql import rate, ratio
 from querygist.metrics import ANSWERED, CANCELLED, OUTCOMES_OF_CALLERS, OUTCOMES_OF_SERVICE
 
 LATENCY_SECONDS = 2.5
@@ -37,18 +39,13 @@ class Slo:
 
     def errors(self, window: str) -> str:
         """PromQL: the share of bad events in the last `window`; NaN without events, which alerts nobody."""
-        return f"{self.bad}\n/\n{self.total}".replace("{window}", window)
+        return ratio(self.bad, self.total).replace("{window}", window)
 
 
-def _rate(selector: str) -> str:
-    return f"sum(rate({selector}[{{window}}]))"
+_rate = partial(rate, window="{window}")
 
 
-def _one_of(outcomes: tuple[str, ...]) -> str:
-    return "|".join(outcomes)
-
-
-ACCEPTED = _rate(f'querygist_requests_total{{outcome!~"{_one_of((*OUTCOMES_OF_CALLERS, CANCELLED))}"}}')
+ACCEPTED = _rate(f'querygist_requests_total{{outcome!~"{"|".join((*OUTCOMES_OF_CALLERS, CANCELLED))}"}}')
 """Requests that deserved an answer: neither the caller's mistake nor given up by the caller, a second."""
 
 _ANSWERS = _rate("querygist_e2e_request_latency_seconds_count")
@@ -61,7 +58,7 @@ SLOS = (
         name="availability",
         objective=AVAILABILITY,
         promise="of the requests that deserve an answer get one",
-        bad=_rate(f'querygist_requests_total{{outcome=~"{_one_of(OUTCOMES_OF_SERVICE)}"}}'),
+        bad=_rate(f'querygist_requests_total{{outcome=~"{"|".join(OUTCOMES_OF_SERVICE)}"}}'),
         total=ACCEPTED,
     ),
     Slo(
@@ -76,9 +73,9 @@ SLOS = (
         objective=GENERATED,
         promise="of the answers are written by the model, not extracted",
         bad=_rate('querygist_requests_total{outcome="fallback"}'),
-        total=_rate(f'querygist_requests_total{{outcome=~"{_one_of(tuple(ANSWERED))}"}}'),
+        total=_rate(f'querygist_requests_total{{outcome=~"{"|".join(ANSWERED)}"}}'),
     ),
 )
 
-GOODPUT = f"{_GENERATED_IN_TIME}\n/\n{ACCEPTED}"
+GOODPUT = ratio(_GENERATED_IN_TIME, ACCEPTED)
 """Share of the requests that deserved an answer which the model answered in time; `{window}` as above."""

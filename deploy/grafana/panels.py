@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from deploy import promql
+
 Panel = dict[str, Any]
 
 WIDTH, HEIGHT = 24, 8
@@ -18,15 +20,14 @@ WINDOW = "$__rate_interval"
 PALETTE_BY_NAME = {"mode": "palette-classic-by-name"}  # an outcome has one colour, whichever others are there
 
 
-def rate(metric: str, by: str = "") -> str:
-    """Return the PromQL of a counter's growth, a second: all series together, or by these labels."""
-    return f"sum{f' by ({by}) ' if by else ''}(rate({metric}[{WINDOW}]))"
+def rate(counter: str, by: str = "") -> str:
+    """Return the PromQL of a counter's growth a second: all series together, or by these labels."""
+    return promql.rate(counter, WINDOW, by)
 
 
 def quantiles(histogram: str, *shares: float) -> dict[str, str]:
-    """Return a query for each quantile of a histogram's buckets, by legend (p50, p95)."""
-    buckets = rate(f"{histogram}_bucket", "le")
-    return {f"p{100 * share:g}": f"histogram_quantile({share}, {buckets})" for share in shares}
+    """Return a query for each quantile of a histogram, by legend (p50, p95)."""
+    return {f"p{100 * share:g}": promql.quantile(share, histogram, WINDOW) for share in shares}
 
 
 def lines(

@@ -4,17 +4,16 @@ import math
 import re
 import time
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import httpx
 import typer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deploy.grafana.engine_dashboard import engine
-from deploy.grafana.overview_dashboard import overview
+from deploy.grafana.engine_dashboard import ENGINE
+from deploy.grafana.overview_dashboard import OVERVIEW
 from deploy.grafana.panels import WINDOW, Panel, panels_of
 from querygist import command_line
 from querygist.errors import QuerygistError
@@ -22,20 +21,8 @@ from querygist.errors import QuerygistError
 COLUMNS, POINTS = 4, 120
 """Panels in a row of the picture, and points in a line."""
 
-TIMEOUT_SECONDS = 30.0
-
 UNITS = {"percentunit": "share", "reqps": "requests/s", "cps": "tokens/s", "watt": "W", "short": ""}
 """Grafana's names of units, where an axis says it otherwise."""
-
-
-class Name(StrEnum):
-    """Dashboards that can be drawn."""
-
-    overview = "overview"
-    engine = "engine"
-
-
-DASHBOARDS = {Name.overview: overview, Name.engine: engine}
 
 
 class PrometheusError(QuerygistError):
@@ -58,11 +45,11 @@ def main(
     prometheus: Annotated[str, typer.Option(help="Address of a Prometheus.")] = "http://127.0.0.1:9090",
     minutes: Annotated[float, typer.Option(min=0.1, help="How far back.")] = 30,
     window: Annotated[str, typer.Option(help="For $__rate_interval: at least four scrapes.")] = "1m",
-    name: Annotated[Name, typer.Option("--dashboard", help="Which one.")] = Name.overview,
+    name: Annotated[Literal["overview", "engine"], typer.Option("--dashboard", help="Which one.")] = "overview",
     out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("docs/dashboard.png"),
 ) -> None:
     """Draw a dashboard from what a Prometheus knows."""
-    dashboard = DASHBOARDS[name]()
+    dashboard = {"overview": OVERVIEW, "engine": ENGINE}[name]
     picture(dashboard, query_panels(dashboard, prometheus, minutes=minutes, window=window)).savefig(out, dpi=80)
     typer.echo(f"picture: {out}")
 
@@ -72,30 +59,26 @@ def query_panels(dashboard: dict[str, Any], url: str, *, minutes: float, window:
     end = time.time()
     start = end - 60 * minutes
     span = {"start": start, "end": end, "step": (end - start) / POINTS}
-    with httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS) as client:
+    with httpx.Client(base_url=url, timeout=30) as client:
         return [
-            [
-                series
-                for target in panel["targets"]
-                for series in _query(client, target["legendFormat"], target["expr"].replace(WINDOW, window), span)
-            ]
+            [series for target in panel["targets"] for series in _query(client, target, window, span)]
             for panel in panels_of(dashboard)
         ]
 
 
-def _query(client: httpx.Client, legend: str, expr: str, span: dict[str, float]) -> list[Series]:
+def _query(client: httpx.Client, target: dict[str, Any], window: str, span: dict[str, float]) -> list[Series]:
+    expr = target["expr"].replace(WINDOW, window)
     try:
         body = client.get("/api/v1/query_range", params={"query": expr, **span}).json()
     except (httpx.HTTPError, ValueError) as error:
         raise PrometheusError(f"{client.base_url} does not answer as Prometheus does: {error}") from None
     if body.get("status") != "success":
         raise PrometheusError(f"Prometheus refuses {expr!r}: {body.get('error')}")
-    found = []
-    for one in body["data"]["result"]:
-        points = [(float(moment), float(value)) for moment, value in one["values"] if value != "NaN"]
-        if points:
-            found.append(Series(fill_legend(legend, one["metric"]), points))
-    return found
+    lines = [
+        (one["metric"], [(float(moment), float(value)) for moment, value in one["values"] if value != "NaN"])
+        for one in body["data"]["result"]
+    ]
+    return [Series(fill_legend(target["legendFormat"], labels), points) for labels, points in lines if points]
 
 
 def fill_legend(legend: str, labels: dict[str, str]) -> str:
