@@ -8,7 +8,7 @@ import contextlib
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -16,8 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.grafana.engine_dashboard import engine
-from deploy.grafana.overview_dashboard import overview
+from deploy.grafana.engine_dashboard import ENGINE
+from deploy.grafana.overview_dashboard import OVERVIEW
 from deploy.grafana.panels import panels_of
 from deploy.grafana.picture import PrometheusError, query_panels
 from querygist.engines.base import Identity
@@ -189,9 +189,8 @@ def test_a_query_that_is_none_is_refused(monitored: Prometheus) -> None:
         query_panels({"panels": [panel]}, monitored.url, minutes=1, window=WINDOW)
 
 
-@pytest.mark.parametrize("make", [overview, engine])
-def test_a_picture_is_drawn_from_the_panels_queries(monitored: Prometheus, make: Callable[[], dict[str, Any]]) -> None:
-    dashboard = make()
+@pytest.mark.parametrize("dashboard", [OVERVIEW, ENGINE], ids=["overview", "engine"])
+def test_a_picture_is_drawn_from_the_panels_queries(monitored: Prometheus, dashboard: dict[str, Any]) -> None:
     shown = query_panels(dashboard, monitored.url, minutes=2, window=WINDOW)
     empty = [panel["title"] for panel, series in zip(panels_of(dashboard), shown, strict=True) if not series]
     assert empty == []
