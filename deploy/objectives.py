@@ -1,4 +1,4 @@
-"""The service level objectives, in one place: Prometheus' rules and Grafana's dashboards are made from these.
+"""Service level objectives, from which Prometheus' rules and Grafana's dashboards are made.
 
 After a change: `python -m deploy.prometheus && python -m deploy.grafana`.
 """
@@ -16,12 +16,12 @@ AVAILABILITY, LATENCY, GENERATED = 0.995, 0.95, 0.95
 """Shares that are promised over `PERIOD`. Above 1 - 1/14.4, or the fastest alert could never fire."""
 
 PERIOD = "30d"
-"""What the error budget is for."""
+"""Period of the error budgets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slo:
-    """Of the events that `total` counts, at least `objective` are not counted by `bad`.
+    """One objective: of the events that `total` counts, at least the share `objective` is not counted by `bad`.
 
     Both are PromQL with `{window}` in the place of a range: events a second.
     """
@@ -38,7 +38,7 @@ class Slo:
         return round(1 - self.objective, 6)
 
     def errors(self, window: str) -> str:
-        """PromQL: the share of bad events in the last `window`; NaN without events, which alerts nobody."""
+        """Return the PromQL of the share of bad events in the last `window`; NaN without events, so no alert."""
         return ratio(self.bad, self.total).replace("{window}", window)
 
 

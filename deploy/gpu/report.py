@@ -22,7 +22,7 @@ COLUMNS = {
     "tokens_mean": "tokens",
     "acceptance_rate": "accepted",
 }
-"""What is shown of `latency.summary`, and how it is headed."""
+"""Columns of the latency table: keys of `latency.summary` and their headings."""
 
 
 @dataclass(frozen=True, slots=True)

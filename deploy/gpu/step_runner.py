@@ -16,8 +16,6 @@ from querygist.errors import QuerygistError
 Measured = dict[str, Any]
 Status = Literal["passed", "failed", "not run"]
 
-COLORS = {"passed": "green", "failed": "red", "not run": "yellow"}
-
 
 class StepFailed(QuerygistError):
     """A criterion is missed; `measured` is reported all the same."""
@@ -61,8 +59,9 @@ def run(steps: Sequence[Step], context: AcceptanceContext, console: Console) -> 
             with console.status(f"{number}/{len(steps)} {step.name}: {step.purpose}"):
                 result = _run_one(step, context, context.work / "errors.log")
         results[step.name] = result
+        color = {"passed": "green", "failed": "red", "not run": "yellow"}[result.status]
         why = f": {result.detail}" if result.detail else ""
-        line = f"[{COLORS[result.status]}]{result.status}[/] {result.name} ({result.seconds:g} s){escape(why)}"
+        line = f"[{color}]{result.status}[/] {result.name} ({result.seconds:g} s){escape(why)}"
         console.print(line, highlight=False)
     return list(results.values())
 

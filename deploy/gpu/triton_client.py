@@ -25,6 +25,9 @@ COUNTS = ("total_draft_tokens", "total_accepted_draft_tokens", "acceptance_rate"
 OUTPUTS = [InferRequestedOutput(name) for name in ("output_ids", "sequence_length", *COUNTS, *TIMES)]
 FLAGS = {"streaming": False, "exclude_input_in_output": True, "return_perf_metrics": True}
 
+Lookahead = tuple[int, int, int] | None
+"""Window, n-gram and verification set of a request; None decodes as the server is configured."""
+
 
 @dataclass(frozen=True, slots=True)
 class Generation:
@@ -47,13 +50,8 @@ class TritonClient:
         self._client = client
         self._fixed = {"request_output_len": max_new_tokens, "end_id": end_id, "pad_id": end_id}
 
-    async def generate(
-        self, ids: Sequence[int], number: int, lookahead: tuple[int, int, int] | None = None
-    ) -> Generation:
-        """Return the answer to one request; `lookahead` None decodes as the server is configured.
-
-        Raises EngineUnavailable with what the server said, or that it said nothing.
-        """
+    async def generate(self, ids: Sequence[int], number: int, lookahead: Lookahead = None) -> Generation:
+        """Return the answer to one request. Raises EngineUnavailable with the server's reason, or after the timeout."""
 
         async def request() -> AsyncIterator[dict[str, Any]]:
             yield {
@@ -83,12 +81,12 @@ class TritonClient:
         return list(await asyncio.gather(*(self.generate(ids, number) for number, ids in enumerate(prompts))))
 
     async def generate_one_by_one(
-        self, prompts: Sequence[Sequence[int]], lookahead: tuple[int, int, int] | None = None
+        self, prompts: Sequence[Sequence[int]], lookahead: Lookahead = None
     ) -> list[Generation]:
         """Return the answers to requests that are sent one after the other. Raises EngineUnavailable."""
         return [await self.generate(ids, number, lookahead) for number, ids in enumerate(prompts)]
 
-    def _inputs(self, ids: Sequence[int], lookahead: tuple[int, int, int] | None) -> list[InferInput]:
+    def _inputs(self, ids: Sequence[int], lookahead: Lookahead) -> list[InferInput]:
         chosen = dict(zip(LOOKAHEAD, lookahead, strict=True)) if lookahead else {}
         integers = self._fixed | {"input_lengths": len(ids)} | chosen
         return [

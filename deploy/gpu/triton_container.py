@@ -25,7 +25,7 @@ def serving(container: Container, repository: Path, log: Path) -> Iterator[str]:
 
     Raises CommandFailed with the end of its log when it ends, or does not load the model.
     """
-    (port,) = claim([(HOST, 0)])
+    port, metrics = claim([(HOST, 0), (HOST, 0)])
     name = f"querygist-{secrets.token_hex(4)}"
     words = [
         "tritonserver",
@@ -34,7 +34,8 @@ def serving(container: Container, repository: Path, log: Path) -> Iterator[str]:
         "--allow-http=false",
         f"--grpc-address={HOST}",
         f"--grpc-port={port}",
-        "--allow-metrics=false",
+        f"--metrics-address={HOST}",
+        f"--metrics-port={metrics}",
     ]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as file:

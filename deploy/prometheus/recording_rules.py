@@ -32,7 +32,7 @@ def record(name: str, expr: str, **labels: str) -> Rule:
 
 
 def quantiles_of(histogram: str) -> str:
-    """Return the name of a histogram's recorded quantiles, told apart by the label `quantile`."""
+    """Return the name of a histogram's recorded quantiles; the label `quantile` tells them apart."""
     return f"{histogram.replace('querygist_', 'querygist:', 1)}:quantile_rate{WINDOW}"
 
 
