@@ -1,6 +1,6 @@
 # docker build --target gateway --tag querygist:0.1.0 .
 # One image for the gateway, with the embedded engine or before Triton. `--target triton-cpu` is a Triton with the CPU model.
-# The bases are tags; pin them by digest for a release (README.md, "Deploy"):
+# The bases are tags; pin them by digest for a release (docs/deploy.md):
 #   --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:...
 # Tests run the RUN lines of `build` and `model` and the CMD without a container: tests/process/test_dockerfile.py
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm

@@ -175,6 +175,13 @@ async def test_the_image_serves_from_a_tree_it_cannot_write(image: Image) -> Non
     assert _tree(image.root) == before
 
 
+def test_the_image_has_its_extras(image: Image) -> None:
+    """pip only warns of an extra that the project does not name."""
+    words = [image.root / "opt/querygist/bin/python", "-c", "import tritonclient.grpc, redis, opentelemetry.sdk"]
+    done = subprocess.run(words, capture_output=True, text=True, cwd="/", check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_image_has_tritons_models_and_delivers_engines(image: Image) -> None:
     config = load_config(image.root / "var/lib/querygist/triton/tensorrt_llm")
     assert {"querygist_identity", "querygist_engine"} <= set(config.parameters)
