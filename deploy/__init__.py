@@ -1,1 +1,1 @@
-"""What runs the service somewhere: Triton on a CPU, engines on a GPU."""
+"""Deployment: containers, Kubernetes, Prometheus rules, Grafana dashboards, and the acceptance of a GPU."""

@@ -1,10 +1,12 @@
-"""The service level objectives, in one place: Prometheus' rules and Grafana's dashboards are made from these.
+"""Service level objectives, from which Prometheus' rules and Grafana's dashboards are made.
 
 After a change: `python -m deploy.prometheus && python -m deploy.grafana`.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
+from deploy.promql import rate, ratio
 from querygist.metrics import ANSWERED, CANCELLED, OUTCOMES_OF_CALLERS, OUTCOMES_OF_SERVICE
 
 LATENCY_SECONDS = 2.5
@@ -14,12 +16,12 @@ AVAILABILITY, LATENCY, GENERATED = 0.995, 0.95, 0.95
 """Shares that are promised over `PERIOD`. Above 1 - 1/14.4, or the fastest alert could never fire."""
 
 PERIOD = "30d"
-"""What the error budget is for."""
+"""Period of the error budgets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slo:
-    """Of the events that `total` counts, at least `objective` are not counted by `bad`.
+    """One objective: of the events that `total` counts, at least the share `objective` is not counted by `bad`.
 
     Both are PromQL with `{window}` in the place of a range: events a second.
     """
@@ -36,19 +38,14 @@ class Slo:
         return round(1 - self.objective, 6)
 
     def errors(self, window: str) -> str:
-        """PromQL: the share of bad events in the last `window`; NaN without events, which alerts nobody."""
-        return f"{self.bad}\n/\n{self.total}".replace("{window}", window)
+        """Return the PromQL of the share of bad events in the last `window`; NaN without events, so no alert."""
+        return ratio(self.bad, self.total).replace("{window}", window)
 
 
-def _rate(selector: str) -> str:
-    return f"sum(rate({selector}[{{window}}]))"
+_rate = partial(rate, window="{window}")
 
 
-def _one_of(outcomes: tuple[str, ...]) -> str:
-    return "|".join(outcomes)
-
-
-ACCEPTED = _rate(f'querygist_requests_total{{outcome!~"{_one_of((*OUTCOMES_OF_CALLERS, CANCELLED))}"}}')
+ACCEPTED = _rate(f'querygist_requests_total{{outcome!~"{"|".join((*OUTCOMES_OF_CALLERS, CANCELLED))}"}}')
 """Requests that deserved an answer: neither the caller's mistake nor given up by the caller, a second."""
 
 _ANSWERS = _rate("querygist_e2e_request_latency_seconds_count")
@@ -61,7 +58,7 @@ SLOS = (
         name="availability",
         objective=AVAILABILITY,
         promise="of the requests that deserve an answer get one",
-        bad=_rate(f'querygist_requests_total{{outcome=~"{_one_of(OUTCOMES_OF_SERVICE)}"}}'),
+        bad=_rate(f'querygist_requests_total{{outcome=~"{"|".join(OUTCOMES_OF_SERVICE)}"}}'),
         total=ACCEPTED,
     ),
     Slo(
@@ -76,9 +73,9 @@ SLOS = (
         objective=GENERATED,
         promise="of the answers are written by the model, not extracted",
         bad=_rate('querygist_requests_total{outcome="fallback"}'),
-        total=_rate(f'querygist_requests_total{{outcome=~"{_one_of(tuple(ANSWERED))}"}}'),
+        total=_rate(f'querygist_requests_total{{outcome=~"{"|".join(ANSWERED)}"}}'),
     ),
 )
 
-GOODPUT = f"{_GENERATED_IN_TIME}\n/\n{ACCEPTED}"
+GOODPUT = ratio(_GENERATED_IN_TIME, ACCEPTED)
 """Share of the requests that deserved an answer which the model answered in time; `{window}` as above."""

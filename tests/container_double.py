@@ -1,25 +1,22 @@
 """The GPU container's commands, by script: python -m tests.container_double COMMAND ARGUMENTS...
 
 `installed(folder)` puts one file for each command into `folder`, for the front of PATH. The environment variable FAULTS
-(names with commas between) says what goes wrong. Nothing here knows of the project but its config.pbtxt.
+(names with commas between) says what goes wrong. Nothing here knows of the project.
 """
 
 import argparse
 import hashlib
-import io
 import json
 import os
-import re
 import sys
 import types
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-COMMANDS = ("docker", "nvidia-smi", "trtllm-build", "tritonserver", "python3")
+COMMANDS = ("docker", "nvidia-smi", "trtllm-build", "python3")
 FAULTS = "CONTAINER_DOUBLE_FAULTS"
 
-TEMPLATE_PLACE = "/app/all_models/inflight_batcher_llm/tensorrt_llm/config.pbtxt"
 GPU = "NVIDIA L20, 8.9, 580.82.07, 49140"
 ROOT = Path(__file__).parent.parent
 
@@ -67,18 +64,12 @@ def nvidia_smi(words: list[str]) -> None:
 
 
 def python3(words: list[str]) -> None:
-    """Python where TensorRT-LLM is installed: a line to run, or one of its scripts."""
-    if words[0] == "-c":
-        if not faulty("no tensorrt_llm"):
-            sys.modules |= modules()
-        print("[TensorRT-LLM] TensorRT-LLM version: 1.2.1")
-        exec(words[1], {"open": lambda place: io.StringIO({TEMPLATE_PLACE: template()}[place])})
-    elif words[0] == "/app/examples/models/core/llama/convert_checkpoint.py":
-        convert(words[1:], quantized=False)
-    elif words[0] == "/app/examples/quantization/quantize.py":
-        convert(words[1:], quantized=True)
-    else:
-        raise AssertionError(words)
+    """Python where TensorRT-LLM is installed."""
+    assert words[0] == "-c"
+    if not faulty("no tensorrt_llm"):
+        sys.modules |= modules()
+    print("[TensorRT-LLM] TensorRT-LLM version: 1.2.1")
+    exec(words[1])
 
 
 def modules() -> dict[str, types.ModuleType]:
@@ -88,40 +79,6 @@ def modules() -> dict[str, types.ModuleType]:
     found["tensorrt"].__version__ = "10.14.1.48"  # type: ignore[attr-defined]
     found["torch"].version = types.SimpleNamespace(cuda="13.0")  # type: ignore[attr-defined]
     return found
-
-
-def template() -> str:
-    """The image's template: our configuration with its placeholders, as TensorRT-LLM 1.2 has them."""
-    text = (ROOT / "model_repository/gpu/tensorrt_llm/config.pbtxt").read_text()
-    text = text.replace('backend: "tensorrtllm"', 'backend: "${triton_backend}"')
-    text = text.replace("max_batch_size: 32", "max_batch_size: ${triton_max_batch_size}")
-    text = text.replace("decoupled: true", "decoupled: ${decoupled_mode}")
-    text = re.sub(r'(name: "\w+_logits" data_type: )TYPE_FP32', r"\1${logits_datatype}", text)
-    text = text.replace('"prompt_embedding_table" data_type: TYPE_FP16', '"prompt_embedding_table" data_type: ${prompt_embedding_table_data_type}')  # fmt: skip  # noqa: E501
-    if faulty("template"):
-        text = text.replace('{ name: "acceptance_rate" data_type: TYPE_FP32', '{ name: "acceptance_rate" data_type: TYPE_FP16')  # fmt: skip  # noqa: E501
-    return text
-
-
-def convert(words: list[str], *, quantized: bool) -> None:
-    """A checkpoint of the Hugging Face folder, in FP16 or FP8."""
-    parser = argparse.ArgumentParser()
-    for name in ("model_dir", "output_dir", "dtype"):
-        parser.add_argument(f"--{name}", required=True)
-    if quantized:
-        for name in ("qformat", "kv_cache_dtype", "calib_dataset", "calib_size", "calib_max_seq_length", "batch_size"):
-            parser.add_argument(f"--{name}", required=True)
-    given = parser.parse_args(words)
-    if faulty("quantize" if quantized else "convert"):
-        sys.exit("torch.cuda.OutOfMemoryError: CUDA out of memory.")
-    assert given.dtype == "float16"
-    if quantized:
-        assert (given.qformat, given.kv_cache_dtype) == ("fp8", "fp8")
-        lines = (Path(given.calib_dataset) / "train.jsonl").read_text().splitlines()
-        assert all(json.loads(line)["text"] for line in lines)
-    assert (Path(given.model_dir) / "config.json").is_file()
-    fp8 = "FP8" if quantized else None
-    checkpoint(Path(given.output_dir), {"quant_algo": fp8, "kv_cache_quant_algo": fp8})
 
 
 def checkpoint(folder: Path, quantized: Mapping[str, str | None], **other: Any) -> Path:
@@ -183,21 +140,6 @@ def trtllm_build(words: list[str]) -> None:
     (out / "rank0.engine").write_bytes(hashlib.sha256(weights + " ".join(words).encode()).digest())
 
 
-def tritonserver(words: list[str]) -> None:
-    if faulty("server"):
-        sys.exit("error: creating server: Internal - failed to load all models")
-    flags = dict(word.removeprefix("--").split("=", 1) for word in words if "=" in word)
-    from tests.container_tritonserver import serve
-
-    serve(Path(flags["model-repository"]), f"{flags['grpc-address']}:{flags['grpc-port']}", faulty)
-
-
 if __name__ == "__main__":
-    name = sys.argv[1]
-    {
-        "docker": docker,
-        "nvidia-smi": nvidia_smi,
-        "trtllm-build": trtllm_build,
-        "tritonserver": tritonserver,
-        "python3": python3,
-    }[name](sys.argv[2:])
+    commands = {"docker": docker, "nvidia-smi": nvidia_smi, "trtllm-build": trtllm_build, "python3": python3}
+    commands[sys.argv[1]](sys.argv[2:])

@@ -37,25 +37,18 @@ class Stage:
         return found
 
 
-def read() -> tuple[dict[str, str], dict[str, Stage]]:
-    """The arguments before the first stage with their defaults, and the stages by name."""
-    arguments: dict[str, str] = {}
+def read() -> dict[str, Stage]:
+    """The stages by name."""
     stages: dict[str, Stage] = {}
     for each in DockerfileParser(fileobj=io.BytesIO(PATH.read_bytes())).structure:
         name, value = each["instruction"], each["value"]
-        if name == "COMMENT":
-            continue
         if name == "FROM":
             found = re.fullmatch(r"(\S+) AS (\S+)", value)
             assert found, value
             stages[found[2]] = Stage(found[2], found[1])
-        elif stages:
+        elif stages and name != "COMMENT":
             list(stages.values())[-1].instructions.append((name, value))
-        else:
-            assert name == "ARG", name
-            argument, _, default = value.partition("=")
-            arguments[argument] = default
-    return arguments, stages
+    return stages
 
 
 def without_flags(value: str) -> str:

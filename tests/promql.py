@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import promql_parser
 import yaml
 
-from deploy.grafana.queries import concrete, queries_of
+from deploy.grafana import panels
 from tests.conftest import REPOSITORY
 
 RULES = sorted((REPOSITORY / "deploy/prometheus/rules").glob("*.yml"))
@@ -59,7 +59,10 @@ def expressions_of_rules() -> list[Expression]:
 
 def expressions_of_panels() -> list[Expression]:
     return [
-        Expression(f"{path.name}: {query.panel}: {query.legend}", concrete(query.expr, WINDOW))
+        Expression(
+            f"{path.name}: {panel['title']}: {target['legendFormat']}", target["expr"].replace(panels.WINDOW, WINDOW)
+        )
         for path in DASHBOARDS
-        for query in queries_of(json.loads(path.read_text()))
+        for panel in panels.panels_of(json.loads(path.read_text()))
+        for target in panel["targets"]
     ]

@@ -1,7 +1,6 @@
 """One command for a GPU machine: `deploy/gpu/accept.sh --checkpoint FP8 --hf FOLDER --out report/`."""
 
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -9,44 +8,33 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from deploy.gpu import decoding, latency, preparation, report, steps
-from deploy.gpu.plan import Plan
-from deploy.gpu.steps import Found, Step
-from deploy.gpu.workplace import Workplace
+from deploy.gpu import build_steps, latency, output_checks, step_runner
+from deploy.gpu.context import AcceptanceContext, Plan
+from deploy.gpu.report import Report
+from deploy.gpu.step_runner import Step
 from querygist import settings
 from querygist.errors import QuerygistError
 from querygist.evaluation.rows import BUILT_IN
 
+STEPS = (
+    Step("machine", "the GPU and the pinned versions", build_steps.machine),
+    Step("checkpoints", "FP8, FP8 with an FP16 cache, FP16", build_steps.checkpoints, ("machine",)),
+    Step("config", "our tensors are the image's", build_steps.config, ("machine",)),
+    Step("build", "five engines", build_steps.engines, ("checkpoints",)),
+    Step("gateway", "the gateway takes the right engine only", output_checks.gateway, ("build",)),
+    Step("smoke", "batches with lookahead (issue #5451)", output_checks.smoke, ("build",)),
+    Step("equality", "lookahead changes nothing", output_checks.equality, ("smoke",)),
+    Step("rouge", "what FP8 costs against FP16", output_checks.rouge, ("smoke",)),
+    Step("latency", "open loop, four engines", latency.latency, ("smoke",)),
+    Step("target", "the verdict on latency", latency.target, ("latency",)),
+)
 
-def accept(plan: Plan, console: Console) -> report.Report:
+
+def accept(plan: Plan, console: Console) -> Report:
     """Run every step and write the report. Raises QuerygistError when there is nothing to begin with."""
-    place = Workplace.of(plan)
-    place.work.mkdir(parents=True, exist_ok=True)
-    results = steps.run(_steps(place), console, place.work / "errors.log")
-    written = report.Report(results, plan)
-    written.write(plan.out)
-    return written
-
-
-def _steps(place: Workplace) -> list[Step]:
-    measured: Found = {}
-
-    def timed() -> Found:
-        measured.update(latency.latency(place))
-        return measured
-
-    return [
-        Step("machine", "the GPU and the pinned versions", partial(preparation.machine, place)),
-        Step("checkpoints", "FP8, FP8 with an FP16 cache, FP16", partial(preparation.checkpoints, place), ("machine",)),
-        Step("config", "our tensors are the image's", partial(preparation.configuration, place), ("machine",)),
-        Step("build", "five engines", partial(preparation.engines, place), ("checkpoints",)),
-        Step("gateway", "the gateway takes the right engine only", partial(decoding.gateway, place), ("build",)),
-        Step("smoke", "batches with lookahead (issue #5451)", partial(decoding.smoke, place), ("build",)),
-        Step("equality", "lookahead changes nothing", partial(decoding.equality, place), ("smoke",)),
-        Step("rouge", "what FP8 costs against FP16", partial(decoding.quality, place), ("smoke",)),
-        Step("latency", "open loop, four engines", timed, ("smoke",)),
-        Step("target", "the verdict on latency", lambda: latency.target(place, measured), ("latency",)),
-    ]
+    report = Report(step_runner.run(STEPS, AcceptanceContext.load(plan), console), plan)
+    report.write()
+    return report
 
 
 def main(
@@ -60,13 +48,13 @@ def main(
     console = Console(soft_wrap=True)
     plan = Plan(hf=hf, out=out, rows=rows, weights=settings.load().weights_dir, checkpoint=checkpoint, seconds=seconds)
     try:
-        written = accept(plan, console)
+        report = accept(plan, console)
     except QuerygistError as error:
         console.print(f"[bold red]error:[/] {escape(error.detail)}", highlight=False)
         sys.exit(2)
-    color = "green" if written.green else "red"
-    console.print(f"[bold {color}]{color}[/]: {escape(written.sentence)} See {out / report.MARKDOWN}.", highlight=False)
-    sys.exit(0 if written.green else 1)
+    verdict = f"[bold {report.verdict}]{report.verdict}[/]: {escape(report.sentence)}"
+    console.print(f"{verdict} See {out / 'report.md'}.", highlight=False)
+    sys.exit(0 if report.verdict == "green" else 1)
 
 
 if __name__ == "__main__":

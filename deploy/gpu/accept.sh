@@ -11,4 +11,4 @@ if [ -z "$venv" ]; then
   "$venv/bin/python" -m pip install -qq --disable-pip-version-check \
     --constraint "$root/constraints.txt" --requirement "$root/deploy/gpu/requirements.txt"
 fi
-PYTHONPATH="$root" exec "$venv/bin/python" -m deploy.gpu.accept "$@"
+PYTHONPATH="$root/service:$root" exec "$venv/bin/python" -m deploy.gpu.accept "$@"

@@ -1,8 +1,8 @@
 """Latency at a fixed rate of arrivals, and the verdict against the target.
 
-Open loop: requests leave by a Poisson process of their own (seeded), however slow the server is, and latency counts
-from the moment at which a request should have left. A closed loop would slow down with the server and hide its queue
-(Schroeder, Wierman, Harchol-Balter, NSDI 2006).
+Open loop: requests leave by a Poisson process of their own (seeded), however slow the server is, and E2EL (end to end
+latency) counts from the moment at which a request should have left. A closed loop would slow down with the server and
+hide its queue (Schroeder, Wierman, Harchol-Balter, NSDI 2006).
 """
 
 import asyncio
@@ -13,47 +13,44 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from deploy.gpu.plan import LATE_MS, SEED, SERVED, TARGET_MS, TARGET_RATE, TIMED
-from deploy.gpu.steps import Found, StepFailed
-from deploy.gpu.triton_client import Answer, Asker
-from deploy.gpu.workplace import Workplace
+from deploy.gpu.context import AcceptanceContext
+from deploy.gpu.criteria import MAX_SEND_LAG_MS, SEED, SERVED, TARGET_MS, TARGET_RATE, TIMED
+from deploy.gpu.step_runner import Measured, StepFailed
+from deploy.gpu.triton_client import Generation, TritonClient
 from querygist.errors import EngineUnavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """One request: when it should have left, seconds from the start; how much later it did; its answer, or why none.
-
-    `latency` in seconds from when it should have left.
-    """
+class Request:
+    """One request: when it was due, seconds from the start; how much later it left; E2EL in seconds from `due`."""
 
     due: float
-    late: float
-    latency: float
-    answer: Answer | None
+    send_lag: float
+    e2el: float
+    generation: Generation | None
     error: str | None
 
 
 def arrivals(rate: float, seconds: float, seed: int) -> list[float]:
-    """Poisson arrivals at `rate` a second: moments in [0, seconds), in order."""
+    """Return Poisson arrivals at `rate` a second: moments in [0, seconds), in order."""
     chance, moments, now = random.Random(seed), [], 0.0  # noqa: S311  no secret
     while (now := now + chance.expovariate(rate)) < seconds:
         moments.append(now)
     return moments
 
 
-async def open_loop(asker: Asker, prompts: Sequence[Sequence[int]], moments: Sequence[float]) -> list[Sent]:
-    """Send a prompt at each of the moments, prompts in turn; every answer is waited for."""
+async def open_loop(client: TritonClient, prompts: Sequence[Sequence[int]], moments: Sequence[float]) -> list[Request]:
+    """Send a prompt at each of the moments, prompts in turn, and wait for every answer."""
     start = time.monotonic()
 
-    async def one(number: int, due: float) -> Sent:
-        late = time.monotonic() - start - due
-        answer = error = None
+    async def one(number: int, due: float) -> Request:
+        send_lag = time.monotonic() - start - due
+        generation = error = None
         try:
-            answer = await asker.ask(prompts[number % len(prompts)], number)
+            generation = await client.generate(prompts[number % len(prompts)], number)
         except EngineUnavailable as failed:
             error = failed.detail
-        return Sent(due, late, time.monotonic() - start - due, answer, error)
+        return Request(due, send_lag, time.monotonic() - start - due, generation, error)
 
     async with asyncio.TaskGroup() as group:
         tasks = []
@@ -63,87 +60,80 @@ async def open_loop(asker: Asker, prompts: Sequence[Sequence[int]], moments: Seq
     return [task.result() for task in tasks]
 
 
-def latency(place: Workplace) -> Found:
-    """Each engine at each rate."""
-    found: Found = {}
-    for engine in TIMED:
-        found[engine] = place.ask(engine, "latency", lambda asker: _rates(asker, place))
+def latency(context: AcceptanceContext) -> Measured:
+    """Measure each engine at each rate. Raises StepFailed where nothing is answered."""
+    context.latency = {
+        engine: context.with_client(engine, "latency", lambda client: _rates(client, context)) for engine in TIMED
+    }
     silent = [
         f"{engine} at {rate} a second: {'; '.join(one['errors'])}"
-        for engine, rates in found.items()
+        for engine, rates in context.latency.items()
         for rate, one in rates.items()
         if not one["answered"]
     ]
     if silent:
-        raise StepFailed(f"no request was answered by {', and by '.join(silent)}", found)
-    return found
+        raise StepFailed(f"no request was answered by {', and by '.join(silent)}", context.latency)
+    return context.latency
 
 
-async def _rates(asker: Asker, place: Workplace) -> Found:
-    shuffled = list(place.prompts)
-    random.Random(SEED).shuffle(shuffled)  # noqa: S311  no secret
-    found: Found = {}
-    for rate in place.plan.rates:
-        moments = arrivals(rate, place.plan.warm_up_seconds + place.plan.seconds, SEED)
-        sent = await open_loop(asker, shuffled, moments)
-        found[f"{rate:g}"] = summary([one for one in sent if one.due >= place.plan.warm_up_seconds], place.plan.seconds)
-    return found
+async def _rates(client: TritonClient, context: AcceptanceContext) -> Measured:
+    plan, prompts = context.plan, list(context.prompts)
+    random.Random(SEED).shuffle(prompts)  # noqa: S311  no secret
+    measured: Measured = {}
+    for rate in plan.rates:
+        requests = await open_loop(client, prompts, arrivals(rate, plan.warm_up_seconds + plan.seconds, SEED))
+        measured[f"{rate:g}"] = summary([one for one in requests if one.due >= plan.warm_up_seconds])
+    return measured
 
 
-def summary(sent: Sequence[Sent], seconds: float) -> Found:
-    """Requests of `seconds`, in milliseconds; latencies of those that were answered. None where none was."""
-    told = [one.answer for one in sent if one.answer is not None]
-    milliseconds = [1000 * one.latency for one in sent if one.answer is not None]
-    drafted, accepted = sum(one.drafted for one in told), sum(one.accepted for one in told)
-    p50, p95, p99 = np.percentile(milliseconds, (50, 95, 99)).tolist() if milliseconds else (None, None, None)
+def summary(requests: Sequence[Request]) -> Measured:
+    """Summarize requests, in milliseconds; E2EL of those that were answered. None where none was."""
+    answered = [one.generation for one in requests if one.generation is not None]
+    e2el = [1000 * one.e2el for one in requests if one.generation is not None]
+    drafted, accepted = sum(one.drafted for one in answered), sum(one.accepted for one in answered)
+    p50, p95, p99 = np.percentile(e2el, (50, 95, 99)).tolist() if e2el else (None, None, None)
     return {
-        "sent": len(sent),
-        "answered": len(told),
-        "failed": len(sent) - len(told),
-        "errors": sorted({one.error[:200] for one in sent if one.error})[:5],
-        "answered_per_second": len(told) / seconds,
-        "mean_ms": _mean(milliseconds),
-        "p50_ms": p50,
-        "p95_ms": p95,
-        "p99_ms": p99,
-        "server_mean_ms": _mean([1000 * one.server_seconds for one in told]),
-        "queue_mean_ms": _mean([1000 * one.queue_seconds for one in told]),
-        "tokens_mean": _mean([len(one.ids) for one in told]),
+        "sent": len(requests),
+        "answered": len(answered),
+        "failed": len(requests) - len(answered),
+        "errors": sorted({one.error[:200] for one in requests if one.error})[:5],
+        "e2el_mean_ms": _mean(e2el),
+        "e2el_p50_ms": p50,
+        "e2el_p95_ms": p95,
+        "e2el_p99_ms": p99,
+        "server_mean_ms": _mean([1000 * one.server_seconds for one in answered]),
+        "queue_mean_ms": _mean([1000 * one.queue_seconds for one in answered]),
+        "tokens_mean": _mean([len(one.ids) for one in answered]),
         "drafted": drafted,
         "accepted": accepted,
         "acceptance_rate": accepted / drafted if drafted else None,
-        "acceptance_rate_mean": _mean([one.acceptance_rate for one in told]),
-        "client_late_p99_ms": float(np.percentile([1000 * one.late for one in sent] or [0.0], 99)),
+        "acceptance_rate_mean": _mean([one.acceptance_rate for one in answered]),
+        "send_lag_p99_ms": float(np.percentile([1000 * one.send_lag for one in requests] or [0.0], 99)),
     }
 
 
-def target(place: Workplace, measured: Found) -> Found:
-    """The served engine at the target rate: in time on average, nothing lost, and measured by a fast client."""
-    at = f"{TARGET_RATE:g}" if TARGET_RATE in place.plan.rates else f"{place.plan.rates[-1]:g}"
-    one = measured[SERVED][at]
-    met = [
-        f"{engine} at {rate} a second ({other['mean_ms']:.1f} ms)"
-        for engine, rates in measured.items()
-        for rate, other in rates.items()
-        if not other["failed"] and (other["mean_ms"] or TARGET_MS) < TARGET_MS
-    ]
-    found = {"rate": float(at), "mean_ms": one["mean_ms"], "target_ms": TARGET_MS, "met_by": met}
+def target(context: AcceptanceContext) -> Measured:
+    """Judge the served engine at the target rate: in time on average, nothing lost, and measured by a fast client."""
+    rate = TARGET_RATE if TARGET_RATE in context.plan.rates else max(context.plan.rates)
+    served = context.latency[SERVED][f"{rate:g}"]
+    mean = served["e2el_mean_ms"]
     wrong = []
-    if one["mean_ms"] is None or one["mean_ms"] >= TARGET_MS:
-        wrong.append("nothing answered" if one["mean_ms"] is None else f"{one['mean_ms']:.1f} ms on average")
-    if one["failed"]:
-        wrong.append(f"{one['failed']} of {one['sent']} requests failed: {'; '.join(one['errors'])}")
-    if float(at) < TARGET_RATE:
+    if mean >= TARGET_MS:
+        wrong.append(f"{mean:.1f} ms on average")
+    if served["failed"]:
+        wrong.append(f"{served['failed']} of {served['sent']} requests failed: {'; '.join(served['errors'])}")
+    if rate < TARGET_RATE:
         wrong.append(f"{TARGET_RATE:g} a second were not tried")
-    if one["client_late_p99_ms"] > LATE_MS:
-        wrong.append(f"the client itself was {one['client_late_p99_ms']:.1f} ms late (p99), which proves nothing")
+    if served["send_lag_p99_ms"] > MAX_SEND_LAG_MS:
+        wrong.append(f"the client itself was {served['send_lag_p99_ms']:.1f} ms late (p99), which proves nothing")
+    measured = {"rate": rate, "e2el_mean_ms": mean, "target_ms": TARGET_MS}
     if wrong:
         raise StepFailed(
-            f"{SERVED} at {at} requests a second: {'; '.join(wrong)}; the target is {TARGET_MS:g} ms at "
+            f"{SERVED} at {rate:g} requests a second: {'; '.join(wrong)}; the target is {TARGET_MS:g} ms at "
             f"{TARGET_RATE:g} a second",
-            found,
+            measured,
         )
-    return found
+    return measured
 
 
 def _mean(values: Sequence[float]) -> float | None:

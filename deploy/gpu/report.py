@@ -1,158 +1,125 @@
-"""report.md, report.json and latency.png: what was found, and the verdict."""
+"""report.md, report.json and latency.png: what was measured, and the verdict."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import matplotlib
+from matplotlib.figure import Figure
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+from deploy.gpu.context import Plan
+from deploy.gpu.criteria import MAX_DIFFERING, MAX_ROUGE2_LOSS, TARGET_MS, TARGET_RATE
+from deploy.gpu.step_runner import Measured, StepResult
+from querygist.evaluation.report_files import bounds, number, table, write
 
-from deploy.gpu.plan import MOST_DIFFERING, MOST_ROUGE2_LOST, TARGET_MS, TARGET_RATE, Plan
-from deploy.gpu.steps import Found, Result
-
-MARKDOWN, JSON, PLOT = "report.md", "report.json", "latency.png"
-
-COLUMNS = (
-    "sent",
-    "failed",
-    "mean_ms",
-    "p50_ms",
-    "p95_ms",
-    "p99_ms",
-    "server_mean_ms",
-    "tokens_mean",
-    "acceptance_rate",
-)
+COLUMNS = {
+    "sent": "sent",
+    "failed": "failed",
+    "e2el_mean_ms": "E2EL mean, ms",
+    "e2el_p50_ms": "p50",
+    "e2el_p95_ms": "p95",
+    "e2el_p99_ms": "p99",
+    "server_mean_ms": "server mean, ms",
+    "tokens_mean": "tokens",
+    "acceptance_rate": "accepted",
+}
+"""Columns of the latency table: keys of `latency.summary` and their headings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Green only when every step passed."""
+    """The verdict: green only when every step passed."""
 
-    results: Sequence[Result]
+    results: Sequence[StepResult]
     plan: Plan
 
     @property
-    def green(self) -> bool:
-        """The verdict."""
-        return bool(self.results) and all(one.status == "passed" for one in self.results)
+    def verdict(self) -> str:
+        """Green or red."""
+        return "green" if self.results and all(one.status == "passed" for one in self.results) else "red"
 
     @property
     def sentence(self) -> str:
-        """The verdict, for a person."""
-        if self.green:
+        """The verdict's reasons, for a person."""
+        if self.verdict == "green":
             return f"{len(self.results)} steps passed; under {TARGET_MS:g} ms at {TARGET_RATE:g} requests a second."
-        failed = [one for one in self.results if one.status == "failed"]
+        failed = [f"{one.name} failed: {one.detail.splitlines()[0]}" for one in self.results if one.status == "failed"]
         skipped = [one.name for one in self.results if one.status == "not run"]
         rest = f" Not run: {', '.join(skipped)}." if skipped else ""
-        return "; ".join(f"{one.name} failed: {one.detail.splitlines()[0]}" for one in failed) + f".{rest}"
+        return f"{'; '.join(failed)}.{rest}"
 
-    def write(self, folder: Path) -> None:
-        """Write the three files; the plot where latency was measured."""
-        found = {one.name: one.found for one in self.results}
-        told = {
-            "verdict": "green" if self.green else "red",
+    def write(self) -> Path:
+        """Write the three files; the plot where latency was measured. Return the Markdown's path."""
+        measured = {one.name: one.measured for one in self.results}
+        latency = measured.get("latency")
+        data = {
+            "verdict": self.verdict,
             "sentence": self.sentence,
-            "target": {"mean_ms": TARGET_MS, "requests_per_second": TARGET_RATE},
+            "target": {"e2el_mean_ms": TARGET_MS, "requests_per_second": TARGET_RATE},
             "plan": {name: str(value) for name, value in asdict(self.plan).items()},
             "steps": [asdict(one) for one in self.results],
         }
-        (folder / JSON).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-        if found.get("latency"):
-            _plot(found["latency"], folder / PLOT)
-        (folder / MARKDOWN).write_text("\n".join(self._lines(found)) + "\n", encoding="utf-8")
+        figures = {"latency": _figure(latency)} if latency else None
+        return write(self.plan.out, "report", sections=self._sections(measured), data=data, figures=figures)
 
-    def _lines(self, found: dict[str, Found]) -> list[str]:
-        machine = found.get("machine", {})
-        lines = [
+    def _sections(self, measured: dict[str, Measured]) -> list[str]:
+        steps = [(one.name, one.status, f"{one.seconds:g}", _cell(one.detail or one.purpose)) for one in self.results]
+        sections = [
             "# Acceptance of a GPU",
-            "",
-            f"**{'Green' if self.green else 'Red'}.** {self.sentence}",
-            "",
-            *([f"{key}: {value}" + "  " for key, value in machine.items()]),
-            "",
-            "| step | status | seconds | what it says |",
-            "| --- | --- | --- | --- |",
-            *(
-                f"| {one.name} | {one.status} | {one.seconds:g} | {_cell(one.detail or one.purpose)} |"
-                for one in self.results
-            ),
-            "",
+            f"**{self.verdict.title()}.** {self.sentence}",
+            "\n".join(f"{key}: {value}  " for key, value in measured.get("machine", {}).items()),
+            table(("step", "status", "seconds", "reason or purpose"), steps),
         ]
-        if found.get("latency"):
-            lines += [*_latency_lines(found["latency"], self.plan), "", f"![latency]({PLOT})", ""]
-        if "rouge2" in found.get("rouge", {}):
-            lines += [*_rouge_lines(found["rouge"]), ""]
-        if "compared" in found.get("equality", {}):
-            lines += [*_equality_lines(found["equality"]), ""]
-        return lines
+        if latency := measured.get("latency"):
+            sections += _latency_sections(latency, self.plan)
+        if "rouge2" in (rouge := measured.get("rouge", {})):
+            scores = [
+                (name, number(rouge[key]["fp8"], 2), number(rouge[key]["fp16"], 2), bounds(rouge[key]["loss"], 2))
+                for name, key in (("ROUGE-2", "rouge2"), ("ROUGE-L", "rouge_l"))
+            ]
+            sections += [
+                "## FP8 against FP16",
+                f"F1 x 100 on {rouge['rows']} rows, and the loss with its 95 % interval (paired bootstrap); at most "
+                f"{MAX_ROUGE2_LOSS:g} point of ROUGE-2 may be lost.",
+                table(("", "FP8", "FP16", "loss"), scores),
+            ]
+        if "compared" in (equality := measured.get("equality", {})):
+            sections += [
+                "## Lookahead against plain greedy decoding",
+                f"Share of {equality['rows']} rows that differ, one request at a time (at most {MAX_DIFFERING:.0%}).",
+                "\n".join(f"- {name}: {one['differing']:.1%}" for name, one in equality["compared"].items()),
+            ]
+        return [section for section in sections if section]
 
 
-def _latency_lines(measured: Found, plan: Plan) -> list[str]:
+def _latency_sections(latency: Measured, plan: Plan) -> list[str]:
+    rows = [
+        (engine, rate, *(None if one[key] is None else f"{one[key]:.4g}" for key in COLUMNS))
+        for engine, rates in latency.items()
+        for rate, one in rates.items()
+    ]
     return [
         "## Latency",
-        "",
         f"Open loop: Poisson arrivals for {plan.seconds:g} s at each rate after {plan.warm_up_seconds:g} s of warm-up, "
-        f"prompts of {plan.rows.name} in turn, no KV reuse; from when a request should have left to its whole answer, "
-        "by one client on the same machine, without the gateway. `server_mean_ms` is the executor's own, from arrival "
-        "to last token.",
-        "",
-        f"| engine | requests/s | {' | '.join(COLUMNS)} |",
-        f"| --- | --- | {' | '.join('---' for _ in COLUMNS)} |",
-        *(
-            f"| {engine} | {rate} | {' | '.join(_number(one[column]) for column in COLUMNS)} |"
-            for engine, rates in measured.items()
-            for rate, one in rates.items()
-        ),
+        f"prompts of {plan.rows.name} in turn, no KV reuse. E2EL is from when a request should have left to its whole "
+        "answer, by one client on the same machine, without the gateway; server mean is the executor's own, from "
+        "arrival to last token.",
+        table(("engine", "requests/s", *COLUMNS.values()), rows),
+        "![latency](latency.png)",
     ]
 
 
-def _rouge_lines(found: Found) -> list[str]:
-    return [
-        "## FP8 against FP16",
-        "",
-        f"ROUGE F1 x 100 on {found['rows']} rows, and the 95 % interval of what is lost (paired bootstrap); at most "
-        f"{MOST_ROUGE2_LOST:g} point of ROUGE-2 may be.",
-        "",
-        "| | FP8 | FP16 | lost | 95 % |",
-        "| --- | --- | --- | --- | --- |",
-        *(
-            f"| {name} | {one['fp8']:.2f} | {one['fp16']:.2f} | {one['lost']:.2f} | "
-            f"{one['lost_95'][0]:.2f} to {one['lost_95'][1]:.2f} |"
-            for name, one in ((name, found[name]) for name in ("rouge2", "rouge_l"))
-        ),
-    ]
-
-
-def _equality_lines(found: Found) -> list[str]:
-    return [
-        "## Lookahead against plain greedy decoding",
-        "",
-        f"Share of {found['rows']} rows that differ, one request at a time; at most {MOST_DIFFERING:.0%} may.",
-        "",
-        *(f"- {name}: {one['differing']:.1%}" for name, one in found["compared"].items()),
-    ]
-
-
-def _plot(measured: Found, path: Path) -> None:
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4), sharex=True)
-    for axis, column, title in zip(axes, ("mean_ms", "p99_ms"), ("mean", "p99"), strict=True):
-        for engine, rates in measured.items():
-            axis.plot([float(rate) for rate in rates], [one[column] for one in rates.values()], "o-", label=engine)
+def _figure(latency: Measured) -> Figure:
+    figure = Figure(figsize=(11, 4), layout="tight")
+    axes = figure.subplots(1, 2, sharex=True)
+    for axis, key, title in zip(axes, ("e2el_mean_ms", "e2el_p99_ms"), ("mean", "p99"), strict=True):
+        for engine, rates in latency.items():
+            values = [one[key] for one in rates.values()]
+            axis.plot([float(rate) for rate in rates], values, "o-", label=engine)
         axis.axhline(TARGET_MS, color="#888888", linestyle="--", linewidth=1)
-        axis.set(xlabel="requests a second", ylabel=f"latency, {title}, ms", ylim=(0, None))
+        axis.set(xlabel="requests a second", ylabel=f"E2EL, {title}, ms", ylim=(0, None))
         axis.grid(alpha=0.3)
     axes[0].legend()
-    figure.tight_layout()
-    figure.savefig(path, dpi=130)
-    plt.close(figure)
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
+    return figure
 
 
 def _cell(text: str) -> str:

@@ -3,19 +3,18 @@
 import json
 from pathlib import Path
 
-from deploy.grafana.engine_dashboard import engine
-from deploy.grafana.overview_dashboard import overview
+from deploy.grafana.engine_dashboard import ENGINE
+from deploy.grafana.overview_dashboard import OVERVIEW
 
-DASHBOARDS = Path(__file__).parent / "dashboards"
+FOLDER = Path(__file__).parent / "dashboards"
 
-
-def files() -> dict[str, str]:
-    """Every dashboard's file name and text."""
-    made = {"overview.json": overview(), "engine.json": engine()}
-    return {name: json.dumps(dashboard, indent=2) + "\n" for name, dashboard in made.items()}
+FILES = {
+    f"{name}.json": json.dumps(made, indent=2) + "\n" for name, made in (("overview", OVERVIEW), ("engine", ENGINE))
+}
+"""Every dashboard's file name and text."""
 
 
 if __name__ == "__main__":
-    for name, text in files().items():
-        (DASHBOARDS / name).write_text(text)
-        print(DASHBOARDS / name)
+    for name, text in FILES.items():
+        (FOLDER / name).write_text(text)
+        print(FOLDER / name)

@@ -1,6 +1,8 @@
-"""Grafana's dashboard JSON from plain functions: panels, rows of panels, a dashboard."""
+"""Grafana's dashboard JSON from plain functions: queries, panels, rows of panels, a dashboard."""
 
 from typing import Any
+
+from deploy import promql
 
 Panel = dict[str, Any]
 
@@ -12,7 +14,20 @@ CHOICE_OF_DATASOURCE = {
     "name": "datasource", "label": "Prometheus", "type": "datasource", "query": "prometheus", "current": {}
 }  # fmt: skip
 
+WINDOW = "$__rate_interval"
+"""Grafana's variable: at least four scrapes, more where a point on the screen stands for more."""
+
 PALETTE_BY_NAME = {"mode": "palette-classic-by-name"}  # an outcome has one colour, whichever others are there
+
+
+def rate(counter: str, by: str = "") -> str:
+    """Return the PromQL of a counter's growth a second: all series together, or by these labels."""
+    return promql.rate(counter, WINDOW, by)
+
+
+def quantiles(histogram: str, *shares: float) -> dict[str, str]:
+    """Return a query for each quantile of a histogram, by legend (p50, p95)."""
+    return {f"p{100 * share:g}": promql.quantile(share, histogram, WINDOW) for share in shares}
 
 
 def lines(
@@ -24,7 +39,10 @@ def lines(
     stacked: bool = False,
     limits: tuple[float, ...] = (),
 ) -> Panel:
-    """Lines over time. `queries` maps legends, with `{{label}}` in them, to PromQL; `limits` are drawn as red lines."""
+    """Return a panel of lines over time; `limits` are drawn as red lines.
+
+    `queries` maps legends, with `{{label}}` in them, to PromQL.
+    """
     custom: dict[str, Any] = {"showPoints": "never", "fillOpacity": 20 if stacked else 0}
     if stacked:
         custom["stacking"] = {"mode": "normal"}
@@ -43,7 +61,7 @@ def lines(
 
 
 def numbers(title: str, description: str, queries: dict[str, str], *, unit: str, good: float) -> Panel:
-    """The newest values in large print; red below `good`."""
+    """Return a panel of the newest values in large print; red below `good`."""
     steps = [{"color": "red", "value": None}, {"color": "green", "value": good}]
     defaults = {"unit": unit, "thresholds": {"mode": "absolute", "steps": steps}}
     return _panel("stat", title, description, queries) | {
@@ -61,7 +79,7 @@ def _panel(kind: str, title: str, description: str, queries: dict[str, str]) -> 
 
 
 def dashboard(uid: str, title: str, description: str, rows: dict[str, list[Panel]]) -> dict[str, Any]:
-    """A dashboard of titled rows; a row's panels share its width."""
+    """Return a dashboard of titled rows; a row's panels share its width."""
     placed: list[Panel] = []
     top = 0
     for heading, panels in rows.items():
@@ -86,3 +104,8 @@ def dashboard(uid: str, title: str, description: str, rows: dict[str, list[Panel
         "templating": {"list": [CHOICE_OF_DATASOURCE]},
         "panels": [panel | {"id": number} for number, panel in enumerate(placed, start=1)],
     }
+
+
+def panels_of(dashboard: dict[str, Any]) -> list[Panel]:
+    """Return a dashboard's panels, without the headings of rows."""
+    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]

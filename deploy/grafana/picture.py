@@ -1,23 +1,22 @@
 """`python -m deploy.grafana.picture`: a dashboard without Grafana, its panels' own queries answered by a Prometheus."""
 
 import math
+import re
 import time
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+import httpx
 import typer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from rich.console import Console
-from rich.progress import track
 
-from deploy.grafana.engine_dashboard import engine
-from deploy.grafana.overview_dashboard import overview
-from deploy.grafana.panels import Panel
-from deploy.grafana.prometheus_api import Prometheus, Series
-from deploy.grafana.queries import concrete, named, panels_of
+from deploy.grafana.engine_dashboard import ENGINE
+from deploy.grafana.overview_dashboard import OVERVIEW
+from deploy.grafana.panels import WINDOW, Panel, panels_of
 from querygist import command_line
+from querygist.errors import QuerygistError
 
 COLUMNS, POINTS = 4, 120
 """Panels in a row of the picture, and points in a line."""
@@ -26,20 +25,19 @@ UNITS = {"percentunit": "share", "reqps": "requests/s", "cps": "tokens/s", "watt
 """Grafana's names of units, where an axis says it otherwise."""
 
 
-class Name(StrEnum):
-    """Which dashboard."""
-
-    overview = "overview"
-    engine = "engine"
+class PrometheusError(QuerygistError):
+    """Prometheus cannot be reached, or refuses a query."""
 
 
-DASHBOARDS = {Name.overview: overview, Name.engine: engine}
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Points (seconds since the epoch, value), without NaN, of one line of a panel."""
 
-Drawn = dict[str, list[Series]]
-"""A panel's series by the legend they are drawn with."""
+    legend: str
+    points: list[tuple[float, float]]
+
 
 app = typer.Typer(add_completion=False)
-console = Console(soft_wrap=True)
 
 
 @app.command()
@@ -47,81 +45,87 @@ def main(
     prometheus: Annotated[str, typer.Option(help="Address of a Prometheus.")] = "http://127.0.0.1:9090",
     minutes: Annotated[float, typer.Option(min=0.1, help="How far back.")] = 30,
     window: Annotated[str, typer.Option(help="For $__rate_interval: at least four scrapes.")] = "1m",
-    name: Annotated[Name, typer.Option("--dashboard", help="Which one.")] = Name.overview,
+    name: Annotated[Literal["overview", "engine"], typer.Option("--dashboard", help="Which one.")] = "overview",
     out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("docs/dashboard.png"),
 ) -> None:
     """Draw a dashboard from what a Prometheus knows."""
-    dashboard = DASHBOARDS[name]()
-    with Prometheus(prometheus) as server:
-        found = collected(dashboard, server, minutes=minutes, window=window)
-    picture(dashboard, found).savefig(out, dpi=80)
-    console.print(f"picture: {out}")
+    dashboard = {"overview": OVERVIEW, "engine": ENGINE}[name]
+    picture(dashboard, query_panels(dashboard, prometheus, minutes=minutes, window=window)).savefig(out, dpi=80)
+    typer.echo(f"picture: {out}")
 
 
-def collected(dashboard: dict[str, Any], server: Prometheus, *, minutes: float, window: str) -> list[Drawn]:
-    """What each panel shows of the last `minutes`. Raises PrometheusError."""
+def query_panels(dashboard: dict[str, Any], url: str, *, minutes: float, window: str) -> list[list[Series]]:
+    """Return the series that each panel shows of the last `minutes`. Raises PrometheusError."""
     end = time.time()
     start = end - 60 * minutes
-    return [
-        _series_of(panel, server, start=start, end=end, window=window)
-        for panel in track(panels_of(dashboard), "asking", console=console)
+    span = {"start": start, "end": end, "step": (end - start) / POINTS}
+    with httpx.Client(base_url=url, timeout=30) as client:
+        return [
+            [series for target in panel["targets"] for series in _query(client, target, window, span)]
+            for panel in panels_of(dashboard)
+        ]
+
+
+def _query(client: httpx.Client, target: dict[str, Any], window: str, span: dict[str, float]) -> list[Series]:
+    expr = target["expr"].replace(WINDOW, window)
+    try:
+        body = client.get("/api/v1/query_range", params={"query": expr, **span}).json()
+    except (httpx.HTTPError, ValueError) as error:
+        raise PrometheusError(f"{client.base_url} does not answer as Prometheus does: {error}") from None
+    if body.get("status") != "success":
+        raise PrometheusError(f"Prometheus refuses {expr!r}: {body.get('error')}")
+    lines = [
+        (one["metric"], [(float(moment), float(value)) for moment, value in one["values"] if value != "NaN"])
+        for one in body["data"]["result"]
     ]
+    return [Series(fill_legend(target["legendFormat"], labels), points) for labels, points in lines if points]
 
 
-def _series_of(panel: Panel, server: Prometheus, *, start: float, end: float, window: str) -> Drawn:
-    drawn: Drawn = {}
-    for target in panel["targets"]:
-        expr = concrete(target["expr"], window)
-        for series in server.over(expr, start=start, end=end, step=(end - start) / POINTS):
-            drawn.setdefault(named(target["legendFormat"], series.labels), []).append(series)
-    return drawn
+def fill_legend(legend: str, labels: dict[str, str]) -> str:
+    """Return the legend as Grafana writes it: `{{label}}` replaced by the label's value, or by nothing."""
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: labels.get(match[1], ""), legend)
 
 
-def picture(dashboard: dict[str, Any], found: list[Drawn]) -> Figure:
-    """All panels, in the dashboard's order."""
+def picture(dashboard: dict[str, Any], shown: list[list[Series]]) -> Figure:
+    """Draw all panels, in the dashboard's order; `shown` has the series of each."""
     panels = panels_of(dashboard)
     rows = math.ceil(len(panels) / COLUMNS)
     figure = Figure(figsize=(4.6 * COLUMNS, 2.7 * rows), layout="constrained")
     figure.suptitle(dashboard["title"])
     axes = figure.subplots(rows, COLUMNS, squeeze=False).flatten()
-    began = min((point[0] for drawn in found for one in _all(drawn) for point in one.points), default=0.0)
-    for axis, panel, drawn in zip(axes, panels, found, strict=False):
+    began = min((one.points[0][0] for series in shown for one in series), default=0.0)
+    for axis, panel, series in zip(axes, panels, shown, strict=False):
         axis.set_title(panel["title"], fontsize=9, loc="left")
         axis.tick_params(labelsize=7)
         if panel["type"] == "stat":
-            _numbers(axis, drawn)
+            _draw_numbers(axis, series)
         else:
-            _lines(axis, panel, drawn, began)
+            _draw_lines(axis, panel, series, began)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
     return figure
 
 
-def _all(drawn: Drawn) -> list[Series]:
-    return [one for some in drawn.values() for one in some]
-
-
-def _numbers(axis: Axes, drawn: Drawn) -> None:
+def _draw_numbers(axis: Axes, series: list[Series]) -> None:
     axis.set_axis_off()
-    for row, (legend, [one, *_]) in enumerate(drawn.items()):
+    for row, one in enumerate(series):
         axis.text(0, 0.8 - 0.3 * row, f"{one.points[-1][1]:.2%}", fontsize=15, transform=axis.transAxes)
-        axis.text(0.35, 0.8 - 0.3 * row, legend, fontsize=8, transform=axis.transAxes)
+        axis.text(0.35, 0.8 - 0.3 * row, one.legend, fontsize=8, transform=axis.transAxes)
 
 
-def _lines(axis: Axes, panel: Panel, drawn: Drawn, began: float) -> None:
+def _draw_lines(axis: Axes, panel: Panel, series: list[Series], began: float) -> None:
     defaults = panel["fieldConfig"]["defaults"]
     limits = [step["value"] for step in defaults.get("thresholds", {}).get("steps", [])[1:]]
-    for number, (legend, some) in enumerate(sorted(drawn.items())):
-        for one in some:
-            minutes = [(moment - began) / 60 for moment, _ in one.points]
-            axis.plot(minutes, [value for _, value in one.points], color=f"C{number}", linewidth=1, label=legend)
+    for one in sorted(series, key=lambda one: one.legend):
+        moments, values = zip(*one.points, strict=True)
+        axis.plot([(moment - began) / 60 for moment in moments], values, linewidth=1, label=one.legend)
     for limit in limits:
         axis.axhline(limit, color="red", linestyle="--", linewidth=0.7)
-    highest = max([*limits, *(value for one in _all(drawn) for _, value in one.points)], default=0)
+    highest = max([*limits, *(value for one in series for _, value in one.points)], default=0)
     axis.set_ylim(0, 1.1 * highest or 1)
     axis.set_xlabel("minutes", fontsize=7)
     axis.set_ylabel(UNITS.get(defaults["unit"], defaults["unit"]), fontsize=7)
-    if drawn:
+    if series:
         axis.legend(fontsize=6, loc="upper left")
 
 

@@ -1,13 +1,13 @@
-"""`python -m deploy.prometheus` writes rules/*.yml."""
+"""`python -m deploy.prometheus` writes rules/recording.yml and slo.yml; operations.yml there is written by hand."""
 
 from pathlib import Path
 
 import yaml
 
-from deploy.prometheus import availability, burn_rate, recording
-from deploy.prometheus.rule import Rule
+from deploy.prometheus import burn_rate_alerts, recording_rules
+from deploy.prometheus.recording_rules import Groups
 
-RULES = Path(__file__).parent / "rules"
+FOLDER = Path(__file__).parent / "rules"
 
 HEAD = "# Made by `python -m deploy.prometheus`, numbers from deploy/objectives.py; a test compares. Do not edit.\n"
 
@@ -23,20 +23,16 @@ def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _string)
 
 
-def files() -> dict[str, str]:
-    """Every rule file's name and text."""
-    made: dict[str, list[Rule]] = {
-        "recording.yml": recording.groups(),
-        "slo.yml": burn_rate.groups(),
-        "operations.yml": availability.groups(),
-    }
-    return {
-        name: HEAD + yaml.dump({"groups": groups}, Dumper=_Dumper, sort_keys=False, width=1000)
-        for name, groups in made.items()
-    }
+def _text(groups: Groups) -> str:
+    document = {"groups": [{"name": name, "rules": rules} for name, rules in groups.items()]}
+    return HEAD + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1000)
+
+
+FILES = {"recording.yml": _text(recording_rules.groups()), "slo.yml": _text(burn_rate_alerts.groups())}
+"""Every generated rule file's name and text."""
 
 
 if __name__ == "__main__":
-    for name, text in files().items():
-        (RULES / name).write_text(text)
-        print(RULES / name)
+    for name, text in FILES.items():
+        (FOLDER / name).write_text(text)
+        print(FOLDER / name)

@@ -5,12 +5,13 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import yaml
 
-from deploy.grafana.prometheus_api import Prometheus
 from querygist.triton_server.ports import claim
 from tests.conftest import REPOSITORY, missing
 
@@ -19,6 +20,21 @@ FOLDER = REPOSITORY / "deploy" / "prometheus"
 SCRAPE_SECONDS = 2
 SOON = 120
 """Seconds in which anything expected here happens, however busy the machine: a bound against hangs."""
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """Its HTTP API at `url`, as far as the tests need it."""
+
+    url: str
+
+    def get(self, path: str, **parameters: str) -> Any:
+        return httpx.get(f"{self.url}/api/v1/{path}", params=parameters, timeout=30).raise_for_status().json()["data"]
+
+    def values(self, query: str) -> list[float]:
+        """What `query` gives now, without NaN."""
+        values = [one["value"][1] for one in self.get("query", query=query)["result"]]
+        return [float(value) for value in values if value != "NaN"]
 
 
 def program(name: str) -> str:
@@ -48,10 +64,10 @@ def scraping(folder: Path, targets: dict[str, list[str]]) -> Iterator[Prometheus
         )
     try:
         until(lambda: _ready(url), process, log)
-        with Prometheus(url) as server:
-            count = sum(len(some) for some in targets.values())
-            until(lambda: [one["health"] for one in server.targets()] == ["up"] * count, process, log)
-            yield server
+        server = Prometheus(url)
+        count = sum(len(some) for some in targets.values())
+        until(lambda: [one["health"] for one in server.get("targets")["activeTargets"]] == ["up"] * count, process, log)
+        yield server
     finally:
         process.terminate()
         process.wait(60)

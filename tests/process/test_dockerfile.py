@@ -28,7 +28,7 @@ from querygist.triton_server.repository import load_config
 from tests import dockerfile
 from tests.conftest import REPOSITORY, until_ready
 
-_, STAGES = dockerfile.read()
+STAGES = dockerfile.read()
 
 RELOCATED = ("/opt/querygist", "/var/lib/querygist", "/src", "/root/.cache/pip")
 """Folders that the Dockerfile writes to."""
@@ -142,7 +142,7 @@ def _started(words: list[str], environment: Mapping[str, str], folder: Path) -> 
 
 
 @pytest.mark.timeout(2 * INSTALL_SECONDS)
-async def test_what_the_image_runs_serves_from_a_tree_it_cannot_write(image: Image) -> None:
+async def test_the_image_serves_from_a_tree_it_cannot_write(image: Image) -> None:
     gateway = STAGES["gateway"]
     before = _tree(image.root)
     (port,) = claim([("0.0.0.0", 0)])
@@ -175,7 +175,14 @@ async def test_what_the_image_runs_serves_from_a_tree_it_cannot_write(image: Ima
     assert _tree(image.root) == before
 
 
-def test_the_image_has_tritons_model_repository_and_what_delivers_engines(image: Image) -> None:
+def test_the_image_has_its_extras(image: Image) -> None:
+    """pip only warns of an extra that the project does not name."""
+    words = [image.root / "opt/querygist/bin/python", "-c", "import tritonclient.grpc, redis, opentelemetry.sdk"]
+    done = subprocess.run(words, capture_output=True, text=True, cwd="/", check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_image_has_tritons_models_and_delivers_engines(image: Image) -> None:
     config = load_config(image.root / "var/lib/querygist/triton/tensorrt_llm")
     assert {"querygist_identity", "querygist_engine"} <= set(config.parameters)
     assert not (image.root / "var/lib/querygist/base").exists(), "merged, and not needed any more"

@@ -8,7 +8,7 @@ import contextlib
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -16,17 +16,16 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy.grafana.engine_dashboard import engine
-from deploy.grafana.overview_dashboard import overview
-from deploy.grafana.picture import collected
-from deploy.grafana.prometheus_api import Prometheus, PrometheusError
-from deploy.grafana.queries import panels_of
+from deploy.grafana.engine_dashboard import ENGINE
+from deploy.grafana.overview_dashboard import OVERVIEW
+from deploy.grafana.panels import panels_of
+from deploy.grafana.picture import PrometheusError, query_panels
 from querygist.engines.base import Identity
 from querygist.engines.fake import FakeEngine
 from querygist.prompting.tokenizer import Tokenizer
 from tests.api.test_contract import BODY
 from tests.conftest import REPOSITORY, Live, first_sentences_of_document, live_server
-from tests.process.prometheus_server import FOLDER, program, scraping, until
+from tests.process.prometheus_server import FOLDER, Prometheus, program, scraping, until
 from tests.promql import WINDOW, Expression, expressions_of_panels, expressions_of_rules
 from tests.triton_servers import TritonServer
 
@@ -140,27 +139,27 @@ def _sum(live: Live, name: str) -> float:
 
 
 def _newest(server: Prometheus, query: str) -> float | None:
-    found = server.instant(query)
-    return found[0].points[-1][1] if found else None
+    found = server.values(query)
+    return found[0] if found else None
 
 
 def _evaluations(server: Prometheus) -> list[float]:
     """When each group of rules was evaluated last, seconds since the epoch."""
-    return [datetime.fromisoformat(group["lastEvaluation"]).timestamp() for group in server.groups()]
+    return [datetime.fromisoformat(group["lastEvaluation"]).timestamp() for group in server.get("rules")["groups"]]
 
 
 @pytest.mark.parametrize("one", expressions_of_panels(), ids=lambda one: one.where)
 def test_every_query_of_every_panel_returns_samples(monitored: Prometheus, one: Expression) -> None:
-    assert monitored.instant(one.promql), f"{one.where} shows nothing: {one.promql}"
+    assert monitored.values(one.promql), f"{one.where} shows nothing: {one.promql}"
 
 
 @pytest.mark.parametrize(("selector", "where"), SELECTORS)
 def test_every_selector_of_every_rule_returns_samples(monitored: Prometheus, selector: str, where: str) -> None:
-    assert monitored.instant(selector), f"{where} reads nothing: {selector}"
+    assert monitored.values(selector), f"{where} reads nothing: {selector}"
 
 
 def test_every_rule_is_evaluated(monitored: Prometheus) -> None:
-    rules = [rule for group in monitored.groups() for rule in group["rules"]]
+    rules = [rule for group in monitored.get("rules")["groups"] for rule in group["rules"]]
     assert len(rules) == len(expressions_of_rules())
     assert {(rule["health"], rule.get("lastError", "")) for rule in rules} == {("ok", "")}
 
@@ -185,15 +184,15 @@ def test_what_happened_is_seen(monitored: Prometheus, query: str) -> None:
 
 
 def test_a_query_that_is_none_is_refused(monitored: Prometheus) -> None:
+    panel = {"title": "", "type": "stat", "targets": [{"legendFormat": "", "expr": "sum("}]}
     with pytest.raises(PrometheusError, match="parse error"):
-        monitored.instant("sum(")
+        query_panels({"panels": [panel]}, monitored.url, minutes=1, window=WINDOW)
 
 
-@pytest.mark.parametrize("make", [overview, engine])
-def test_a_picture_is_drawn_from_the_panels_queries(monitored: Prometheus, make: Callable[[], dict[str, Any]]) -> None:
-    dashboard = make()
-    found = collected(dashboard, monitored, minutes=2, window=WINDOW)
-    empty = [panel["title"] for panel, drawn in zip(panels_of(dashboard), found, strict=True) if not drawn]
+@pytest.mark.parametrize("dashboard", [OVERVIEW, ENGINE], ids=["overview", "engine"])
+def test_a_picture_is_drawn_from_the_panels_queries(monitored: Prometheus, dashboard: dict[str, Any]) -> None:
+    shown = query_panels(dashboard, monitored.url, minutes=2, window=WINDOW)
+    empty = [panel["title"] for panel, series in zip(panels_of(dashboard), shown, strict=True) if not series]
     assert empty == []
 
 

@@ -8,17 +8,15 @@ import yaml
 from matplotlib.figure import Figure
 from prometheus_client import generate_latest
 
-from deploy.grafana.__main__ import DASHBOARDS
-from deploy.grafana.__main__ import files as dashboard_files
-from deploy.grafana.overview_dashboard import overview
-from deploy.grafana.panels import WIDTH
-from deploy.grafana.picture import picture
-from deploy.grafana.prometheus_api import Prometheus, PrometheusError, Series
-from deploy.grafana.queries import concrete, named, panels_of
+from deploy.grafana.__main__ import FILES as DASHBOARDS
+from deploy.grafana.__main__ import FOLDER as DASHBOARD_FOLDER
+from deploy.grafana.overview_dashboard import OVERVIEW
+from deploy.grafana.panels import WIDTH, panels_of
+from deploy.grafana.picture import PrometheusError, Series, fill_legend, picture, query_panels
 from deploy.objectives import LATENCY_SECONDS, SLOS, Slo
-from deploy.prometheus.__main__ import RULES
-from deploy.prometheus.__main__ import files as rule_files
-from deploy.prometheus.burn_rate import BURNS, WINDOWS
+from deploy.prometheus.__main__ import FILES as RULES
+from deploy.prometheus.__main__ import FOLDER as RULE_FOLDER
+from deploy.prometheus.burn_rate_alerts import BURNS, WINDOWS
 from querygist.engines.base import Status
 from querygist.metrics import SECONDS, Metrics
 from querygist.triton_server.ports import claim
@@ -47,17 +45,17 @@ def exposed() -> dict[str, set[str]]:
 
 
 class TestMadeFromCode:
-    @pytest.mark.parametrize("name", rule_files())
+    @pytest.mark.parametrize("name", RULES)
     def test_rules_are_what_the_code_makes(self, name: str) -> None:
-        assert (RULES / name).read_text() == rule_files()[name], "run: python -m deploy.prometheus"
+        assert (RULE_FOLDER / name).read_text() == RULES[name], "run: python -m deploy.prometheus"
 
-    @pytest.mark.parametrize("name", dashboard_files())
+    @pytest.mark.parametrize("name", DASHBOARDS)
     def test_dashboards_are_what_the_code_makes(self, name: str) -> None:
-        assert (DASHBOARDS / name).read_text() == dashboard_files()[name], "run: python -m deploy.grafana"
+        assert (DASHBOARD_FOLDER / name).read_text() == DASHBOARDS[name], "run: python -m deploy.grafana"
 
     def test_nothing_else_lies_there(self) -> None:
-        assert {path.name for path in RULES.iterdir()} == set(rule_files())
-        assert {path.name for path in DASHBOARDS.iterdir()} == set(dashboard_files())
+        assert {path.name for path in RULE_FOLDER.iterdir()} == {*RULES, "operations.yml"}
+        assert {path.name for path in DASHBOARD_FOLDER.iterdir()} == set(DASHBOARDS)
 
 
 class TestObjectives:
@@ -113,10 +111,10 @@ class TestMetrics:
 
 
 class TestDashboards:
-    @pytest.mark.parametrize("name", dashboard_files())
+    @pytest.mark.parametrize("name", DASHBOARDS)
     def test_panels_stand_beside_each_other(self, name: str) -> None:
         taken: set[tuple[int, int]] = set()
-        for panel in json.loads(dashboard_files()[name])["panels"]:
+        for panel in json.loads(DASHBOARDS[name])["panels"]:
             place = panel["gridPos"]
             cells = {
                 (place["x"] + right, place["y"] + down) for right in range(place["w"]) for down in range(place["h"])
@@ -132,22 +130,21 @@ class TestDashboards:
         assert source["jsonData"]["timeInterval"] == scraping["scrape_interval"]
 
 
-def test_queries_are_made_concrete() -> None:
-    assert concrete("rate(a[$__rate_interval])", "1m") == "rate(a[1m])"
-    assert named("{{a}} of {{b}}{{c}}", {"a": "x", "b": "y"}) == "x of y"
+def test_legends_are_filled_as_grafana_does() -> None:
+    assert fill_legend("{{a}} of {{b}}{{c}}", {"a": "x", "b": "y"}) == "x of y"
 
 
-def test_a_server_that_is_not_there_is_told() -> None:
+def test_an_absent_prometheus_is_an_error_that_names_it() -> None:
     [port] = claim([("127.0.0.1", 0)])
-    with Prometheus(f"http://127.0.0.1:{port}") as server, pytest.raises(PrometheusError, match=f"{port}/api/v1/query"):
-        server.instant("up")
+    with pytest.raises(PrometheusError, match=f"127.0.0.1:{port}"):
+        query_panels(OVERVIEW, f"http://127.0.0.1:{port}", minutes=1, window="1m")
 
 
 def test_a_picture_has_every_panel_with_or_without_data() -> None:
-    dashboard = overview()
+    dashboard = OVERVIEW
     panels = panels_of(dashboard)
-    full = {"a": [Series({}, [(60.0, 1.0), (120.0, 2.0)])]}
-    drawn = picture(dashboard, [full if number % 2 else {} for number in range(len(panels))])
+    full = [Series("a", [(60.0, 1.0), (120.0, 2.0)])]
+    drawn = picture(dashboard, [full if number % 2 else [] for number in range(len(panels))])
     assert isinstance(drawn, Figure)
     shown = [axis for axis in drawn.axes if axis.axison or axis.get_title(loc="left")]
     assert [axis.get_title(loc="left") for axis in shown] == [panel["title"] for panel in panels]

@@ -1,4 +1,4 @@
-"""A Triton server in the container, on this machine's loopback, for the length of a measurement."""
+"""Triton in the container, on this machine's loopback, for the length of a measurement."""
 
 import contextlib
 import secrets
@@ -16,12 +16,12 @@ from querygist.triton_server.ports import claim
 from querygist.trtllm.container import CommandFailed, Container, last_lines
 
 HOST = "127.0.0.1"
-LOAD_SECONDS, STOP_SECONDS, LOOK_SECONDS = 600.0, 60.0, 0.2
+LOAD_SECONDS, STOP_SECONDS, POLL_SECONDS = 600.0, 60.0, 0.2
 
 
 @contextlib.contextmanager
 def serving(container: Container, repository: Path, log: Path) -> Iterator[str]:
-    """`tritonserver` with this model repository: the gRPC address of a server whose model is loaded.
+    """Run `tritonserver` with this model repository; yield the gRPC address of a server whose model is loaded.
 
     Raises CommandFailed with the end of its log when it ends, or does not load the model.
     """
@@ -43,14 +43,14 @@ def serving(container: Container, repository: Path, log: Path) -> Iterator[str]:
             container.command(words, name=name), stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
         )
         try:
-            _wait(process, f"{HOST}:{port}", log)
+            _wait_until_loaded(process, f"{HOST}:{port}", log)
             yield f"{HOST}:{port}"
         finally:
-            _stop(process, container, name)
+            _stop(process, name)
 
 
-def _wait(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
-    late = time.monotonic() + LOAD_SECONDS
+def _wait_until_loaded(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
+    given_up = time.monotonic() + LOAD_SECONDS
     with InferenceServerClient(address) as client:
         while True:
             with contextlib.suppress(InferenceServerException, grpc.RpcError):
@@ -58,18 +58,17 @@ def _wait(process: "subprocess.Popen[bytes]", address: str, log: Path) -> None:
                     return
             if process.poll() is not None:
                 raise CommandFailed(f"tritonserver ended with exit code {process.returncode}:\n{last_lines(log)}")
-            if time.monotonic() > late:
+            if time.monotonic() > given_up:
                 raise CommandFailed(f"tritonserver loaded no model in {LOAD_SECONDS:g} s:\n{last_lines(log)}")
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
 
 
-def _stop(process: "subprocess.Popen[bytes]", container: Container, name: str) -> None:
-    """docker passes the signal on; a container that does not heed it is removed by its name."""
+def _stop(process: "subprocess.Popen[bytes]", name: str) -> None:
+    """Stop the server. docker passes the signal on; a container that does not heed it is removed by its name."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        if container.image is not None:
-            subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)  # noqa: S603, S607
+        subprocess.run(["docker", "rm", "--force", name], capture_output=True, check=False)  # noqa: S603, S607
         process.kill()
         process.wait()
