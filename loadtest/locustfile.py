@@ -18,7 +18,7 @@ from locust.runners import DistributedRunner
 
 from loadtest.load import options, report
 from loadtest.load.report import Report
-from loadtest.load.results import Sample
+from loadtest.load.results import Result
 from loadtest.load.runner import LoadRun
 from loadtest.load.traffic import Ask
 from querygist import command_line
@@ -85,12 +85,12 @@ def conclude(environment: Environment, **_: object) -> None:
     if (run := Searchers.current) is None:  # ended before it began
         return
     try:
-        made = Report.of(run.options, run.slo, run.samples, run.seconds)
+        made = Report.of(run.options, run.slo, run.results, run.seconds)
     except QuerygistError as error:
         command_line.tell(error.detail)
         environment.process_exit_code = 1
         return
-    report.write(made, run.samples)
+    report.write(made, run.results)
     if made.verdicts:  # else Locust decides
         environment.process_exit_code = 0 if made.kept else 1
     if _parsed(environment).headless:
@@ -116,14 +116,14 @@ def tell(**_: object) -> None:
 def _run_of(environment: Environment) -> LoadRun:
     parsed = _parsed(environment)
     chosen = options.Options.of(parsed, environment.host)
-    return LoadRun(chosen, parsed.api_key, lambda wanted, samples: _fire(environment, wanted, samples))
+    return LoadRun(chosen, parsed.api_key, lambda wanted, results: _fire(environment, wanted, results))
 
 
 def _parsed(environment: Environment) -> Namespace:
     return environment.parsed_options or Namespace()
 
 
-def _fire(environment: Environment, wanted: Ask, samples: list[Sample]) -> None:
+def _fire(environment: Environment, wanted: Ask, results: list[Result]) -> None:
     """Tell Locust, in its unit: milliseconds."""
 
     def row(kind: str, seconds: float, failure: str | None) -> None:
@@ -132,16 +132,16 @@ def _fire(environment: Environment, wanted: Ask, samples: list[Sample]) -> None:
             exception=None if failure is None else RuntimeError(failure), context={},
         )  # fmt: skip
 
-    failures = [None if sample.answered else sample.outcome for sample in samples]
-    whole = max(sample.latency for sample in samples)
+    failures = [None if result.answered else result.outcome for result in results]
+    whole = max(result.e2el for result in results)
     if wanted.kind == "page":
-        for sample, failure in zip(samples, failures, strict=True):
-            row("RESULT", sample.latency, failure)
+        for result, failure in zip(results, failures, strict=True):
+            row("RESULT", result.e2el, failure)
         row("POST", whole, None)
         return
-    (sample,), (failure,) = samples, failures
+    (result,), (failure,) = results, failures
     row("SSE" if wanted.kind == "stream" else "POST", whole, failure)
-    if sample.first_token is not None:
-        row("TTFT", sample.first_token, None)
-    if sample.inter_token is not None:
-        row("ITL", sample.inter_token, None)
+    if result.ttft is not None:
+        row("TTFT", result.ttft, None)
+    if result.itl is not None:
+        row("ITL", result.itl, None)

@@ -37,7 +37,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class CpuCosts:
-    """The table. `seconds` is a cost for `inflight.simulate`.
+    """The table. `seconds` is a cost for `simulator.simulate`.
 
     Between points it is linear in tokens, in context and in sequences; beyond them, in tokens only.
     """

@@ -4,7 +4,7 @@ Requests are sent at moments drawn beforehand (Poisson), whether or not the ones
 from the intended moment, so that a slow client or server cannot hide waiting (coordinated omission). The JSON file:
 
     {"url": ..., "rate": 4.0, "seed": 0, "failed": 0, "tokens_per_pass": 2.9, "drafted_per_pass": 4.1,
-     "requests": [{"arrival": 0.31, "late": 0.001, "latency": 0.82, "queueing": 0.0, "first_token": 0.3,
+     "requests": [{"arrival": 0.31, "send_lag": 0.001, "e2el": 0.82, "queueing": 0.0, "first_token": 0.3,
                    "prompt_tokens": 341, "output_tokens": 38}, ...]}
 
 Seconds, from the start of the run. `tokens_per_pass` (S) and `drafted_per_pass` are means over decoding passes, from
@@ -37,12 +37,13 @@ _COUNTERS = ("generation_tokens", "forward_passes", "candidate_tokens_drafted")
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One answered request; `late`: how long after its moment it was sent; `queueing` and `first_token` as the gateway
-    tells them; `output_tokens` with the end id."""
+    """One answered request; `send_lag`: how long after its moment it was sent; `queueing` and `first_token` as the
+    gateway
+ tells them; `output_tokens` with the end id."""
 
     arrival: float
-    late: float
-    latency: float
+    send_lag: float
+    e2el: float
     queueing: float
     first_token: float
     prompt_tokens: int
@@ -144,8 +145,8 @@ async def _send(
         raise ConfigurationError("The gateway answered from its cache: start it with QUERYGIST_CACHE_MB=0.")
     return Recorded(
         arrival=moment,
-        late=sent - moment,
-        latency=latency,
+        send_lag=sent - moment,
+        e2el=latency,
         queueing=answer.timings_ms.queue / 1000,
         first_token=answer.timings_ms.first_token / 1000,
         prompt_tokens=answer.usage.prompt_tokens,

@@ -47,8 +47,8 @@ class Comparison:
 
 def compare(name: str, run: Run, costs: CpuCosts, batching: Batching, *, seed: int) -> Comparison:
     """Simulate a recorded run. Its failed requests are not simulated: use a run with few."""
-    answered = sorted(run.requests, key=lambda one: one.arrival + one.late)
-    arrivals = [Request(one.arrival + one.late, one.prompt_tokens, one.output_tokens) for one in answered]
+    answered = sorted(run.requests, key=lambda one: one.arrival + one.send_lag)
+    arrivals = [Request(one.arrival + one.send_lag, one.prompt_tokens, one.output_tokens) for one in answered]
     tokens = 1 + round(run.drafted_per_pass)
     decoder = constant("measured", min(run.tokens_per_pass, float(tokens)), tokens)
     served = sorted(
@@ -60,8 +60,8 @@ def compare(name: str, run: Run, costs: CpuCosts, batching: Batching, *, seed: i
         failed=run.failed,
         tokens_per_pass=run.tokens_per_pass,
         batching=batching,
-        measured=tuple(one.latency for one in answered),
-        simulated=tuple(one.late + served_one.latency for one, served_one in zip(answered, served, strict=True)),
+        measured=tuple(one.e2el for one in answered),
+        simulated=tuple(one.send_lag + served_one.e2el for one, served_one in zip(answered, served, strict=True)),
     )
 
 

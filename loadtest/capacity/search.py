@@ -63,7 +63,7 @@ class Load:
     p50: float
     p99: float
     queueing: float
-    first_token: float
+    ttft: float
     in_flight: float
 
 
@@ -109,14 +109,14 @@ class Trial:
             key=lambda one: one.request.arrival,
         )
         counted = list(islice(served, int(_WARM_UP * len(served)), None))
-        latencies = np.array([one.latency for one in counted])
+        latencies = np.array([one.e2el for one in counted])
         return Load(
             rate=rate,
             average=float(latencies.mean()),
             p50=float(np.percentile(latencies, 50)),
             p99=float(np.percentile(latencies, 99)),
             queueing=float(np.mean([one.queueing for one in counted])),
-            first_token=float(np.mean([one.first_token - one.request.arrival for one in counted])),
+            ttft=float(np.mean([one.first_token - one.request.arrival for one in counted])),
             in_flight=rate * float(latencies.mean()),  # Little's law, those in the queue among them
         )
 

@@ -45,7 +45,7 @@ class Served:
     passes: int
 
     @property
-    def latency(self) -> float:
+    def e2el(self) -> float:
         """From arrival to the last token."""
         return self.finished - self.request.arrival
 

@@ -7,7 +7,7 @@ from http.client import HTTPException, HTTPResponse
 from pydantic import ValidationError
 
 from loadtest.load.connections import Connections, chunks
-from loadtest.load.results import Sample
+from loadtest.load.results import Result
 from loadtest.load.traffic import Ask
 from querygist.event_stream import Events, Lines
 from querygist.schemas import Answer, BatchLine, Problem
@@ -20,16 +20,16 @@ class Failed(Exception):
     """The server said that there will be no answer; the argument says why."""
 
 
-def ask(connections: Connections, wanted: Ask, *, arrival: float, since: Since) -> list[Sample]:
-    """One sample for each summary that was asked for; those that never came say why."""
-    answered = partial(Sample, kind=wanted.kind, arrival=arrival, late=since())
+def ask(connections: Connections, wanted: Ask, *, arrival: float, since: Since) -> list[Result]:
+    """One result for each summary that was asked for; those that never came say why."""
+    answered = partial(Result, kind=wanted.kind, arrival=arrival, send_lag=since())
     found = []
     try:
         with connections.post(wanted.path, wanted.body) as response:
             if response.status != 200:
                 raise Failed(_reason(response.read(), response.status))
-            for sample in _READERS[wanted.kind](response, since, answered):
-                found.append(sample)
+            for result in _READERS[wanted.kind](response, since, answered):
+                found.append(result)
         failure = "cut-off"
     except Failed as error:
         failure = str(error)
@@ -39,16 +39,16 @@ def ask(connections: Connections, wanted: Ask, *, arrival: float, since: Since) 
         failure = "unreadable"
     except (OSError, HTTPException):
         failure = "connection"
-    return found + [answered(latency=since(), outcome=failure)] * (wanted.summaries - len(found))
+    return found + [answered(e2el=since(), outcome=failure)] * (wanted.summaries - len(found))
 
 
-def _json(response: HTTPResponse, since: Since, answered: "partial[Sample]") -> Iterator[Sample]:
+def _json(response: HTTPResponse, since: Since, answered: "partial[Result]") -> Iterator[Result]:
     body, now = response.read(), since()
     answer = Answer.model_validate_json(body)
-    yield answered(latency=now, outcome=answer.method, cached=answer.cached)
+    yield answered(e2el=now, outcome=answer.method, cached=answer.cached)
 
 
-def _stream(response: HTTPResponse, since: Since, answered: "partial[Sample]") -> Iterator[Sample]:
+def _stream(response: HTTPResponse, since: Since, answered: "partial[Result]") -> Iterator[Result]:
     events, pieces, first, last = Events(), 0, None, 0.0
     for chunk in chunks(response):
         now = since()
@@ -59,25 +59,25 @@ def _stream(response: HTTPResponse, since: Since, answered: "partial[Sample]") -
             elif name == "done":
                 answer = Answer.model_validate_json(data)
                 yield answered(
-                    latency=now,
+                    e2el=now,
                     outcome=answer.method,
                     cached=answer.cached,
-                    first_token=first,
-                    inter_token=(last - first) / (pieces - 1) if first is not None and pieces > 1 else None,
+                    ttft=first,
+                    itl=(last - first) / (pieces - 1) if first is not None and pieces > 1 else None,
                 )
             elif name == "error":
                 raise Failed(_reason(data.encode(), response.status))
 
 
-def _page(response: HTTPResponse, since: Since, answered: "partial[Sample]") -> Iterator[Sample]:
+def _page(response: HTTPResponse, since: Since, answered: "partial[Result]") -> Iterator[Result]:
     lines = Lines()
     for chunk in chunks(response):
         now = since()
         for line in map(BatchLine.model_validate_json, lines.feed(chunk)):
             if line.answer:
-                yield answered(latency=now, outcome=line.answer.method, cached=line.answer.cached)
+                yield answered(e2el=now, outcome=line.answer.method, cached=line.answer.cached)
             else:
-                yield answered(latency=now, outcome=_slug(line.problem))
+                yield answered(e2el=now, outcome=_slug(line.problem))
 
 
 _READERS = {"json": _json, "stream": _stream, "page": _page}

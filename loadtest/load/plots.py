@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from loadtest.load.results import EXTRACTIVE, GENERATIVE, Sample
+from loadtest.load.results import EXTRACTIVE, GENERATIVE, Result
 from loadtest.load.statistics import GOOD, SLOW, Summary
 
 GREEN, YELLOW, BLUE, RED, GREY = "#3a8f5c", "#e0b13c", "#2f5d9b", "#b00020", "#9aa5b1"
@@ -21,15 +21,15 @@ class Part:
     summary: Summary | None
 
 
-def draw(samples: Sequence[Sample], parts: Sequence[Part], warm_up: float) -> Figure:
-    """Latency over time and against the offered load, what became of the requests, and late starts."""
+def draw(results: Sequence[Result], parts: Sequence[Part], warm_up: float) -> Figure:
+    """Latency over time and against the offered load, what became of the requests, and send lag."""
     figure = Figure(figsize=(13, 8), layout="constrained")
     over_time, against_load, outcomes, late = figure.subplots(2, 2).flat
-    _latency_over_time(over_time, samples, warm_up)
+    _latency_over_time(over_time, results, warm_up)
     _latency_against_load(against_load, parts)
     _outcomes(outcomes, parts)
-    late.scatter([one.arrival for one in samples], [1000 * one.late for one in samples], s=6, color=GREY)
-    late.set(title="Late starts", xlabel="seconds", ylabel="sent after the intended moment, ms", ylim=(0, None))
+    late.scatter([one.arrival for one in results], [1000 * one.send_lag for one in results], s=6, color=GREY)
+    late.set(title="Send lag", xlabel="seconds", ylabel="sent after the intended moment, ms", ylim=(0, None))
     for axis in (over_time, against_load, outcomes, late):
         axis.grid(alpha=0.3)
     return figure
@@ -43,7 +43,7 @@ def outcome_colors(summaries: Sequence[Summary]) -> dict[str, str]:
     return {name: color for name, color in usual.items() if name in found} | dict.fromkeys(errors, RED)
 
 
-def _latency_over_time(axis: Axes, samples: Sequence[Sample], warm_up: float) -> None:
+def _latency_over_time(axis: Axes, results: Sequence[Result], warm_up: float) -> None:
     kinds = {
         "by the model": (GREEN, lambda one: one.outcome == GENERATIVE and not one.cached),
         "from the cache": (GREY, lambda one: one.cached),
@@ -51,9 +51,9 @@ def _latency_over_time(axis: Axes, samples: Sequence[Sample], warm_up: float) ->
         "not answered": (RED, lambda one: not one.answered),
     }
     for name, (color, belongs) in kinds.items():
-        some = [one for one in samples if belongs(one)]
+        some = [one for one in results if belongs(one)]
         if some:
-            axis.scatter([one.arrival for one in some], [one.latency for one in some], s=9, color=color, label=name)
+            axis.scatter([one.arrival for one in some], [one.e2el for one in some], s=9, color=color, label=name)
     if warm_up:
         axis.axvspan(0, warm_up, color=GREY, alpha=0.2, label="warm-up")
     axis.set(title="Latency of each summary", xlabel="seconds", ylabel="from the intended moment, s", yscale="log")
@@ -61,10 +61,10 @@ def _latency_over_time(axis: Axes, samples: Sequence[Sample], warm_up: float) ->
 
 
 def _latency_against_load(axis: Axes, parts: Sequence[Part]) -> None:
-    found = [part.summary for part in parts if part.summary and part.summary.end_to_end]
+    found = [part.summary for part in parts if part.summary and part.summary.e2el]
     for name, color in _PERCENTILES.items():
         axis.scatter(
-            [one.offered for one in found], [getattr(one.end_to_end, name) for one in found],
+            [one.offered for one in found], [getattr(one.e2el, name) for one in found],
             s=14, color=color, label=name, alpha=0.7,
         )  # fmt: skip
     axis.set(

@@ -16,9 +16,9 @@ from loadtest.load import plots
 from loadtest.load.distribution import Distribution
 from loadtest.load.options import Options
 from loadtest.load.plots import Part
-from loadtest.load.results import Sample
+from loadtest.load.results import Result
 from loadtest.load.slo import Slo, Verdict
-from loadtest.load.statistics import LATE_SECONDS, Limits, Summary, summarize
+from loadtest.load.statistics import LAG_SECONDS, Limits, Summary, summarize
 from loadtest.load.traffic import Kind
 from querygist import json_files
 from querygist.errors import ConfigurationError
@@ -53,9 +53,9 @@ class Report:
         return json_files.load(cls, path, "report of a load test")
 
     @classmethod
-    def of(cls, options: Options, slo: Slo | None, samples: Sequence[Sample], seconds: float) -> Self:
+    def of(cls, options: Options, slo: Slo | None, results: Sequence[Result], seconds: float) -> Self:
         """Of a run of `seconds`, the warm-up included. Raises ConfigurationError when there is nothing to report."""
-        counted = [sample for sample in samples if sample.arrival >= options.warm_up]
+        counted = [result for result in results if result.arrival >= options.warm_up]
         measured = seconds - options.warm_up
         if not counted or measured <= 0:
             raise ConfigurationError(
@@ -64,7 +64,7 @@ class Report:
             )
         limits = slo.in_time if slo else Limits()
         summary = summarize(counted, measured, limits)
-        kinds = {kind: [sample for sample in counted if sample.kind == kind] for kind in get_args(Kind)}
+        kinds = {kind: [result for result in counted if result.kind == kind] for kind in get_args(Kind)}
         return cls(
             options=options,
             limits=limits,
@@ -80,12 +80,12 @@ class Report:
         return all(verdict.kept for verdict in self.verdicts)
 
 
-def write(report: Report, samples: Sequence[Sample]) -> None:
+def write(report: Report, results: Sequence[Result]) -> None:
     """The three files, into the folder that the options name."""
     folder = Path(report.options.report)
     folder.mkdir(parents=True, exist_ok=True)
     json_files.save(folder / JSON, report, indent=1)
-    plots.draw(samples, report.parts, report.options.warm_up).savefig(folder / PNG, dpi=130)
+    plots.draw(results, report.parts, report.options.warm_up).savefig(folder / PNG, dpi=130)
     (folder / HTML).write_text(_html(report, (folder / PNG).read_bytes()), encoding="utf-8")
 
 
@@ -103,12 +103,12 @@ def say(report: Report) -> None:
     console.print(f"Report: {plain(str(Path(report.options.report) / HTML))}")
 
 
-def _parts(samples: Sequence[Sample], start: float, seconds: float, limits: Limits) -> Iterator[Part]:
-    parts = min(MOST_PARTS, max(2, len(samples) // SUMMARIES_PER_PART))
+def _parts(results: Sequence[Result], start: float, seconds: float, limits: Limits) -> Iterator[Part]:
+    parts = min(MOST_PARTS, max(2, len(results) // SUMMARIES_PER_PART))
     width = seconds / parts
     edges = [*(start + number * width for number in range(parts)), inf]
     for begin, end in pairwise(edges):
-        some = [sample for sample in samples if begin <= sample.arrival < end]
+        some = [result for result in results if begin <= result.arrival < end]
         yield Part(begin, summarize(some, width, limits) if some else None)
 
 
@@ -122,13 +122,13 @@ def _lines(summary: Summary) -> Iterator[str]:
     yield "Outcomes: " + ", ".join(f"{name} {count}" for name, count in summary.outcomes.items())
     for name, one in _distributions(summary):
         yield f"{name}: mean {one.mean:.3f} s, p50 {one.p50:.3f}, p95 {one.p95:.3f}, p99 {one.p99:.3f}"
-    yield f"Late starts (more than {1000 * LATE_SECONDS:.0f} ms): {summary.late_starts}, p99 {summary.late.p99:.3f} s"
-    if summary.late_starts > summary.asked / 100:
+    yield f"Send lag (more than {1000 * LAG_SECONDS:.0f} ms): {summary.lagged}, p99 {summary.send_lag.p99:.3f} s"
+    if summary.lagged > summary.asked / 100:
         yield "The sending side was itself late, which is in the latencies: send less, or from another machine."
 
 
 def _distributions(summary: Summary) -> Iterator[tuple[str, Distribution]]:
-    for name in ("end_to_end", "first_token", "inter_token"):
+    for name in ("e2el", "ttft", "itl"):
         if (found := getattr(summary, name)) is not None:
             yield name.replace("_", " ").capitalize(), found
 
@@ -163,7 +163,7 @@ def _html(report: Report, picture: bytes) -> str:
             "</table><h2>Outcomes</h2><table><tr><th><th>summaries<th>share</tr>",
             *outcomes,
             "</table>",
-            '<img alt="Latency, offered load, outcomes and late starts over time" '
+            '<img alt="Latency, offered load, outcomes and send lag over time" '
             f'src="data:image/png;base64,{b64encode(picture).decode()}">',
             "<h2>Options</h2><table>",
             *options,

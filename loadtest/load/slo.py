@@ -1,13 +1,13 @@
 """Service level objectives: a TOML file, and whether a run kept them.
 
     [in_time]              # an answer by the model counts as goodput when it came within these, s
-    end_to_end = 10.0      # every request carries this as its deadline, too
-    first_token = 5.0      # of streams, which carry it as the deadline of their first text
+    e2el = 10.0      # every request carries this as its deadline, too
+    ttft = 5.0      # of streams, which carry it as the deadline of their first text
 
-    [end_to_end]           # percentiles that answers stay below, s: p50, p95, p99
+    [e2el]           # percentiles that answers stay below, s: p50, p95, p99
     p95 = 8.0
 
-    [first_token]
+    [ttft]
     p95 = 4.0
 
     [at_most]              # shares of the summaries asked for: errors, fallbacks
@@ -54,8 +54,8 @@ class Slo:
     """See the module."""
 
     in_time: Limits
-    end_to_end: Mapping[Percentile, Seconds] = field(default_factory=dict)
-    first_token: Mapping[Percentile, Seconds] = field(default_factory=dict)
+    e2el: Mapping[Percentile, Seconds] = field(default_factory=dict)
+    ttft: Mapping[Percentile, Seconds] = field(default_factory=dict)
     at_most: Mapping[Literal["errors", "fallbacks"], Share] = field(default_factory=dict)
     at_least: Mapping[Literal["goodput", "cache_hits"], Share] = field(default_factory=dict)
 
@@ -69,8 +69,8 @@ class Slo:
         return list(self._verdicts(summary))
 
     def _verdicts(self, summary: Summary) -> Iterator[Verdict]:
-        for name, bounds in (("end_to_end", self.end_to_end), ("first_token", self.first_token)):
-            if name == "first_token" and not summary.streams:
+        for name, bounds in (("e2el", self.e2el), ("ttft", self.ttft)):
+            if name == "ttft" and not summary.streams:
                 continue
             measured = getattr(summary, name)
             for percentile, bound in bounds.items():

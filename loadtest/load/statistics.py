@@ -8,9 +8,9 @@ from pydantic import ConfigDict, PositiveFloat
 from pydantic.dataclasses import dataclass as checked
 
 from loadtest.load.distribution import Distribution
-from loadtest.load.results import EXTRACTIVE, GENERATIVE, Sample
+from loadtest.load.results import EXTRACTIVE, GENERATIVE, Result
 
-LATE_SECONDS = 0.05
+LAG_SECONDS = 0.05
 """A request that is sent later than this after its moment is a late start."""
 
 GOOD = "in time"
@@ -22,20 +22,20 @@ class Limits:
     """When an answer by the model is good: seconds from the intended moment, to the whole answer and, in a stream, to
     the first text. None: no limit."""
 
-    end_to_end: PositiveFloat | None = None
-    first_token: PositiveFloat | None = None
+    e2el: PositiveFloat | None = None
+    ttft: PositiveFloat | None = None
 
     @property
     def headers(self) -> dict[str, str]:
         """What tells the service to keep them."""
-        limits = {"X-Deadline-Ms": self.end_to_end, "X-First-Text-Ms": self.first_token}
+        limits = {"X-Deadline-Ms": self.e2el, "X-First-Text-Ms": self.ttft}
         return {name: str(max(1, round(1000 * limit))) for name, limit in limits.items() if limit is not None}
 
-    def keeps(self, sample: Sample) -> bool:
+    def keeps(self, result: Result) -> bool:
         """Whether the model answered, and in time."""
-        return sample.outcome == GENERATIVE and all(
+        return result.outcome == GENERATIVE and all(
             limit is None or taken is None or taken <= limit
-            for taken, limit in ((sample.latency, self.end_to_end), (sample.first_token, self.first_token))
+            for taken, limit in ((result.e2el, self.e2el), (result.ttft, self.ttft))
         )
 
 
@@ -59,11 +59,11 @@ class Summary:
     streams: int
     outcomes: Mapping[str, int]
     shares: Shares
-    end_to_end: Distribution | None
-    first_token: Distribution | None
-    inter_token: Distribution | None
-    late: Distribution
-    late_starts: int
+    e2el: Distribution | None
+    ttft: Distribution | None
+    itl: Distribution | None
+    send_lag: Distribution
+    lagged: int
 
     @property
     def offered(self) -> float:
@@ -81,36 +81,36 @@ class Summary:
         return (self.outcomes.get(GOOD, 0) + self.outcomes.get(SLOW, 0)) / self.seconds
 
 
-def summarize(samples: Sequence[Sample], seconds: float, limits: Limits) -> Summary:
-    """Of at least one sample."""
-    outcomes = Counter(_outcome(sample, limits) for sample in samples)
-    answered = [sample for sample in samples if sample.answered]
-    asked = len(samples)
+def summarize(results: Sequence[Result], seconds: float, limits: Limits) -> Summary:
+    """Of at least one result."""
+    outcomes = Counter(_outcome(result, limits) for result in results)
+    answered = [result for result in results if result.answered]
+    asked = len(results)
     return Summary(
         seconds=seconds,
         asked=asked,
-        streams=sum(sample.kind == "stream" for sample in samples),
+        streams=sum(result.kind == "stream" for result in results),
         outcomes=dict(outcomes.most_common()),
         shares=Shares(
             errors=1 - len(answered) / asked,
             fallbacks=outcomes[EXTRACTIVE] / asked,
             goodput=outcomes[GOOD] / asked,
-            cache_hits=sum(sample.cached for sample in samples) / asked,
+            cache_hits=sum(result.cached for result in results) / asked,
         ),
-        end_to_end=_distribution(answered, lambda sample: sample.latency),
-        first_token=_distribution(answered, lambda sample: sample.first_token),
-        inter_token=_distribution(answered, lambda sample: sample.inter_token),
-        late=Distribution.of([sample.late for sample in samples]),
-        late_starts=sum(sample.late > LATE_SECONDS for sample in samples),
+        e2el=_distribution(answered, lambda result: result.e2el),
+        ttft=_distribution(answered, lambda result: result.ttft),
+        itl=_distribution(answered, lambda result: result.itl),
+        send_lag=Distribution.of([result.send_lag for result in results]),
+        lagged=sum(result.send_lag > LAG_SECONDS for result in results),
     )
 
 
-def _outcome(sample: Sample, limits: Limits) -> str:
-    if sample.outcome != GENERATIVE:
-        return sample.outcome
-    return GOOD if limits.keeps(sample) else SLOW
+def _outcome(result: Result, limits: Limits) -> str:
+    if result.outcome != GENERATIVE:
+        return result.outcome
+    return GOOD if limits.keeps(result) else SLOW
 
 
-def _distribution(samples: Sequence[Sample], of: Callable[[Sample], float | None]) -> Distribution | None:
-    values = [value for value in map(of, samples) if value is not None]
+def _distribution(results: Sequence[Result], of: Callable[[Result], float | None]) -> Distribution | None:
+    values = [value for value in map(of, results) if value is not None]
     return Distribution.of(values) if values else None

@@ -186,9 +186,9 @@ class Study:
         made, quiet = report.options, Console(quiet=True)
         count = sum(1 for _ in poisson(constant(made.rate, made.run_time), made.seed))
         run = await record(url, rows(self.data), rate=made.rate, count=count, seed=made.seed, console=quiet)
-        latencies = [one.latency for one in run.requests if one.arrival >= self.warm_up]
-        if not latencies or report.summary.end_to_end is None:
+        latencies = [one.e2el for one in run.requests if one.arrival >= self.warm_up]
+        if not latencies or report.summary.e2el is None:
             raise ConfigurationError(f"Nothing was answered at {made.rate:g} requests/s: nothing to compare.")
-        found = CrossCheck(made.rate, len(latencies), run.failed, report.summary.end_to_end, Distribution.of(latencies))
+        found = CrossCheck(made.rate, len(latencies), run.failed, report.summary.e2el, Distribution.of(latencies))
         json_files.save(kept, found)
         return found

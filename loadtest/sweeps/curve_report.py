@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from pydantic import TypeAdapter
 
 from loadtest.load.plots import GREEN, GREY, RED, YELLOW, outcome_colors
-from loadtest.load.statistics import LATE_SECONDS, Limits
+from loadtest.load.statistics import LAG_SECONDS, Limits
 from loadtest.sweeps.curve import CARRIED, Capacity, CrossCheck, Curve
 
 JSON, PNG, MARKDOWN = "curve.json", "curve.png", "report.md"
@@ -52,16 +52,16 @@ def _figure(found: Capacity) -> Figure:
 
 
 def _latency(axis: Axes, curve: Curve, limits: Limits) -> None:
-    answered = [one for one in curve.points if one.end_to_end]
+    answered = [one for one in curve.points if one.e2el]
     offered = [one.offered for one in answered]
     for name, color in (("p50", GREEN), ("p95", YELLOW), ("p99", RED)):
-        axis.plot(offered, [getattr(one.end_to_end, name) for one in answered], "o-", color=color, label=name)
-    first = [one for one in answered if one.first_token]
+        axis.plot(offered, [getattr(one.e2el, name) for one in answered], "o-", color=color, label=name)
+    first = [one for one in answered if one.ttft]
     if first:
-        values = [one.first_token.p95 for one in first if one.first_token]
+        values = [one.ttft.p95 for one in first if one.ttft]
         axis.plot([one.offered for one in first], values, "o--", color=GREY, label="first text, p95")
-    if limits.end_to_end:
-        axis.axhline(limits.end_to_end, color="black", linewidth=1, linestyle=":", label="in time")
+    if limits.e2el:
+        axis.axhline(limits.e2el, color="black", linewidth=1, linestyle=":", label="in time")
     if curve.knee:
         axis.axvline(curve.knee.offered, color=GREY, linewidth=1, label="knee")
     axis.set(title=f"{MODES[curve.mode]}: latency of answers, s", yscale="log")
@@ -112,8 +112,8 @@ def _section(curve: Curve) -> Iterator[str]:
         f"{curve.peak.offered:.2f} offered. At {last.offered / curve.saturation if curve.saturation else 0:.1f} times "
         f"saturation ({last.offered:.2f} offered) goodput is {last.goodput:.2f}/s: **{curve.kept:.0%} of its peak**."
     )
-    late = sum(one.late_starts for one in curve.points)
-    yield f"Late starts of the client (more than {1000 * LATE_SECONDS:.0f} ms): {late} of {_total(curve)} requests."
+    late = sum(one.lagged for one in curve.points)
+    yield f"Send lag of the client (more than {1000 * LAG_SECONDS:.0f} ms): {late} of {_total(curve)} requests."
     yield ""
     yield "| offered/s | requests | goodput/s | in time | extract | errors | p50 s | p95 | p99 | first text p50 | p95 |"
     yield "|" + " --- |" * 11
@@ -121,7 +121,7 @@ def _section(curve: Curve) -> Iterator[str]:
         shares = one.shares
         times = [
             f"{getattr(of, name):.2f}" if of else "-"
-            for of, names in ((one.end_to_end, ("p50", "p95", "p99")), (one.first_token, ("p50", "p95")))
+            for of, names in ((one.e2el, ("p50", "p95", "p99")), (one.ttft, ("p50", "p95")))
             for name in names
         ]
         yield (
@@ -144,7 +144,7 @@ def _agreement(check: CrossCheck) -> Iterator[str]:
 
 
 def _within(limits: Limits) -> str:
-    named = {"whole answer": limits.end_to_end, "first text of a stream": limits.first_token}
+    named = {"whole answer": limits.e2el, "first text of a stream": limits.ttft}
     return ", ".join(f"{name} within {limit:g} s" for name, limit in named.items() if limit) or "without a limit"
 
 

@@ -36,7 +36,7 @@ class Request:
     """
 
     arrival: float
-    latency: float
+    e2el: float
     gateway: int
     outcome: str
 

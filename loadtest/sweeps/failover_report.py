@@ -40,7 +40,7 @@ def _figure(found: Failover) -> Figure:
     for outcome in found.outcomes:
         some = [one for one in found.requests if one.outcome == outcome]
         color = _COLORS.get(outcome, RED)
-        axis.plot([one.arrival for one in some], [one.latency for one in some], "o", color=color, label=outcome)
+        axis.plot([one.arrival for one in some], [one.e2el for one in some], "o", color=color, label=outcome)
     for event in found.events:
         axis.axvline(event.moment, color=GREY, linewidth=1, linestyle=":" if event.what == "is back" else "-")
         axis.annotate(
@@ -74,8 +74,8 @@ def _markdown(found: Failover) -> Iterator[str]:
             outcomes = ", ".join(
                 f"{outcome} {count}" for outcome, count in Counter(one.outcome for one in some).items()
             )
-            latency = Distribution.of([one.latency for one in some])
-            worst = max(one.latency for one in some)
+            latency = Distribution.of([one.e2el for one in some])
+            worst = max(one.e2el for one in some)
             yield f"| {begin:.1f} s | {name} | {len(some)} | {outcomes} | {latency.p50:.2f} s | {worst:.2f} s |"
     yield ""
     for event in found.events:

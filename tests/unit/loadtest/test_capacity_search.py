@@ -70,7 +70,7 @@ def test_an_objective_that_a_single_request_misses_is_never_met() -> None:
 
 def test_a_load_is_consistent() -> None:
     load = TRIAL.of(Engine(L20, STUDENT, WIDE), 300.0)
-    assert 0 <= load.queueing < load.first_token < load.average
+    assert 0 <= load.queueing < load.ttft < load.average
     assert load.p50 <= load.p99
     assert load.in_flight == pytest.approx(load.rate * load.average)
 

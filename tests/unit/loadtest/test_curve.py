@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.load.distribution import Distribution
-from loadtest.load.results import Sample
+from loadtest.load.results import Result
 from loadtest.load.statistics import Limits, Summary, summarize
 from loadtest.load.traffic import Kind
 from loadtest.sweeps import curve_report
@@ -20,11 +20,11 @@ def point(kind: Kind, offered: int, good: int, slow: int = 0) -> Summary:
     outcomes = [(1.0, "generative")] * good + [(9.0, "generative")] * slow
     first = 0.5 if kind == "stream" else None
     outcomes += [(0.1, "extractive")] * (offered - good - slow)
-    samples = [
-        Sample(kind=kind, arrival=0, late=0, latency=latency, outcome=outcome, first_token=first)
+    results = [
+        Result(kind=kind, arrival=0, send_lag=0, e2el=latency, outcome=outcome, ttft=first)
         for latency, outcome in outcomes
     ]
-    return summarize(samples, SECONDS, Limits(end_to_end=2.0))
+    return summarize(results, SECONDS, Limits(e2el=2.0))
 
 
 def curve(kind: Kind = "json") -> Curve:
@@ -52,7 +52,7 @@ def test_a_server_that_never_carries_its_load_has_no_knee() -> None:
 def test_the_report_is_written(tmp_path: Path, curves: tuple[Curve, ...]) -> None:
     times = Distribution(1.0, 0.9, 1.5, 1.7)
     found = Capacity(
-        engine="scripted", processor="a processor", seconds=100, limits=Limits(end_to_end=2.0), probed=1.4,
+        engine="scripted", processor="a processor", seconds=100, limits=Limits(e2el=2.0), probed=1.4,
         curves=curves, cross_check=CrossCheck(0.5, 50, 0, times, times),
     )  # fmt: skip
     curve_report.write(found, tmp_path / "scripted")

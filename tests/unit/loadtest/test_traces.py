@@ -62,7 +62,7 @@ async def test_a_run_keeps_lengths_times_and_means() -> None:
     for one in run.requests:
         assert (one.prompt_tokens, one.output_tokens) == (PROMPT, OUTPUT + 1)
         assert (one.queueing, one.first_token) == (0.005, 0.04)
-        assert one.latency >= one.late >= 0
+        assert one.e2el >= one.send_lag >= 0
 
 
 async def test_no_two_queries_are_the_same() -> None:
@@ -106,13 +106,13 @@ COSTS = CpuCosts(
 BATCHING = Batching(max_batch=4, max_tokens=256, split_prompts=True)
 
 
-def recorded(costs: CpuCosts, late: float = 0.0) -> Run:
+def recorded(costs: CpuCosts, send_lag: float = 0.0) -> Run:
     """A run on an engine that behaves exactly as simulated."""
-    arriving = [Request(0.2 * number + late, 200 + 40 * (number % 5), 9 + number % 7) for number in range(40)]
+    arriving = [Request(0.2 * number + send_lag, 200 + 40 * (number % 5), 9 + number % 7) for number in range(40)]
     served = simulate(arriving, costs.seconds, BATCHING, constant("real", 3.0, 5), seed=0)
     requests = tuple(
         Recorded(
-            arrival=one.request.arrival - late, late=late, latency=one.latency + late, queueing=one.queueing,
+            arrival=one.request.arrival - send_lag, send_lag=send_lag, e2el=one.e2el + send_lag, queueing=one.queueing,
             first_token=one.first_token, prompt_tokens=one.request.prompt_tokens,
             output_tokens=one.request.output_tokens,
         )
@@ -121,9 +121,9 @@ def recorded(costs: CpuCosts, late: float = 0.0) -> Run:
     return Run("http://gateway", 5.0, 0, 0, tokens_per_pass=3.0, drafted_per_pass=4.2, requests=requests)
 
 
-@pytest.mark.parametrize("late", [0.0, 0.03])
-def test_an_engine_that_is_as_simulated_is_found_so(late: float) -> None:
-    found = compare("run", recorded(COSTS, late), COSTS, BATCHING, seed=7)
+@pytest.mark.parametrize("send_lag", [0.0, 0.03])
+def test_an_engine_that_is_as_simulated_is_found_so(send_lag: float) -> None:
+    found = compare("run", recorded(COSTS, send_lag), COSTS, BATCHING, seed=7)
     assert found.simulated == pytest.approx(found.measured)
     assert found.error == pytest.approx(0, abs=1e-9)
     assert found.correlation == pytest.approx(1)
