@@ -4,16 +4,19 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
-from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
 
+from loadtest import plotting
 from loadtest.capacity.cpu_costs import CpuCosts, Point
 from loadtest.capacity.cpu_passes import Bench, Ints
 from loadtest.machine import processor
 from querygist import artifact, settings
 from querygist.engine_factory import engine_options
+from querygist.evaluation import report_files
+from querygist.evaluation.report_files import number, table
 from querygist.evaluation.rows import rows
 from querygist.prompting.tokenizer import Tokenizer
 
@@ -76,18 +79,20 @@ def run(grid: Grid, samples: int, console: Console) -> CpuCosts:
     )  # fmt: skip
 
 
-def plot(costs: CpuCosts) -> Figure:
-    """Every point: milliseconds by tokens of a pass."""
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    decode, prompt = figure.subplots(1, 2, sharey=True)
-    for sequences in sorted({point.sequences for point in costs.decode}):
-        points = sorted((point.tokens, 1000 * point.seconds) for point in costs.decode if point.sequences == sequences)
-        decode.plot(*zip(*points, strict=True), "o-", markersize=3, label=f"{sequences} in flight")
-    for context in sorted({point.context for point in costs.prompt}):
-        points = sorted((point.tokens, 1000 * point.seconds) for point in costs.prompt if point.context == context)
-        prompt.plot(*zip(*points, strict=True), "o-", markersize=3, label=f"behind {context} tokens")
+def write(costs: CpuCosts, out: Path) -> Path:
+    """Write the table as OUT.json, which `CpuCosts.load` reads, with its points as OUT.md and OUT.png."""
+    figure, [decode, prompt] = plotting.axes(2, sharey=True)
+    for axis, points, field in ((decode, costs.decode, "sequences"), (prompt, costs.prompt, "context")):
+        for place in sorted({getattr(point, field) for point in points}):
+            some = sorted((point.tokens, 1000 * point.seconds) for point in points if getattr(point, field) == place)
+            axis.plot(*zip(*some, strict=True), "o-", markersize=3, label=f"{field}: {place}")
     for axis, title in ((decode, "decoding"), (prompt, "reading a prompt")):
-        axis.set(xscale="log", yscale="log", xlabel="tokens in the pass", ylabel="milliseconds, median", title=title)
-        axis.legend(fontsize=7)
-        axis.grid(alpha=0.3)
-    return figure
+        plotting.finish(axis, title=title, xscale="log", yscale="log", xlabel="tokens in the pass", ylabel="ms, median")
+    header = ["pass", "tokens", "context", "sequences", "ms", "samples"]
+    rows = (
+        [name, point.tokens, point.context, point.sequences, number(1000 * point.seconds, 2), point.samples]
+        for name, points in (("prompt", costs.prompt), ("decode", costs.decode))
+        for point in points
+    )
+    sections = ["# What passes of the CPU engine cost", table(header, rows), f"![By tokens in a pass]({out.stem}.png)"]
+    return report_files.write(out.parent, out.stem, sections=sections, data=costs, figures={out.stem: figure})

@@ -50,7 +50,7 @@ class Objective:
         return _LASTING * self.average
 
     def met(self, load: "Load") -> bool:
-        """Whether it holds under this load."""
+        """True when it holds under this load."""
         return load.average <= self.average and (self.p99 is None or load.p99 <= self.p99)
 
 

@@ -1,94 +1,75 @@
-"""Send one request and read its answer as it comes."""
+"""Send one request and read its answer as it comes: blocking, for Locust, whose gevent makes it wait for others."""
 
-from collections.abc import Callable, Iterator
-from functools import partial
-from http.client import HTTPException, HTTPResponse
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
-from pydantic import ValidationError
+import httpx
 
-from loadtest.load.connections import Connections, chunks
-from loadtest.load.results import Result
+from loadtest.load.results import FAILURES, Result, Since, Timer
 from loadtest.load.traffic import Ask
+from querygist.client import ProblemError, problem_of
+from querygist.errors import ConfigurationError
 from querygist.event_stream import Events, Lines
 from querygist.schemas import Answer, BatchLine, Problem
 
-Since = Callable[[], float]
-"""Seconds since the intended moment of the request."""
+IDLE_SECONDS = 2.0
+"""An idle connection is not used again after this: the server would close it soon (uvicorn: after 5 s), maybe in the
+very moment of the request."""
 
 
-class Failed(Exception):
-    """The server said that there will be no answer; the argument says why."""
+def connect(url: str, headers: Mapping[str, str], timeout: float) -> httpx.Client:
+    """Connections to one server, as many at once as there are requests; `timeout` in seconds without a byte.
+
+    Raises ConfigurationError for what is no address.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigurationError(f"{url!r} is no address of a server. Give one such as http://127.0.0.1:8000.")
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=IDLE_SECONDS)
+    return httpx.Client(base_url=url, headers=headers, timeout=timeout, limits=limits, trust_env=False)
 
 
-def ask(connections: Connections, wanted: Ask, *, arrival: float, since: Since) -> list[Result]:
+def ask(client: httpx.Client, wanted: Ask, *, arrival: float, since: Since) -> list[Result]:
     """One result for each summary that was asked for; those that never came say why."""
-    answered = partial(Result, kind=wanted.kind, arrival=arrival, send_lag=since())
-    found = []
+    timer, found = Timer(wanted.kind, arrival, since), []
     try:
-        with connections.post(wanted.path, wanted.body) as response:
-            if response.status != 200:
-                raise Failed(_reason(response.read(), response.status))
-            for result in _READERS[wanted.kind](response, since, answered):
+        with client.stream("POST", wanted.path, json=wanted.body) as response:
+            if response.status_code != 200:
+                raise ProblemError(problem_of(response.status_code, response.read()))
+            for result in _READERS[wanted.kind](response, timer):
                 found.append(result)
-        failure = "cut-off"
-    except Failed as error:
-        failure = str(error)
-    except TimeoutError:
-        failure = "timeout"
-    except ValueError:
-        failure = "unreadable"
-    except (OSError, HTTPException):
-        failure = "connection"
-    return found + [answered(e2el=since(), outcome=failure)] * (wanted.summaries - len(found))
+        raise EOFError
+    except FAILURES as error:
+        return found + [timer.failed(error)] * (wanted.summaries - len(found))
 
 
-def _json(response: HTTPResponse, since: Since, answered: "partial[Result]") -> Iterator[Result]:
-    body, now = response.read(), since()
-    answer = Answer.model_validate_json(body)
-    yield answered(e2el=now, outcome=answer.method, cached=answer.cached)
+def _json(response: httpx.Response, timer: Timer) -> Iterator[Result]:
+    body, now = response.read(), timer.since()
+    yield timer.answered(Answer.model_validate_json(body), now)
 
 
-def _stream(response: HTTPResponse, since: Since, answered: "partial[Result]") -> Iterator[Result]:
-    events, pieces, first, last = Events(), 0, None, 0.0
-    for chunk in chunks(response):
-        now = since()
+def _stream(response: httpx.Response, timer: Timer) -> Iterator[Result]:
+    events, pieces = Events(), list[float]()
+    for chunk in response.iter_bytes():
+        now = timer.since()
         for name, data in events.feed(chunk):
             if name == "token":
-                first = now if first is None else first
-                pieces, last = pieces + 1, now
+                pieces.append(now)
             elif name == "done":
-                answer = Answer.model_validate_json(data)
-                yield answered(
-                    e2el=now,
-                    outcome=answer.method,
-                    cached=answer.cached,
-                    ttft=first,
-                    itl=(last - first) / (pieces - 1) if first is not None and pieces > 1 else None,
-                )
+                yield timer.answered(Answer.model_validate_json(data), now, pieces)
             elif name == "error":
-                raise Failed(_reason(data.encode(), response.status))
+                raise ProblemError(Problem.model_validate_json(data))
 
 
-def _page(response: HTTPResponse, since: Since, answered: "partial[Result]") -> Iterator[Result]:
+def _page(response: httpx.Response, timer: Timer) -> Iterator[Result]:
     lines = Lines()
-    for chunk in chunks(response):
-        now = since()
+    for chunk in response.iter_bytes():
+        now = timer.since()
         for line in map(BatchLine.model_validate_json, lines.feed(chunk)):
             if line.answer:
-                yield answered(e2el=now, outcome=line.answer.method, cached=line.answer.cached)
-            else:
-                yield answered(e2el=now, outcome=_slug(line.problem))
+                yield timer.answered(line.answer, now)
+            elif line.problem:
+                yield timer.failed(ProblemError(line.problem))
 
 
 _READERS = {"json": _json, "stream": _stream, "page": _page}
-
-
-def _reason(body: bytes, status: int) -> str:
-    try:
-        return _slug(Problem.model_validate_json(body))
-    except ValidationError:  # a proxy's own error page
-        return f"http-{status}"
-
-
-def _slug(problem: Problem | None) -> str:
-    return problem.type.rpartition(":")[2] if problem else "unreadable"

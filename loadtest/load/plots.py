@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from loadtest import plotting
 from loadtest.load.results import EXTRACTIVE, GENERATIVE, Result
 from loadtest.load.statistics import GOOD, SLOW, Summary
-
-GREEN, YELLOW, BLUE, RED, GREY = "#3a8f5c", "#e0b13c", "#2f5d9b", "#b00020", "#9aa5b1"
-_PERCENTILES = {"p50": GREEN, "p95": YELLOW, "p99": RED}
+from loadtest.plotting import BLUE, GREEN, GREY, PERCENTILES, RED, YELLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +21,13 @@ class Part:
 
 
 def draw(results: Sequence[Result], parts: Sequence[Part], warm_up: float) -> Figure:
-    """Latency over time and against the offered load, what became of the requests, and send lag."""
-    figure = Figure(figsize=(13, 8), layout="constrained")
-    over_time, against_load, outcomes, late = figure.subplots(2, 2).flat
-    _latency_over_time(over_time, results, warm_up)
-    _latency_against_load(against_load, parts)
+    """E2EL over time and against the offered load, what became of the requests, and the send lag."""
+    figure, (over_time, against_load, outcomes, lag) = plotting.axes(2, 2, size=(6.5, 4))
+    _over_time(over_time, results, warm_up)
+    _against_load(against_load, [part.summary for part in parts if part.summary])
     _outcomes(outcomes, parts)
-    late.scatter([one.arrival for one in results], [1000 * one.send_lag for one in results], s=6, color=GREY)
-    late.set(title="Send lag", xlabel="seconds", ylabel="sent after the intended moment, ms", ylim=(0, None))
-    for axis in (over_time, against_load, outcomes, late):
-        axis.grid(alpha=0.3)
+    lag.scatter([one.arrival for one in results], [1000 * one.send_lag for one in results], s=6, color=GREY)
+    plotting.finish(lag, title="Send lag", xlabel="seconds", ylabel="after the intended moment, ms", ylim=(0, None))
     return figure
 
 
@@ -43,35 +39,28 @@ def outcome_colors(summaries: Sequence[Summary]) -> dict[str, str]:
     return {name: color for name, color in usual.items() if name in found} | dict.fromkeys(errors, RED)
 
 
-def _latency_over_time(axis: Axes, results: Sequence[Result], warm_up: float) -> None:
+def _over_time(axis: Axes, results: Sequence[Result], warm_up: float) -> None:
     kinds = {
-        "by the model": (GREEN, lambda one: one.outcome == GENERATIVE and not one.cached),
-        "from the cache": (GREY, lambda one: one.cached),
-        "by the extract": (BLUE, lambda one: one.outcome == EXTRACTIVE),
-        "not answered": (RED, lambda one: not one.answered),
+        "by the model": (GREEN, [one for one in results if one.outcome == GENERATIVE and not one.cached]),
+        "from the cache": (GREY, [one for one in results if one.cached]),
+        "by the extract": (BLUE, [one for one in results if one.outcome == EXTRACTIVE]),
+        "not answered": (RED, [one for one in results if not one.answered]),
     }
-    for name, (color, belongs) in kinds.items():
-        some = [one for one in results if belongs(one)]
+    for name, (color, some) in kinds.items():
         if some:
             axis.scatter([one.arrival for one in some], [one.e2el for one in some], s=9, color=color, label=name)
     if warm_up:
         axis.axvspan(0, warm_up, color=GREY, alpha=0.2, label="warm-up")
-    axis.set(title="Latency of each summary", xlabel="seconds", ylabel="from the intended moment, s", yscale="log")
-    axis.legend(fontsize=8)
+    plotting.finish(axis, title="E2EL of each summary", xlabel="seconds", ylabel="s", yscale="log")
 
 
-def _latency_against_load(axis: Axes, parts: Sequence[Part]) -> None:
-    found = [part.summary for part in parts if part.summary and part.summary.e2el]
-    for name, color in _PERCENTILES.items():
-        axis.scatter(
-            [one.offered for one in found], [getattr(one.e2el, name) for one in found],
-            s=14, color=color, label=name, alpha=0.7,
-        )  # fmt: skip
-    axis.set(
-        title="Latency against offered load, of parts of the run", xlabel="summaries/s", ylabel="s",
-        yscale="log", xlim=(0, None),
-    )  # fmt: skip
-    axis.legend(fontsize=8)
+def _against_load(axis: Axes, summaries: Sequence[Summary]) -> None:
+    found = [(one.offered, one.e2el) for one in summaries if one.e2el]
+    for name, color in PERCENTILES.items():
+        values = [getattr(e2el, name) for _, e2el in found]
+        axis.scatter([offered for offered, _ in found], values, s=14, color=color, label=name, alpha=0.7)
+    title = "E2EL against offered load, of parts of the run"
+    plotting.finish(axis, title=title, xlabel="summaries/s", ylabel="s", yscale="log", xlim=(0, None))
 
 
 def _outcomes(axis: Axes, parts: Sequence[Part]) -> None:
@@ -84,5 +73,4 @@ def _outcomes(axis: Axes, parts: Sequence[Part]) -> None:
         bottom = [low + rate for low, rate in zip(bottom, rates, strict=True)]
     hits = [part.summary.shares.cache_hits * part.summary.offered if part.summary else 0.0 for part in parts]
     axis.step([start + width for start in starts], hits, where="pre", color="black", linewidth=1, label="cache hits")
-    axis.set(title="Offered load and what became of it", xlabel="seconds", ylabel="summaries/s")
-    axis.legend(fontsize=8)
+    plotting.finish(axis, title="Offered load and what became of it", xlabel="seconds", ylabel="summaries/s")

@@ -1,6 +1,5 @@
-"""What a load test leaves behind: a verdict on the terminal, and report.json, report.png and report.html."""
+"""What a load test leaves behind: a verdict on the terminal, and report.md, report.json and report.png."""
 
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
@@ -13,27 +12,22 @@ from rich.console import Console
 from rich.markup import escape as plain
 
 from loadtest.load import plots
-from loadtest.load.distribution import Distribution
 from loadtest.load.options import Options
 from loadtest.load.plots import Part
 from loadtest.load.results import Result
 from loadtest.load.slo import Slo, Verdict
-from loadtest.load.statistics import LAG_SECONDS, Limits, Summary, summarize
+from loadtest.load.statistics import LAG_SECONDS, Distribution, Limits, Summary, summarize
 from loadtest.load.traffic import Kind
 from querygist import json_files
 from querygist.errors import ConfigurationError
+from querygist.evaluation import report_files
+from querygist.evaluation.report_files import number, table
 
 MOST_PARTS, SUMMARIES_PER_PART = 30, 10
 """To be seen over time, the run is divided into parts, each with that many summaries on average."""
 
-JSON, PNG, HTML = "report.json", "report.png", "report.html"
-
-_STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}"
-    "table{border-collapse:collapse;margin:1rem 0}"
-    "td,th{padding:.2rem .8rem;border-bottom:1px solid #ddd;text-align:right}"
-    "td:first-child,th:first-child{text-align:left}.missed{color:#b00020;font-weight:600}img{max-width:100%}"
-)
+NAME = "report"
+JSON, PNG, MARKDOWN = f"{NAME}.json", f"{NAME}.png", f"{NAME}.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +70,18 @@ class Report:
 
     @property
     def kept(self) -> bool:
-        """Whether no objective was missed."""
+        """True when no objective was missed."""
         return all(verdict.kept for verdict in self.verdicts)
 
 
 def write(report: Report, results: Sequence[Result]) -> None:
-    """The three files, into the folder that the options name."""
-    folder = Path(report.options.report)
-    folder.mkdir(parents=True, exist_ok=True)
-    json_files.save(folder / JSON, report, indent=1)
-    plots.draw(results, report.parts, report.options.warm_up).savefig(folder / PNG, dpi=130)
-    (folder / HTML).write_text(_html(report, (folder / PNG).read_bytes()), encoding="utf-8")
+    """Write the three files into the folder that the options name."""
+    figures = {NAME: plots.draw(results, report.parts, report.options.warm_up)}
+    report_files.write(Path(report.options.report), NAME, sections=_sections(report), data=report, figures=figures)
 
 
 def say(report: Report) -> None:
-    """The verdict, on the terminal."""
+    """Print the verdict."""
     console = Console(soft_wrap=True, highlight=False)
     for line in _lines(report.summary):
         console.print(plain(line))
@@ -100,7 +91,7 @@ def say(report: Report) -> None:
         console.print(
             f"Objectives: {'all kept' if report.kept else '[bold red]missed[/]'} ({plain(report.options.slo)})"
         )
-    console.print(f"Report: {plain(str(Path(report.options.report) / HTML))}")
+    console.print(f"Report: {plain(str(Path(report.options.report) / MARKDOWN))}")
 
 
 def _parts(results: Sequence[Result], start: float, seconds: float, limits: Limits) -> Iterator[Part]:
@@ -117,57 +108,44 @@ def _lines(summary: Summary) -> Iterator[str]:
     shares = summary.shares
     yield (
         f"{summary.asked} summaries asked for in {summary.seconds:.0f} s, {summary.offered:.2f}/s; "
-        f"by the model in time {summary.goodput:.2f}/s ({shares.goodput:.1%}), from the cache {shares.cache_hits:.1%}"
+        f"goodput {summary.goodput:.2f}/s ({shares.goodput:.1%}), from the cache {shares.cache_hits:.1%}"
     )
     yield "Outcomes: " + ", ".join(f"{name} {count}" for name, count in summary.outcomes.items())
     for name, one in _distributions(summary):
         yield f"{name}: mean {one.mean:.3f} s, p50 {one.p50:.3f}, p95 {one.p95:.3f}, p99 {one.p99:.3f}"
-    yield f"Send lag (more than {1000 * LAG_SECONDS:.0f} ms): {summary.lagged}, p99 {summary.send_lag.p99:.3f} s"
+    yield f"Send lag above {1000 * LAG_SECONDS:.0f} ms: {summary.lagged} summaries; p99 {summary.send_lag.p99:.3f} s"
     if summary.lagged > summary.asked / 100:
-        yield "The sending side was itself late, which is in the latencies: send less, or from another machine."
+        yield "The sending side itself lagged, which is in the latencies: send less, or from another machine."
 
 
 def _distributions(summary: Summary) -> Iterator[tuple[str, Distribution]]:
-    for name in ("e2el", "ttft", "itl"):
-        if (found := getattr(summary, name)) is not None:
-            yield name.replace("_", " ").capitalize(), found
+    for name, found in (("E2EL", summary.e2el), ("TTFT", summary.ttft), ("ITL", summary.itl)):
+        if found is not None:
+            yield name, found
 
 
-def _html(report: Report, picture: bytes) -> str:
-    """One file that needs no other."""
-    verdicts = [
-        f'<tr class="{"kept" if one.kept else "missed"}"><td>{escape(one.objective)} {one.bound:g}</td>'
-        f"<td>{'-' if one.value is None else f'{one.value:.3g}'}</td><td>{'kept' if one.kept else 'missed'}</td></tr>"
-        for one in report.verdicts
-    ]
-    times = [
-        f"<tr><td>{kind}: {name}</td>" + "".join(f"<td>{value:.3f}</td>" for value in asdict(found).values()) + "</tr>"
-        for kind, summary in (("all", report.summary), *report.kinds.items())
-        for name, found in _distributions(summary)
-    ]
-    outcomes = [
-        f"<tr><td>{escape(name)}</td><td>{count}</td><td>{count / report.summary.asked:.1%}</td></tr>"
-        for name, count in report.summary.outcomes.items()
-    ]
-    options = [
-        f"<tr><td>{name}</td><td>{escape(str(value))}</td></tr>" for name, value in asdict(report.options).items()
-    ]
-    return "\n".join(
-        [
-            f"<!doctype html><html lang=en><meta charset=utf-8><title>Load test</title><style>{_STYLE}</style>",
-            f"<h1>Load test of {escape(report.options.host)}</h1>",
-            *(f"<p>{escape(line)}</p>" for line in _lines(report.summary)),
-            *(["<h2>Objectives</h2><table><tr><th><th>measured<th></tr>", *verdicts, "</table>"] if verdicts else []),
-            "<h2>Seconds from the intended moment</h2><table><tr><th><th>mean<th>p50<th>p95<th>p99</tr>",
-            *times,
-            "</table><h2>Outcomes</h2><table><tr><th><th>summaries<th>share</tr>",
-            *outcomes,
-            "</table>",
-            '<img alt="Latency, offered load, outcomes and send lag over time" '
-            f'src="data:image/png;base64,{b64encode(picture).decode()}">',
-            "<h2>Options</h2><table>",
-            *options,
-            "</table></html>",
-            "",
-        ]
+def _sections(report: Report) -> Iterator[str]:
+    yield f"# Load test of {escape(report.options.host)}"
+    yield "\n".join(f"- {escape(line)}" for line in _lines(report.summary))
+    if report.verdicts:
+        verdicts = ((one.objective, f"{one.bound:g}", number(one.value, 3), one.result) for one in report.verdicts)
+        yield "## Objectives\n\n" + table(["objective", "bound", "measured", "verdict"], verdicts)
+    yield "## Seconds from the intended moment\n\n" + table(
+        ["", "mean", "p50", "p95", "p99"],
+        (
+            [f"{kind}: {name}", *(number(value, 3) for value in asdict(found).values())]
+            for kind, summary in (("all", report.summary), *report.kinds.items())
+            for name, found in _distributions(summary)
+        ),
+    )
+    yield "## Outcomes\n\n" + table(
+        ["", "summaries", "share"],
+        (
+            (escape(name), count, f"{count / report.summary.asked:.1%}")
+            for name, count in report.summary.outcomes.items()
+        ),
+    )
+    yield f"![E2EL, offered load, outcomes and send lag over time]({PNG})"
+    yield "## Options\n\n" + table(
+        ["option", "value"], ((name, escape(str(value))) for name, value in asdict(report.options).items())
     )

@@ -1,26 +1,42 @@
 """What a run, or a part of it, amounts to. The unit is the summary: a results page asks for ten."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
+import numpy as np
 from pydantic import ConfigDict, PositiveFloat
 from pydantic.dataclasses import dataclass as checked
 
-from loadtest.load.distribution import Distribution
 from loadtest.load.results import EXTRACTIVE, GENERATIVE, Result
 
 LAG_SECONDS = 0.05
-"""A request that is sent later than this after its moment is a late start."""
+"""A request that is sent later than this after its moment lags."""
 
 GOOD = "in time"
 SLOW = "by the model, too late"
 
 
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """Seconds."""
+
+    mean: float
+    p50: float
+    p95: float
+    p99: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Self:
+        """Of at least one value."""
+        return cls(float(np.mean(seconds)), *np.percentile(seconds, (50, 95, 99)).tolist())
+
+
 @checked(frozen=True, config=ConfigDict(extra="forbid"))
 class Limits:
-    """When an answer by the model is good: seconds from the intended moment, to the whole answer and, in a stream, to
-    the first text. None: no limit."""
+    """When an answer by the model is good: seconds from the intended moment, to the whole answer (E2EL) and, in a
+    stream, to the first text (TTFT). None: no limit."""
 
     e2el: PositiveFloat | None = None
     ttft: PositiveFloat | None = None
@@ -32,7 +48,7 @@ class Limits:
         return {name: str(max(1, round(1000 * limit))) for name, limit in limits.items() if limit is not None}
 
     def keeps(self, result: Result) -> bool:
-        """Whether the model answered, and in time."""
+        """True when the model answered, and in time."""
         return result.outcome == GENERATIVE and all(
             limit is None or taken is None or taken <= limit
             for taken, limit in ((result.e2el, self.e2el), (result.ttft, self.ttft))
@@ -52,7 +68,8 @@ class Shares:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """`asked` summaries in `seconds`. `outcomes` has answers by the model that were good apart from those that were
-    not. Latencies are of answers, None where there is none; `streams` is how many were asked for as streams."""
+    not. Latencies are of answers, None where there is none; `streams` is how many were asked for as streams; `lagged`
+    were sent more than LAG_SECONDS after their moment."""
 
     seconds: float
     asked: int
@@ -83,7 +100,10 @@ class Summary:
 
 def summarize(results: Sequence[Result], seconds: float, limits: Limits) -> Summary:
     """Of at least one result."""
-    outcomes = Counter(_outcome(result, limits) for result in results)
+    outcomes = Counter(
+        (GOOD if limits.keeps(result) else SLOW) if result.outcome == GENERATIVE else result.outcome
+        for result in results
+    )
     answered = [result for result in results if result.answered]
     asked = len(results)
     return Summary(
@@ -97,20 +117,14 @@ def summarize(results: Sequence[Result], seconds: float, limits: Limits) -> Summ
             goodput=outcomes[GOOD] / asked,
             cache_hits=sum(result.cached for result in results) / asked,
         ),
-        e2el=_distribution(answered, lambda result: result.e2el),
-        ttft=_distribution(answered, lambda result: result.ttft),
-        itl=_distribution(answered, lambda result: result.itl),
+        e2el=_distribution([result.e2el for result in answered]),
+        ttft=_distribution([result.ttft for result in answered]),
+        itl=_distribution([result.itl for result in answered]),
         send_lag=Distribution.of([result.send_lag for result in results]),
         lagged=sum(result.send_lag > LAG_SECONDS for result in results),
     )
 
 
-def _outcome(result: Result, limits: Limits) -> str:
-    if result.outcome != GENERATIVE:
-        return result.outcome
-    return GOOD if limits.keeps(result) else SLOW
-
-
-def _distribution(results: Sequence[Result], of: Callable[[Result], float | None]) -> Distribution | None:
-    values = [value for value in map(of, results) if value is not None]
+def _distribution(seconds: Sequence[float | None]) -> Distribution | None:
+    values = [value for value in seconds if value is not None]
     return Distribution.of(values) if values else None

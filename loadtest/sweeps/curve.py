@@ -13,9 +13,6 @@ from typing import Self
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
-from loadtest.capacity.record_trace import record
-from loadtest.load.arrivals import constant, poisson
-from loadtest.load.distribution import Distribution
 from loadtest.load.report import JSON, Report
 from loadtest.load.slo import Slo
 from loadtest.load.statistics import Limits, Summary
@@ -30,16 +27,13 @@ from querygist.evaluation.rows import rows
 SHARES = (0.25, 0.5, 0.7, 0.85, 1.0, 1.25, 1.5)
 """Offered loads, of the rate that saturates. One more follows: twice what was generated at most."""
 
-CHECKED = 1
-"""The point that an independent client measures as well."""
-
 MODES: tuple[Kind, ...] = ("json", "stream")
 
 CARRIED = 0.95
 """Up to the knee at least this share of what is offered is answered by the model in time."""
 
 IN_FLIGHT = 8
-SATURATION, CROSS_CHECK = "saturation.json", "cross_check.json"
+SATURATION = "saturation.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +70,6 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class CrossCheck:
-    """The same requests at the same moments, by Locust and by a plain httpx client: end to end."""
-
-    rate: float
-    requests: int
-    failed: int
-    locust: Distribution
-    httpx: Distribution
-
-
-@dataclass(frozen=True, slots=True)
 class Capacity:
     """What is found, as it is kept in curve.json. `probed`: requests a second of the closed loop."""
 
@@ -96,7 +79,6 @@ class Capacity:
     limits: Limits
     probed: float
     curves: tuple[Curve, ...]
-    cross_check: CrossCheck
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -119,22 +101,19 @@ class Study:
         """Measure what is not measured yet. Raises ConfigurationError when a point cannot be measured."""
         self.work.mkdir(parents=True, exist_ok=True)
         with Progress(console=console) as progress:
-            task = progress.add_task("closed loop", total=2 + len(MODES) * (len(SHARES) + 1))
+            task = progress.add_task("closed loop", total=1 + len(MODES) * (len(SHARES) + 1))
             probed = await self._saturation(url)
             progress.advance(task)
             curves = [await self._curve(url, mode, probed, progress, task) for mode in MODES]
-            progress.update(task, description="independent client")
-            checked = await self._cross_check(url)
-            progress.advance(task)
         limits = Report.load(self._folder(MODES[0], 0) / JSON).limits
-        return Capacity(engine, processor(), self.seconds, limits, probed, tuple(curves), checked)
+        return Capacity(engine, processor(), self.seconds, limits, probed, tuple(curves))
 
     async def _saturation(self, url: str) -> float:
         """Requests a second of a closed loop; looked for once, so that a later run offers the same loads."""
         kept = self.work / SATURATION
         if not kept.exists():
             found = await summaries(url, rows(self.data), IN_FLIGHT, f"Probe {uuid.uuid4().hex}:")
-            json_files.save(kept, found["requests_per_second"])
+            json_files.save(kept, found["requests/s"])
         return json_files.load(float, kept, "saturating rate", "Delete it to measure again.")
 
     async def _curve(self, url: str, mode: Kind, probed: float, progress: Progress, task: TaskID) -> Curve:
@@ -172,23 +151,3 @@ class Study:
         if not (folder / JSON).exists():
             raise ConfigurationError(f"Locust made no report. Its log says why: {folder / 'locust.log'}.")
         return Report.load(folder / JSON)
-
-    async def _cross_check(self, url: str) -> CrossCheck:
-        """Measure one point of the first mode with Locust, and right after it with the client of `record`.
-
-        Anew, and with other queries: the gateway remembers the answers of the curve's point.
-        """
-        kept = self.work / CROSS_CHECK
-        if kept.exists():
-            return json_files.load(CrossCheck, kept, "cross-check", "Delete it to measure again.")
-        rate = Report.load(self._folder(MODES[0], CHECKED) / JSON).options.rate
-        report = await self._point(url, self.work / "checked", MODES[0], len(MODES) * 100 + CHECKED, rate)
-        made, quiet = report.options, Console(quiet=True)
-        count = sum(1 for _ in poisson(constant(made.rate, made.run_time), made.seed))
-        run = await record(url, rows(self.data), rate=made.rate, count=count, seed=made.seed, console=quiet)
-        latencies = [one.e2el for one in run.requests if one.arrival >= self.warm_up]
-        if not latencies or report.summary.e2el is None:
-            raise ConfigurationError(f"Nothing was answered at {made.rate:g} requests/s: nothing to compare.")
-        found = CrossCheck(made.rate, len(latencies), run.failed, report.summary.e2el, Distribution.of(latencies))
-        json_files.save(kept, found)
-        return found

@@ -1,5 +1,6 @@
 """Load tests: a real Locust against a real server with the fake engine."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -13,13 +14,15 @@ import httpx
 import pytest
 from rich.console import Console
 
+from loadtest.capacity.record_trace import record
 from loadtest.load.arrivals import constant, poisson
-from loadtest.load.report import HTML, JSON, PNG, Report
+from loadtest.load.report import JSON, MARKDOWN, PNG, Report
+from loadtest.load.statistics import Distribution
 from loadtest.load.traffic import PAGE
 from loadtest.sweeps import curve
 from querygist.engines.base import Identity
 from querygist.engines.fake import FakeEngine
-from querygist.evaluation.rows import BUILT_IN
+from querygist.evaluation.rows import BUILT_IN, rows
 from querygist.prompting.tokenizer import Tokenizer
 from tests.conftest import REPOSITORY, Live, first_sentences_of_document, live_server
 
@@ -79,7 +82,7 @@ def test_a_run_keeps_its_objectives_and_its_numbers_agree(serving: Serving, slo:
     assert "all kept" in done.stdout
     report = Report.load(tmp_path / "report" / JSON)
     assert (tmp_path / "report" / PNG).read_bytes().startswith(b"\x89PNG")
-    assert "all kept" not in (tmp_path / "report" / HTML).read_text()
+    assert "MISSED" not in (tmp_path / "report" / MARKDOWN).read_text()
 
     summary = report.summary
     served = [line.split() for line in metrics.splitlines() if line.startswith("querygist_requests_total{")]
@@ -159,12 +162,11 @@ def test_what_cannot_be_run_is_refused(tmp_path: Path, arguments: list[str], sai
     assert "Traceback" not in done.stderr
 
 
-async def test_the_curve_goes_past_saturation_and_an_independent_client_agrees(
+async def test_the_curve_goes_past_saturation(
     serving: Serving, slo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(curve, "SHARES", (0.5, 1.5))
-    monkeypatch.setattr(curve, "CHECKED", 0)
-    slo.write_text("[in_time]\nend_to_end = 2.0\n")
+    slo.write_text("[in_time]\ne2el = 2.0\n")
     study = curve.Study(slo, BUILT_IN, seconds=2, warm_up=1, seed=5, work=tmp_path)
     quiet = Console(quiet=True)
     with serving(0.03, max_in_flight=4, max_waiting=4) as live:
@@ -178,7 +180,20 @@ async def test_the_curve_goes_past_saturation_and_an_independent_client_agrees(
         assert one.points[-1].shares.fallbacks > 0.1
         assert one.points[-1].offered > 1.4 * one.saturation
         assert one.kept > 0.5
-    check = found.cross_check
-    assert check.failed == 0
-    assert check.locust.mean == pytest.approx(check.httpx.mean, rel=0.35)
-    assert check.locust.p50 == pytest.approx(check.httpx.p50, rel=0.35)
+
+
+async def test_locust_and_the_asyncio_client_agree(serving: Serving, tmp_path: Path) -> None:
+    """E2EL of the same requests at the same moments, by clients that share no scheduler."""
+    rate, seconds = 5.0, 6
+    asked = ["--run-time", f"{seconds}s", "--rate", str(rate), "--mix", "json", "--distinct"]
+    with serving(0.03, max_in_flight=4) as live:
+        done = await asyncio.to_thread(run_locust, "--host", live.url, *asked, folder=tmp_path)
+        moments = list(poisson(constant(rate, seconds), 0))
+        trace = await record(live.url, rows(), moments, rate=rate, seed=0, console=Console(quiet=True))
+    assert done.returncode == 0, done.stdout + done.stderr
+    summary = Report.load(tmp_path / JSON).summary
+    assert (summary.asked, trace.failed) == (len(moments), 0)
+    assert summary.e2el is not None
+    other = Distribution.of([one.e2el for one in trace.requests])
+    assert summary.e2el.mean == pytest.approx(other.mean, rel=0.35)
+    assert summary.e2el.p50 == pytest.approx(other.p50, rel=0.35)

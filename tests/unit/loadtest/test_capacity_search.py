@@ -126,15 +126,14 @@ def test_the_sensitivity_repeats_the_tables_own_assumption(found: study.Study) -
 
 
 def test_the_report_shows_the_study(found: study.Study, tmp_path: Path) -> None:
-    report.write(found, tmp_path)
-    text = (tmp_path / report.MARKDOWN).read_text()
+    text = report.write(found, tmp_path).read_text()
     for cell in found.table:
         assert cell.load is None or f"**{cell.gpus:,}** ({cell.load.rate:,.0f}/s" in text
     for shown in ("No parameter is fitted", "no GPU was measured", "confidence medium", "S = 2.00", "334"):
         assert shown in re.sub(r"\s+", " ", text)
     for picture in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
-    told = json.loads((tmp_path / report.JSON).read_text())
+    told = json.loads((tmp_path / "capacity.json").read_text())
     assert [cell["gpus"] for cell in told["table"]] == [cell.gpus for cell in found.table]
     assert {gpu["name"] for gpu in told["gpus"]} >= {cell.gpu for cell in found.table}
 
@@ -145,8 +144,7 @@ def test_where_nothing_suffices_the_report_says_so(found: study.Study, tmp_path:
         table=tuple(replace(cell, load=None, gpus=None) for cell in found.table),
         paper=tuple(replace(point, sustained=None) for point in found.paper),
     )
-    report.write(hopeless, tmp_path)
-    text = (tmp_path / report.MARKDOWN).read_text()
+    text = report.write(hopeless, tmp_path).read_text()
     assert text.count("none suffice") >= len(found.table) + len(found.paper)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.load.options import Options
-from loadtest.load.report import HTML, JSON, PNG, Report, say, write
+from loadtest.load.report import JSON, MARKDOWN, PNG, Report, say, write
 from loadtest.load.results import Result
 from loadtest.load.slo import Slo
 from loadtest.load.statistics import Limits
@@ -50,14 +50,14 @@ def test_the_files_say_what_happened(
     say(report)
     assert Report.load(there / JSON) == report
     assert (there / PNG).read_bytes().startswith(b"\x89PNG")
-    page, said = (there / HTML).read_text(), capsys.readouterr().out
+    page, said = (there / MARKDOWN).read_text(), capsys.readouterr().out
     assert "&lt;b&gt;odd" in page
     assert "<b>odd" not in page
-    assert "data:image/png;base64," in page
+    assert f"]({PNG})" in page
     assert "100 summaries asked for in 20 s, 5.00/s" in said
     assert "100 summaries asked for" in page
     assert ("MISSED: e2el p50 <= 0.001, measured 0.1" in said) is not kept
-    assert ('<tr class="missed">' in page) is not kept
+    assert ("| MISSED |" in page) is not kept
 
 
 @given(st.integers(1, 400), st.floats(0, 15))
@@ -80,8 +80,8 @@ def test_a_sender_that_lagged_says_so(capsys: pytest.CaptureFixture[str]) -> Non
     late = [Result(kind="json", arrival=1.0, send_lag=0.5, e2el=0.6, outcome="generative")] * 3
     say(Report.of(options(), None, late, 20.0))
     said = capsys.readouterr().out
-    assert "Send lag (more than 50 ms): 3, p99 0.500 s" in said
-    assert "The sending side was itself late" in said
+    assert "Send lag above 50 ms: 3 summaries; p99 0.500 s" in said
+    assert "The sending side itself lagged" in said
 
 
 @pytest.mark.parametrize(("given_results", "warm_up"), [([], 0.0), (results(3), 19.0)])

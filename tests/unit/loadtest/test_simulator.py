@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.capacity.queueing_theory import md1_wait, mm1_wait
 from loadtest.capacity.simulator import Batching, Request, Served, poisson, simulate
 from querygist.errors import ConfigurationError
 from querygist.sizing.roofline import Work
 from querygist.sizing.workload import PLAIN, Decoder, constant
+from tests.unit.loadtest.queueing_theory import md1_wait, mm1_wait
 
 WIDE = Decoder("wide", tokens_per_pass=4, logit_rows=4, emitted=(3, 2, 0, 1))
 

@@ -92,7 +92,7 @@ def test_every_summary_is_counted_once(results: list[Result], limit: float | Non
 
 
 def test_objectives_that_are_kept(slo: Slo) -> None:
-    verdicts = slo.judge(summarize([result(), stream(0.5, 0.3)], 1.0, slo.in_time))
+    verdicts = list(slo.judge(summarize([result(), stream(0.5, 0.3)], 1.0, slo.in_time)))
     assert len(verdicts) == 6
     assert all(verdict.kept for verdict in verdicts)
 
@@ -110,7 +110,7 @@ def test_objectives_that_are_kept(slo: Slo) -> None:
     ],
 )  # fmt: skip
 def test_one_that_is_missed_is_told_with_its_value(slo: Slo, results: list[Result], missed: str, value: float) -> None:
-    verdicts = slo.judge(summarize(results, 1.0, slo.in_time))
+    verdicts = list(slo.judge(summarize(results, 1.0, slo.in_time)))
     (found,) = [verdict for verdict in verdicts if not verdict.kept]
     assert found.objective == missed
     assert found.value == pytest.approx(value)
@@ -118,7 +118,7 @@ def test_one_that_is_missed_is_told_with_its_value(slo: Slo, results: list[Resul
 
 
 def test_latencies_of_nothing_are_missed_and_first_tokens_only_where_streams_were_asked_for(slo: Slo) -> None:
-    failed = slo.judge(summarize([result(outcome="timeout", kind="stream")], 1.0, slo.in_time))
+    failed = list(slo.judge(summarize([result(outcome="timeout", kind="stream")], 1.0, slo.in_time)))
     without = [verdict for verdict in failed if verdict.value is None]
     assert [verdict.objective for verdict in without] == [
         "e2el p50 <=",
@@ -136,7 +136,7 @@ def test_latencies_of_nothing_are_missed_and_first_tokens_only_where_streams_wer
 def test_the_examples_can_be_read_and_be_kept(path: Path) -> None:
     slo = Slo.load(path)
     assert slo.in_time.e2el is not None
-    verdicts = slo.judge(summarize([stream(0.01, 0.005)], 1.0, slo.in_time))
+    verdicts = list(slo.judge(summarize([stream(0.01, 0.005)], 1.0, slo.in_time)))
     assert len(verdicts) >= 7
     assert all(verdict.kept for verdict in verdicts)
 
