@@ -1,5 +1,6 @@
 """Send one request and read its answer as it comes: blocking, for Locust, whose gevent makes it wait for others."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ def connect(url: str, headers: Mapping[str, str], timeout: float) -> httpx.Clien
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(f"{url!r} is no address of a server. Give one such as http://127.0.0.1:8000.")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # Locust shows INFO, and httpx tells of each request there
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=IDLE_SECONDS)
     return httpx.Client(base_url=url, headers=headers, timeout=timeout, limits=limits, trust_env=False)
 
