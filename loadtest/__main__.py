@@ -67,8 +67,7 @@ def curve(
 ) -> None:
     """Step the offered load past saturation: latency, goodput and outcomes. Points that are there are not run again."""
     from loadtest.servers import gateway  # noqa: PLC0415
-    from loadtest.sweeps import curve_report  # noqa: PLC0415
-    from loadtest.sweeps.curve import Study  # noqa: PLC0415
+    from loadtest.sweeps.curve import Study, write  # noqa: PLC0415
 
     name = engine or start
     study = Study(slo, data, seconds, warm_up, seed, out / name / "points")
@@ -76,7 +75,7 @@ def curve(
     async def run() -> Path:
         async with gateway(start) if url is None else nullcontext() as started:
             address = url if started is None else started[0].url
-            return curve_report.write(await study.run(str(address), name, console), out / name)
+            return write(await study.run(str(address), name, console), out / name)
 
     console.print(f"curve: {asyncio.run(run())}")
 
@@ -95,7 +94,6 @@ def failover(
 
     from loadtest.servers import cluster  # noqa: PLC0415
     from loadtest.sweeps import failover as runs  # noqa: PLC0415
-    from loadtest.sweeps import failover_report  # noqa: PLC0415
 
     async def run() -> runs.Failover:
         with tempfile.TemporaryDirectory(prefix="querygist-failover-") as folder:
@@ -103,7 +101,7 @@ def failover(
                 return await runs.run(servers, rows(data), rate=rate, seconds=seconds, seed=seed, console=console)
 
     found = asyncio.run(run())
-    console.print(f"{failover_report.verdict(found)} {failover_report.write(found, out)}")
+    console.print(f"{runs.verdict(found)} {runs.write(found, out)}")
 
 
 @app.command()

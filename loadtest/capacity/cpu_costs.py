@@ -59,10 +59,6 @@ class CpuCosts:
         """Read a table. Raises ConfigurationError naming the file."""
         return json_files.load(cls, path, "table of costs", "Measure them with `python -m loadtest costs`.")
 
-    def save(self, path: Path) -> None:
-        """Write the table as JSON."""
-        json_files.save(path, self, indent=1)
-
     def seconds(self, sequences: Sequence[Work]) -> float:
         """One pass over `sequences`. Prompts cost what their tokens add to the pass in which the others decode."""
         decoding = [work for work in sequences if work.logit_rows == work.new_tokens]

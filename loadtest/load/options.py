@@ -32,7 +32,7 @@ def register(parser: "LocustArgumentParser") -> None:
     add("--seed", type=int, default=0, help="Draws arrivals and requests")
     add("--slo", default="", help="TOML file of objectives; exit code 1 when one is missed")
     add("--warm-up", type=float, default=0.0, help="Seconds at the start that are not counted")
-    add("--report", default="load-report", help="Folder for report.html, report.png and report.json")
+    add("--report", default="load-report", help="Folder for report.md, report.json and report.png")
     add("--api-key", default="", env_var="QUERYGIST_API_KEY", is_secret=True, help="Sent as a bearer token")
 
 

@@ -11,7 +11,6 @@ import os
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -40,21 +39,6 @@ DEADLINE = 60.0
 
 Send = Callable[[int], Awaitable[float]]
 """Sends the request of a number; the seconds it took."""
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """Milliseconds and requests a second, at `in_flight` requests; `added_*` is gateway minus direct."""
-
-    in_flight: int
-    direct_p50_ms: float
-    direct_p99_ms: float
-    gateway_p50_ms: float
-    gateway_p99_ms: float
-    direct_per_second: float
-    gateway_per_second: float
-    added_p50_ms: float
-    added_p99_ms: float
 
 
 def direct(client: InferenceServerClient, asked: Sequence[list[int]], end_id: int) -> Send:
@@ -113,34 +97,36 @@ async def _turn(way: Send, in_flight: int, seconds: float) -> tuple[list[float],
     return times, len(times) / elapsed
 
 
-async def _measure(ways: dict[str, Send], in_flight: int, seconds: float) -> Measurement:
+async def _measure(ways: dict[str, Send], in_flight: int, seconds: float) -> dict[str, float]:
+    """Milliseconds and requests a second, at `in_flight` requests; `added_*` is gateway minus direct."""
     times: dict[str, list[float]] = {name: [] for name in ways}
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for _, name in itertools.product(range(TURNS), ways):
         taken, rate = await _turn(ways[name], in_flight, seconds)
         times[name] += taken
         rates[name].append(rate)
-    straight, longer = (Distribution.of([1000 * taken for taken in times[name]]) for name in ways)
-    per_second = (statistics.median(rates[name]) for name in ways)
-    added = (longer.p50 - straight.p50, longer.p99 - straight.p99)
-    values = (straight.p50, straight.p99, longer.p50, longer.p99, *per_second, *added)
-    return Measurement(in_flight, *(round(value, 2) for value in values))
+    found = {"in_flight": float(in_flight)}
+    for name in ways:
+        taken_ms = Distribution.of([1000 * taken for taken in times[name]])
+        found |= {f"{name}_p50_ms": taken_ms.p50, f"{name}_p99_ms": taken_ms.p99}
+        found[f"{name}_per_second"] = statistics.median(rates[name])
+    for share in ("p50_ms", "p99_ms"):
+        found[f"added_{share}"] = found[f"gateway_{share}"] - found[f"direct_{share}"]
+    return {name: round(value, 2) for name, value in found.items()}
 
 
-def report(measured: Sequence[Measurement], out: Path, console: Console) -> None:
+def report(measured: Sequence[dict[str, float]], out: Path, console: Console) -> None:
     """Print and write the comparison."""
     figure, (latency, rate) = plotting.axes(2, size=(5.5, 4))
-    loads = [str(one.in_flight) for one in measured]
+    loads = [f"{one['in_flight']:g}" for one in measured]
     for name, color in (("direct", plotting.GREY), ("gateway", plotting.BLUE)):
-        times = [getattr(one, f"{name}_p50_ms") for one in measured]
-        latency.plot(loads, times, "o-", color=color, label=f"{name}, p50")
-        rate.plot(loads, [getattr(one, f"{name}_per_second") for one in measured], "o-", color=color, label=name)
+        latency.plot(loads, [one[f"{name}_p50_ms"] for one in measured], "o-", color=color, label=f"{name}, p50")
+        rate.plot(loads, [one[f"{name}_per_second"] for one in measured], "o-", color=color, label=name)
     plotting.finish(latency, yscale="log", ylabel="milliseconds", xlabel="requests in flight")
     plotting.finish(rate, ylabel="requests a second", xlabel="requests in flight", ylim=(0, None))
-    kept = [asdict(one) for one in measured]
-    header = [name.replace("_", " ") for name in kept[0]]
-    sections = ["# What the gateway adds to Triton", table(header, (list(one.values()) for one in kept))]
+    header = [name.replace("_", " ") for name in measured[0]]
+    sections = ["# What the gateway adds to Triton", table(header, (list(one.values()) for one in measured))]
     console.print(sections[1])
     sections.append(f"![Latency and rate by requests in flight]({out.name}.png)")
-    data = {"cpus": os.cpu_count(), "results": kept}
+    data = {"cpus": os.cpu_count(), "results": measured}
     report_files.write(out.parent, out.name, sections=sections, data=data, figures={out.name: figure})

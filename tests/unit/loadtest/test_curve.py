@@ -1,6 +1,5 @@
 """What a capacity curve says."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -8,8 +7,8 @@ import pytest
 from loadtest.load.results import Result
 from loadtest.load.statistics import Limits, Summary, summarize
 from loadtest.load.traffic import Kind
-from loadtest.sweeps import curve_report
-from loadtest.sweeps.curve import Capacity, Curve
+from loadtest.sweeps.curve import Capacity, Curve, write
+from querygist import json_files
 
 SECONDS = 100.0
 
@@ -53,11 +52,9 @@ def test_the_report_is_written(tmp_path: Path, curves: tuple[Curve, ...]) -> Non
         engine="scripted", processor="a processor", seconds=100, limits=Limits(e2el=2.0), probed=1.4,
         curves=curves,
     )  # fmt: skip
-    page = curve_report.write(found, tmp_path / "scripted")
-    assert Capacity.load(tmp_path / "scripted" / curve_report.JSON) == found
-    (told, *_) = json.loads((tmp_path / "scripted" / curve_report.JSON).read_text())["found"]
-    assert told["last_goodput_of_peak"] == curves[0].kept
-    assert (tmp_path / "scripted" / curve_report.PNG).read_bytes().startswith(b"\x89PNG")
+    page = write(found, tmp_path / "scripted")
+    assert json_files.load(Capacity, tmp_path / "scripted" / "curve.json", "curve") == found
+    assert (tmp_path / "scripted" / "curve.png").read_bytes().startswith(b"\x89PNG")
     text = page.read_text()
     if len(curves) == 2:
         assert "Knee: 1.00 requests/s. Saturation: 1.50 answers/s. Peak goodput: 1.35/s, at 2.00 offered." in text

@@ -15,6 +15,7 @@ from loadtest.capacity.record_trace import Trace, record
 from loadtest.capacity.replay_trace import compare, write
 from loadtest.capacity.simulator import Batching, Request, simulate
 from loadtest.load.results import Result
+from querygist import json_files
 from querygist.errors import ConfigurationError
 from querygist.sizing.roofline import Work
 from querygist.sizing.workload import constant
@@ -146,7 +147,7 @@ def test_an_engine_that_is_slower_than_its_costs_is_found_so() -> None:
 def test_the_command_writes_the_comparison(tmp_path: Path) -> None:
     run, costs, out = tmp_path / "run.json", tmp_path / "costs.json", tmp_path / "results" / "validation"
     simulated(COSTS).save(run)
-    COSTS.save(costs)
+    json_files.save(costs, COSTS)
     assert Trace.load(run) == simulated(COSTS)
     options = ["--max-in-flight", "4", "--pass-tokens", "256", "--out", str(out)]
     result = CliRunner().invoke(app, ["validate", "--run", str(run), "--costs", str(costs), *options])
