@@ -17,10 +17,11 @@ from loadtest.capacity import report, study
 from loadtest.capacity.search import BATCHING, Engine, Objective, Trial, gpus_needed
 from loadtest.capacity.simulator import Batching
 from querygist.errors import ConfigurationError
-from querygist.sizing.gpus import L4, L20
+from querygist.sizing.gpus import GPUS, L20
 from querygist.sizing.roofline import KERNEL_SECONDS, STUDENT, Work
 from querygist.sizing.workload import PLAIN, Decoder, Workload, constant
 
+L4 = GPUS["L4"]
 WIDE = Decoder("wide", 8, 8, (1, 1, 1, 1), "for the test")
 WORKLOAD = Workload("lengths for the test", ((400, 8), (800, 4)), (WIDE,))
 TRIAL = Trial(WORKLOAD, requests=200, seed=5)
