@@ -32,7 +32,7 @@ class Searchers(User):
     current: ClassVar[LoadRun | None] = None
     """Set when a run begins; None when it cannot be run."""
     report: ClassVar[Report | None] = None
-    """What is still to be said."""
+    """Printed once Locust is done."""
 
     @task
     def search(self) -> None:
@@ -42,7 +42,7 @@ class Searchers(User):
         self.current.send()
 
     def on_stop(self) -> None:
-        """What was sent is answered before the run ends."""
+        """Wait for the answers to what was sent."""
         if self.current:
             self.current.finish()
 

@@ -1,4 +1,4 @@
-"""What one forward pass of the served CPU engine costs: a measured table, and what lies between its points.
+"""Costs of one forward pass of the served CPU engine: a measured table, and what lies between its points.
 
 The file, written by `python -m loadtest costs`:
 

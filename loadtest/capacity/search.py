@@ -1,4 +1,4 @@
-"""How many GPUs a stream of queries needs, by simulation of one of them.
+"""Find how many GPUs a stream of queries needs, by simulation of one of them.
 
 Requests that the cache does not answer come to a GPU as a Poisson stream (a thinned or split Poisson stream is one
 again). The highest rate that one GPU serves within the objective is found by bisection; the same seed gives the same
@@ -46,7 +46,7 @@ class Objective:
 
     @property
     def trial_seconds(self) -> float:
-        """How long a trial must last at least: in a shorter one even an endless queue would not become long enough."""
+        """Shortest length of a trial: in a shorter one even an endless queue would not become long enough."""
         return _LASTING * self.average
 
     def met(self, load: "Load") -> bool:
@@ -56,7 +56,7 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one engine does at `rate` requests a second. Seconds; means, where nothing else is said."""
+    """Performance of one engine at `rate` requests a second. Seconds; means, where nothing else is said."""
 
     rate: float
     average: float
@@ -94,7 +94,7 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How a rate is tried: at least `requests` of the lengths of `workload`, of which the first tenth warms up."""
+    """A trial of a rate: at least `requests` of the lengths of `workload`, of which the first tenth warms up."""
 
     workload: Workload
     requests: int

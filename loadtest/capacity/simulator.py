@@ -36,7 +36,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """When a request joined the batch, had its first token and its last; seconds on the clock of the arrivals."""
+    """Moments at which a request joined the batch, had its first token and its last, on the clock of the arrivals."""
 
     request: Request
     joined: float

@@ -30,7 +30,7 @@ _CURVE = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: queries a second, latency at the GPU in seconds, and the share that the cache answers."""
+    """The question: queries a second, latency at the GPU in seconds, and the share that the cache answers."""
 
     queries: float
     objective: Objective

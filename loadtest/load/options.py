@@ -1,4 +1,4 @@
-"""What a load test is told: options of Locust's command line and fields of its web page, beside its own."""
+"""Options of a load test: those of Locust's command line and fields of its web page, beside its own."""
 
 from argparse import Namespace
 from collections.abc import Iterable
@@ -69,14 +69,14 @@ class Options:
         return options
 
     def moments(self) -> Iterable[float]:
-        """When to send, in seconds from the start."""
+        """Moments to send at, in seconds from the start."""
         end = self.run_time or inf
         if self.trace:
             return [moment for moment in replayed(Path(self.trace)) if moment < end]
         return poisson(Profile(self.rate, self.peak or self.rate, end, self.shape), self.seed)
 
     def traffic(self) -> Traffic:
-        """What to send."""
+        """The requests to send."""
         return Traffic(
             rows(Path(self.data)),
             parse_mix(self.mix),
@@ -87,5 +87,5 @@ class Options:
         )
 
     def objectives(self) -> Slo | None:
-        """What to hold the run against."""
+        """The objectives to hold the run against."""
         return Slo.load(Path(self.slo)) if self.slo else None

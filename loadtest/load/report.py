@@ -1,4 +1,4 @@
-"""What a load test leaves behind: a verdict on the terminal, and report.md, report.json and report.png."""
+"""Report of a load test: a verdict on the terminal, and report.md, report.json and report.png."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -173,7 +173,7 @@ def _figure(results: Sequence[Result], parts: Sequence[Part], warm_up: float) ->
 
 
 def outcome_colors(summaries: Sequence[Summary]) -> dict[str, str]:
-    """What became of requests, in the order to stack it, and its colours."""
+    """Colours of outcomes, in the order to stack them."""
     usual = {GOOD: GREEN, SLOW: YELLOW, EXTRACTIVE: BLUE}
     found = {name for summary in summaries for name in summary.outcomes}
     errors = sorted(found - usual.keys())

@@ -1,4 +1,4 @@
-"""What became of one summary that was asked for: the one result of every load client."""
+"""Result of one summary that was asked for, the same of every load client."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ GRACE_SECONDS = 5.0
 """A server that says nothing for this long after the deadline has failed."""
 
 DEFAULT_DEADLINE_SECONDS = 60.0
-"""What to wait for an answer where the objectives set no limit: the gateway's longest deadline by default."""
+"""Waited for an answer where the objectives set no limit: the gateway's longest deadline by default."""
 
 Fire = Callable[[Ask, list[Result]], None]
 
@@ -42,7 +42,7 @@ class LoadRun:
 
     @property
     def seconds(self) -> float:
-        """How long requests were sent, or could have been."""
+        """Seconds in which requests were sent, or could have been."""
         took = (time.monotonic() if self._ended is None else self._ended) - self._began
         return min(took, self.options.run_time or took)
 

@@ -1,4 +1,4 @@
-"""What a run, or a part of it, amounts to. The unit is the summary: a results page asks for ten."""
+"""Statistics of a run or a part of it. The unit is the summary: a results page asks for ten."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ class Distribution:
 
 @checked(frozen=True, config=ConfigDict(extra="forbid"))
 class Limits:
-    """When an answer by the model is good: seconds from the intended moment, to the whole answer (E2EL) and, in a
+    """Limits within which an answer by the model is good: seconds from the intended moment, to the whole answer (E2EL) and, in a
     stream, to the first text (TTFT). None: no limit."""
 
     e2el: PositiveFloat | None = None
@@ -43,7 +43,7 @@ class Limits:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What tells the service to keep them."""
+        """Headers that tell the service to keep them."""
         limits = {"X-Deadline-Ms": self.e2el, "X-First-Text-Ms": self.ttft}
         return {name: str(max(1, round(1000 * limit))) for name, limit in limits.items() if limit is not None}
 

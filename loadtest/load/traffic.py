@@ -1,4 +1,4 @@
-"""What is asked: kinds of requests mixed by weight, queries by popularity, documents from a corpus."""
+"""Requests: kinds of requests mixed by weight, queries by popularity, documents from a corpus."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ def parse_mix(text: str) -> dict[Kind, float]:
 
 
 def zipf(population: int, exponent: float) -> NDArray[np.float64]:
-    """How likely each of `population` queries is, the most popular first: in proportion to 1 / rank ** `exponent`.
+    """Probability of each of `population` queries, the most popular first: in proportion to 1 / rank ** `exponent`.
 
     A few are asked again and again, most hardly ever, as search logs show.
     """

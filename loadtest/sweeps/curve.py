@@ -79,7 +79,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What is found, as it is kept in curve.json. `probed`: requests a second of the closed loop."""
+    """The result, as it is kept in curve.json. `probed`: requests a second of the closed loop."""
 
     engine: str
     processor: str
@@ -91,7 +91,7 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What to measure: `seconds` a point, after `warm_up` that are not counted, and where its state is kept."""
+    """The points to measure: `seconds` each, after `warm_up` that are not counted, and where its state is kept."""
 
     slo: Path
     data: Path

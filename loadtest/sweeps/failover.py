@@ -59,7 +59,7 @@ class Failover:
 
     @property
     def outcomes(self) -> Counter[str]:
-        """How many requests ended in which way."""
+        """Number of requests by the way they ended."""
         return Counter(one.outcome for one in self.requests)
 
     @property
@@ -151,7 +151,7 @@ def write(found: Failover, out: Path) -> Path:
 
 
 def verdict(found: Failover) -> str:
-    """What the client noticed, in a sentence."""
+    """Say in a sentence what the client noticed."""
     kept = found.not_generated <= found.held
     return (
         f"{found.not_generated} of {len(found.requests)} requests were not answered by the model; the killed servers "

@@ -1,4 +1,4 @@
-"""What a capacity curve says."""
+"""The capacity curve and its report."""
 
 from pathlib import Path
 

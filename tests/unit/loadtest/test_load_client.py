@@ -115,7 +115,7 @@ def test_a_stream_is_timed_piece_by_piece_wherever_it_is_cut(server: Server, cli
 
 
 def test_the_first_piece_is_there_before_the_rest(server: Server, client: httpx.Client) -> None:
-    """What Locust's FastHttpUser does not do: it would wait for the whole stream."""
+    """Locust's FastHttpUser would wait for the whole stream."""
     arrived = threading.Event()
 
     def reply(handler: Handler) -> None:

@@ -98,14 +98,14 @@ def test_one_request_by_hand() -> None:
     assert one == Served(Request(5.0, 10, 3), joined=5.0, first_token=6.0, finished=8.0, passes=3)
 
 
-def test_a_newcomer_reads_its_prompt_in_the_pass_in_which_the_others_decode() -> None:
+def test_a_new_prompt_is_read_in_the_pass_that_decodes_others() -> None:
     spy = Spy(lambda works: 1.0)
     served = list(simulate([Request(0.0, 10, 3), Request(0.5, 7, 2)], spy, Batching(2, 100), PLAIN, seed=0))
     assert spy.passes == [[Work(10, 0, 1)], [Work(1, 10, 1), Work(7, 0, 1)], [Work(1, 11, 1), Work(1, 7, 1)]]
     assert [one.queueing for one in served] == [0.0, 0.5]
 
 
-def test_a_prompt_that_does_not_fit_waits_and_so_does_who_comes_after_it() -> None:
+def test_a_prompt_that_does_not_fit_holds_up_later_ones() -> None:
     spy = Spy(lambda works: 1.0)
     list(simulate([Request(0, 10, 1), Request(0, 9, 1), Request(0, 1, 1)], spy, Batching(3, 12), PLAIN, seed=0))
     assert spy.passes == [[Work(10, 0, 1)], [Work(9, 0, 1), Work(1, 0, 1)]]
@@ -143,7 +143,7 @@ def test_what_cannot_run_is_refused() -> None:
         Decoder("none", 1, 1, (0.0,))
 
 
-def test_the_same_seed_gives_the_same_run_and_rates_only_stretch_time() -> None:
+def test_one_seed_gives_one_run_and_rates_only_stretch_time() -> None:
     slow, fast = (list(poisson(rate, [(5, 3), (9, 2)], 50, seed=4)) for rate in (1.0, 10.0))
     assert [(one.prompt_tokens, one.output_tokens) for one in slow] == [
         (one.prompt_tokens, one.output_tokens) for one in fast

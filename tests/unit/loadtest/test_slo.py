@@ -1,4 +1,4 @@
-"""What a run amounts to, and whether it kept its objectives."""
+"""Statistics of a run, and verdicts on its objectives."""
 
 from pathlib import Path
 from typing import Any
@@ -117,7 +117,7 @@ def test_one_that_is_missed_is_told_with_its_value(slo: Slo, results: list[Resul
     assert str(found) == f"MISSED: {missed} {found.bound:g}, measured {value:g}"
 
 
-def test_latencies_of_nothing_are_missed_and_first_tokens_only_where_streams_were_asked_for(slo: Slo) -> None:
+def test_no_answers_miss_latencies_and_no_streams_skip_ttft(slo: Slo) -> None:
     failed = list(slo.judge(summarize([result(outcome="timeout", kind="stream")], 1.0, slo.in_time)))
     without = [verdict for verdict in failed if verdict.value is None]
     assert [verdict.objective for verdict in without] == [

@@ -1,4 +1,4 @@
-"""What is asked."""
+"""Requests and their popularity."""
 
 from collections import Counter
 from math import sqrt
