@@ -25,6 +25,9 @@ from querygist import command_line
 from querygist.errors import QuerygistError
 
 
+_ROWS = {"json": "POST", "stream": "SSE", "page": "RESULT"}
+
+
 class Searchers(User):
     """All of them: there is one, whatever --users says."""
 
@@ -125,23 +128,15 @@ def _parsed(environment: Environment) -> Namespace:
 
 def _fire(environment: Environment, wanted: Ask, results: list[Result]) -> None:
     """Tell Locust, in its unit: milliseconds."""
-
-    def row(kind: str, seconds: float, failure: str | None) -> None:
-        environment.events.request.fire(  # type: ignore[no-untyped-call]
-            request_type=kind, name=wanted.path, response_time=1000 * seconds, response_length=0,
-            exception=None if failure is None else RuntimeError(failure), context={},
-        )  # fmt: skip
-
-    failures = [None if result.answered else result.outcome for result in results]
-    whole = max(result.e2el for result in results)
+    rows: list[tuple[str, float | None, str | None]] = []
+    for result in results:
+        failure = None if result.answered else result.outcome
+        rows += [(_ROWS[wanted.kind], result.e2el, failure), ("TTFT", result.ttft, None), ("ITL", result.itl, None)]
     if wanted.kind == "page":
-        for result, failure in zip(results, failures, strict=True):
-            row("RESULT", result.e2el, failure)
-        row("POST", whole, None)
-        return
-    (result,), (failure,) = results, failures
-    row("SSE" if wanted.kind == "stream" else "POST", whole, failure)
-    if result.ttft is not None:
-        row("TTFT", result.ttft, None)
-    if result.itl is not None:
-        row("ITL", result.itl, None)
+        rows.append(("POST", max(result.e2el for result in results), None))
+    for kind, seconds, failure in rows:
+        if seconds is not None:
+            environment.events.request.fire(  # type: ignore[no-untyped-call]
+                request_type=kind, name=wanted.path, response_time=1000 * seconds, response_length=0,
+                exception=None if failure is None else RuntimeError(failure), context={},
+            )  # fmt: skip

@@ -35,8 +35,8 @@ class Distribution:
 
 @checked(frozen=True, config=ConfigDict(extra="forbid"))
 class Limits:
-    """Limits within which an answer by the model is good: seconds from the intended moment, to the whole answer (E2EL) and, in a
-    stream, to the first text (TTFT). None: no limit."""
+    """Seconds within which an answer by the model is good: from the intended moment to the whole answer (E2EL) and, in
+    a stream, to the first text (TTFT). None: no limit."""
 
     e2el: PositiveFloat | None = None
     ttft: PositiveFloat | None = None
