@@ -24,7 +24,6 @@ from loadtest.load.traffic import Ask
 from querygist import command_line
 from querygist.errors import QuerygistError
 
-
 _ROWS = {"json": "POST", "stream": "SSE", "page": "RESULT"}
 
 
