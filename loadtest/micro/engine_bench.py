@@ -126,7 +126,7 @@ def report(results: Sequence[Measurement], out: Path, console: Console, *, mean_
         for one in results
     )  # fmt: skip
     header = ["setting", "in flight", "TTFT, s", "E2EL, s", "requests/s", "tokens/pass", "accepted"]
-    sections = ["# Settings of the embedded engine", table(header, rows), f"![E2EL and TTFT]({out.name}.png)"]
+    sections = ["# Settings of the embedded engine", table(header, rows), f"![E2EL and TTFT]({out.stem}.png)"]
     console.print(sections[1])
     kept = {"mean_prompt_tokens": mean_prompt, "results": [asdict(one) for one in results]}
-    report_files.write(out.parent, out.name, sections=sections, data=kept, figures={out.name: figure})
+    report_files.write(out.parent, out.stem, sections=sections, data=kept, figures={out.stem: figure})

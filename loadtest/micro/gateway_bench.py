@@ -117,7 +117,7 @@ async def run(data: Sequence[Row], out: Path, console: Console) -> None:
     shown = table(["", *found], ([name, *(one[name] for one in found.values())] for name in next(iter(found.values()))))
     sections = ["# The service from outside", shown, ", ".join(f"{name}: {value}" for name, value in hits.items())]
     console.print(*sections, sep="\n\n")
-    report_files.write(out.parent, out.name, sections=sections, data=kept)
+    report_files.write(out.parent, out.stem, sections=sections, data=kept)
 
 
 def _check(results: Sequence[Result]) -> None:

@@ -127,6 +127,6 @@ def report(measured: Sequence[dict[str, float]], out: Path, console: Console) ->
     header = [name.replace("_", " ") for name in measured[0]]
     sections = ["# What the gateway adds to Triton", table(header, (list(one.values()) for one in measured))]
     console.print(sections[1])
-    sections.append(f"![Latency and rate by requests in flight]({out.name}.png)")
+    sections.append(f"![Latency and rate by requests in flight]({out.stem}.png)")
     data = {"cpus": os.cpu_count(), "results": measured}
-    report_files.write(out.parent, out.name, sections=sections, data=data, figures={out.name: figure})
+    report_files.write(out.parent, out.stem, sections=sections, data=data, figures={out.stem: figure})
