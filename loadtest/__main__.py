@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 
+from loadtest.load.options import Options
 from querygist import command_line
 from querygist.evaluation.rows import BUILT_IN, rows
 from querygist.sizing.workload import Workload
@@ -34,12 +35,15 @@ Stem = Annotated[Path, typer.Option(help="Written as OUT.md, OUT.json and OUT.pn
 # A command brings its own libraries: plots, the engine, an HTTP client.
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog=f"Beside Locust's own options (--run-time 60s, --csv, ...), those of the load:\n\n{Options.described()}",
+)
 def load(
     context: typer.Context,
     start: Start = "embedded",
 ) -> None:
-    """Start a server and run Locust against it, with the options given here (`locust -f loadtest/locustfile.py -h`)."""
+    """Start a server and run Locust against it, with the options given here."""
     from loadtest.servers import gateway  # noqa: PLC0415
     from loadtest.sweeps.locust_process import locust  # noqa: PLC0415
 

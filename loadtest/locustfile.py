@@ -16,7 +16,8 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import DistributedRunner
 
-from loadtest.load import options, report
+from loadtest.load import report
+from loadtest.load.options import Options
 from loadtest.load.report import Report
 from loadtest.load.results import Result
 from loadtest.load.runner import LoadRun
@@ -49,7 +50,7 @@ class Searchers(User):
             self.current.finish()
 
 
-events.init_command_line_parser.add_listener(options.register)  # type: ignore[no-untyped-call]
+events.init_command_line_parser.add_listener(Options.register)  # type: ignore[no-untyped-call]
 
 
 @events.init.add_listener  # type: ignore[untyped-decorator]
@@ -117,7 +118,7 @@ def tell(**_: object) -> None:
 
 def _run_of(environment: Environment) -> LoadRun:
     parsed = _parsed(environment)
-    chosen = options.Options.of(parsed, environment.host)
+    chosen = Options.of(parsed, environment.host)
     return LoadRun(chosen, parsed.api_key, lambda wanted, results: _fire(environment, wanted, results))
 
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from loadtest.__main__ import app
 from loadtest.load.options import Options
 from loadtest.load.report import JSON, MARKDOWN, PNG, Report, say, write
 from loadtest.load.results import Result
@@ -88,3 +90,10 @@ def test_a_sender_that_lagged_says_so(capsys: pytest.CaptureFixture[str]) -> Non
 def test_nothing_is_no_report(given_results: list[Result], warm_up: float) -> None:
     with pytest.raises(ConfigurationError, match="No request was sent"):
         Report.of(options(warm_up=warm_up), None, given_results, 20.0)
+
+
+def test_the_commands_help_names_every_option() -> None:
+    told = CliRunner().invoke(app, ["load", "--help"], env={"COLUMNS": "200"}).output
+    for field in ("rate", "shape", "peak", "trace", "mix", "population", "distinct", "slo", "warm-up", "api-key"):
+        assert f"--{field}: " in told
+    assert "ramp, spike, diurnal" in told
