@@ -16,11 +16,14 @@ from querygist.schemas import Answer
 
 T = TypeVar("T")
 
+LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=2.0)
+"""As many connections as there are requests. An idle one is not used again after 2 s: the server would close it soon
+(uvicorn: after 5 s), maybe in the very moment of the request."""
+
 
 def connect(url: str, *, deadline: float, transport: httpx.AsyncBaseTransport | None = None) -> Client:
     """A client that sends nothing twice, over as many connections as there are requests."""
-    unlimited = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=None))
-    return Client(url, deadline=deadline, retries=0, transport=transport or unlimited)
+    return Client(url, deadline=deadline, retries=0, transport=transport or httpx.AsyncHTTPTransport(limits=LIMITS))
 
 
 async def ask(

@@ -1,10 +1,14 @@
-"""Send one request and read its answer as it comes: blocking, for Locust, whose gevent makes it wait for others."""
+"""Send one request and read its answer as it comes: blocking, for Locust, whose gevent makes it wait for others.
 
-import logging
+urllib3, as Locust's own HttpUser: httpx took 4 ms of CPU a request with 256 in flight, mostly to look through its
+connections, which would be measured as the server's.
+"""
+
 from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+import urllib3
 
 from loadtest.load.results import FAILURES, Result, Since, Timer
 from loadtest.load.traffic import Ask
@@ -13,31 +17,40 @@ from querygist.errors import ConfigurationError
 from querygist.event_stream import Events, Lines
 from querygist.schemas import Answer, BatchLine, Problem
 
-IDLE_SECONDS = 2.0
-"""An idle connection is not used again after this: the server would close it soon (uvicorn: after 5 s), maybe in the
-very moment of the request."""
+MOST_IDLE = 10_000
+"""Connections that are kept open."""
 
 
-def connect(url: str, headers: Mapping[str, str], timeout: float) -> httpx.Client:
-    """Connections to one server, as many at once as there are requests; `timeout` in seconds without a byte.
+class Connections:
+    """To one server, as many at once as there are requests; `timeout` in seconds without a byte.
 
     Raises ConfigurationError for what is no address.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigurationError(f"{url!r} is no address of a server. Give one such as http://127.0.0.1:8000.")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # Locust shows INFO, and httpx tells of each request there
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=IDLE_SECONDS)
-    return httpx.Client(base_url=url, headers=headers, timeout=timeout, limits=limits, trust_env=False)
+
+    def __init__(self, url: str, headers: Mapping[str, str], timeout: float) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ConfigurationError(f"{url!r} is no address of a server. Give one such as http://127.0.0.1:8000.")
+        self._url = url.rstrip("/")
+        self._headers = {"Content-Type": "application/json", **headers}
+        self._pool = urllib3.PoolManager(maxsize=MOST_IDLE, timeout=timeout, retries=False)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> urllib3.BaseHTTPResponse:
+        """POST as JSON; the response's head has come. Raises urllib3's HTTPError."""
+        return self._pool.request("POST", self._url + path, json=body, headers=self._headers, preload_content=False)
+
+    def close(self) -> None:
+        """Close those that are idle."""
+        self._pool.clear()
 
 
-def ask(client: httpx.Client, wanted: Ask, *, arrival: float, since: Since) -> list[Result]:
+def ask(connections: Connections, wanted: Ask, *, arrival: float, since: Since) -> list[Result]:
     """One result for each summary that was asked for; those that never came say why."""
     timer, found = Timer(wanted.kind, arrival, since), []
     try:
-        with client.stream("POST", wanted.path, json=wanted.body) as response:
-            if response.status_code != 200:
-                raise ProblemError(problem_of(response.status_code, response.read()))
+        with connections.post(wanted.path, wanted.body) as response:
+            if response.status != 200:
+                raise ProblemError(problem_of(response.status, response.read()))
             for result in _READERS[wanted.kind](response, timer):
                 found.append(result)
         raise EOFError
@@ -45,14 +58,14 @@ def ask(client: httpx.Client, wanted: Ask, *, arrival: float, since: Since) -> l
         return found + [timer.failed(error)] * (wanted.summaries - len(found))
 
 
-def _json(response: httpx.Response, timer: Timer) -> Iterator[Result]:
+def _json(response: urllib3.BaseHTTPResponse, timer: Timer) -> Iterator[Result]:
     body, now = response.read(), timer.since()
     yield timer.answered(Answer.model_validate_json(body), now)
 
 
-def _stream(response: httpx.Response, timer: Timer) -> Iterator[Result]:
+def _stream(response: urllib3.BaseHTTPResponse, timer: Timer) -> Iterator[Result]:
     events, pieces = Events(), list[float]()
-    for chunk in response.iter_bytes():
+    for chunk in response.stream():
         now = timer.since()
         for name, data in events.feed(chunk):
             if name == "token":
@@ -63,9 +76,9 @@ def _stream(response: httpx.Response, timer: Timer) -> Iterator[Result]:
                 raise ProblemError(Problem.model_validate_json(data))
 
 
-def _page(response: httpx.Response, timer: Timer) -> Iterator[Result]:
+def _page(response: urllib3.BaseHTTPResponse, timer: Timer) -> Iterator[Result]:
     lines = Lines()
-    for chunk in response.iter_bytes():
+    for chunk in response.stream():
         now = timer.since()
         for line in map(BatchLine.model_validate_json, lines.feed(chunk)):
             if line.answer:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import httpx
+import urllib3
 
 from loadtest.load.traffic import Kind
 from querygist.client import ProblemError
@@ -13,7 +14,7 @@ from querygist.schemas import Answer
 GENERATIVE, EXTRACTIVE = "generative", "extractive"
 UNREACHABLE = "unreachable"
 
-FAILURES = (httpx.HTTPError, ProblemError, ValueError, EOFError)
+FAILURES = (httpx.HTTPError, urllib3.exceptions.HTTPError, ProblemError, ValueError, EOFError)
 """Raised where an answer does not come: see `outcome_of`."""
 
 Since = Callable[[], float]
@@ -80,8 +81,11 @@ def outcome_of(error: Exception) -> str:
 
 
 _OUTCOMES: Mapping[type[Exception], str] = {
-    httpx.TimeoutException: "timeout",
     httpx.ConnectError: UNREACHABLE,
+    urllib3.exceptions.NewConnectionError: UNREACHABLE,
+    httpx.TimeoutException: "timeout",
+    urllib3.exceptions.TimeoutError: "timeout",
     httpx.TransportError: "connection",
+    urllib3.exceptions.HTTPError: "connection",
     EOFError: "cut-off",
 }

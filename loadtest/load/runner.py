@@ -7,7 +7,7 @@ import gevent  # type: ignore[import-untyped]
 from gevent.event import Event  # type: ignore[import-untyped]
 from gevent.pool import Group  # type: ignore[import-untyped]
 
-from loadtest.load.client import ask, connect
+from loadtest.load.client import Connections, ask
 from loadtest.load.options import Options
 from loadtest.load.results import Result
 from loadtest.load.statistics import Limits
@@ -35,7 +35,7 @@ class LoadRun:
         limits = self.slo.in_time if self.slo else Limits()
         timeout = (limits.e2el or DEFAULT_DEADLINE_SECONDS) + GRACE_SECONDS
         headers = limits.headers | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
-        self._client = connect(options.host, headers, timeout)
+        self._connections = Connections(options.host, headers, timeout)
         self._in_flight = Group()
         self._began = time.monotonic()
         self._ended: float | None = None
@@ -59,10 +59,10 @@ class LoadRun:
         """Wait for the answers that are still to come."""
         self._ended = time.monotonic()
         self._in_flight.join()
-        self._client.close()
+        self._connections.close()
 
     def _one(self, wanted: Ask, arrival: float) -> None:
         due = self._began + arrival
-        results = ask(self._client, wanted, arrival=arrival, since=lambda: time.monotonic() - due)
+        results = ask(self._connections, wanted, arrival=arrival, since=lambda: time.monotonic() - due)
         self.results += results
         self._fire(wanted, results)

@@ -8,10 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from typing import Any
 
-import httpx
 import pytest
 
-from loadtest.load.client import ask, connect
+from loadtest.load.client import Connections, ask
 from loadtest.load.results import UNREACHABLE, Result
 from loadtest.load.traffic import PAGE, Ask, Kind
 from querygist.errors import ConfigurationError
@@ -75,12 +74,13 @@ def server() -> Generator[Server, None, None]:
 
 
 @pytest.fixture
-def client(server: Server) -> Generator[httpx.Client, None, None]:
-    with connect(f"http://127.0.0.1:{server.server_port}", {}, timeout=30) as made:
-        yield made
+def client(server: Server) -> Generator[Connections, None, None]:
+    made = Connections(f"http://127.0.0.1:{server.server_port}", {}, timeout=30)
+    yield made
+    made.close()
 
 
-def asked(client: httpx.Client, kind: Kind) -> list[Result]:
+def asked(client: Connections, kind: Kind) -> list[Result]:
     """The clock goes on by a second whenever it is looked at."""
     clock = count(1)
     wanted = Ask(kind, "/summarize", {}, PAGE if kind == "page" else 1)
@@ -94,7 +94,7 @@ def event(name: str, data: object) -> bytes:
 TOKEN = event("token", {"text": "a"})
 
 
-def test_an_answer_is_read(server: Server, client: httpx.Client) -> None:
+def test_an_answer_is_read(server: Server, client: Connections) -> None:
     server.reply = lambda handler: handler.whole(200, json.dumps(ANSWER | {"cached": True}).encode())
     (result,) = asked(client, "json")
     assert result == Result(
@@ -103,7 +103,7 @@ def test_an_answer_is_read(server: Server, client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 3, 10_000], ids="{} bytes a chunk".format)
-def test_a_stream_is_timed_piece_by_piece_wherever_it_is_cut(server: Server, client: httpx.Client, cut: int) -> None:
+def test_a_stream_is_timed_piece_by_piece_wherever_it_is_cut(server: Server, client: Connections, cut: int) -> None:
     body = b"".join([*(event("token", {"text": text}) for text in ("naïve ", "日本 ", "👍")), event("done", ANSWER)])
     parts = [body[start : start + cut] for start in range(0, len(body), cut)]
     server.reply = lambda handler: handler.chunked(*parts)
@@ -114,7 +114,7 @@ def test_a_stream_is_timed_piece_by_piece_wherever_it_is_cut(server: Server, cli
     assert (result.itl or 0) > 0 if cut < 10 else result.itl == 0
 
 
-def test_the_first_piece_is_there_before_the_rest(server: Server, client: httpx.Client) -> None:
+def test_the_first_piece_is_there_before_the_rest(server: Server, client: Connections) -> None:
     """Locust's FastHttpUser would wait for the whole stream."""
     arrived = threading.Event()
 
@@ -141,7 +141,7 @@ def test_the_first_piece_is_there_before_the_rest(server: Server, client: httpx.
     assert (result.outcome, result.ttft, result.e2el) == ("generative", 2, 3)
 
 
-def test_a_page_has_a_sample_for_each_document(server: Server, client: httpx.Client) -> None:
+def test_a_page_has_a_sample_for_each_document(server: Server, client: Connections) -> None:
     lines = [{"id": "1", "answer": ANSWER}, {"id": "2", "problem": PROBLEM}] + [
         {"id": str(number), "answer": ANSWER | {"method": "extractive"}} for number in range(3, PAGE + 1)
     ]
@@ -164,7 +164,7 @@ def test_a_page_has_a_sample_for_each_document(server: Server, client: httpx.Cli
         ("page", lambda handler: handler.chunked(b'{"id": "1"'), "cut-off"),
     ],
 )  # fmt: skip
-def test_what_goes_wrong_is_named(server: Server, client: httpx.Client, kind: Kind, reply: Reply, outcome: str) -> None:
+def test_what_goes_wrong_is_named(server: Server, client: Connections, kind: Kind, reply: Reply, outcome: str) -> None:
     server.reply = reply
     results = asked(client, kind)
     assert {result.outcome for result in results} == {outcome}
@@ -172,7 +172,7 @@ def test_what_goes_wrong_is_named(server: Server, client: httpx.Client, kind: Ki
     assert not results[0].answered
 
 
-def test_results_of_a_page_that_broke_off_are_kept(server: Server, client: httpx.Client) -> None:
+def test_results_of_a_page_that_broke_off_are_kept(server: Server, client: Connections) -> None:
     line = json.dumps({"id": "1", "answer": ANSWER}).encode() + b"\n"
     server.reply = lambda handler: handler.chunked(line, end=False)
     assert [result.outcome for result in asked(client, "page")] == ["generative"] + ["connection"] * (PAGE - 1)
@@ -185,7 +185,7 @@ def test_a_server_that_says_nothing_times_out(server: Server) -> None:
         handler.close_connection = released.wait(30)
 
     server.reply = reply
-    quick = connect(f"http://127.0.0.1:{server.server_port}", {}, timeout=0.05)
+    quick = Connections(f"http://127.0.0.1:{server.server_port}", {}, timeout=0.05)
     (result,) = asked(quick, "json")
     released.set()
     assert result.outcome == "timeout"
@@ -194,12 +194,11 @@ def test_a_server_that_says_nothing_times_out(server: Server) -> None:
 def test_nobody_listens() -> None:
     with socket.socket() as bound:  # bound, but not listening
         bound.bind(("127.0.0.1", 0))
-        with connect(f"http://127.0.0.1:{bound.getsockname()[1]}", {}, timeout=30) as client:
-            (result,) = asked(client, "json")
+        (result,) = asked(Connections(f"http://127.0.0.1:{bound.getsockname()[1]}", {}, timeout=30), "json")
     assert result.outcome == UNREACHABLE
 
 
-def test_connections_are_kept(server: Server, client: httpx.Client) -> None:
+def test_connections_are_kept(server: Server, client: Connections) -> None:
     server.reply = lambda handler: handler.chunked(event("done", ANSWER))
     for _ in range(3):
         asked(client, "stream")
@@ -212,4 +211,4 @@ def test_connections_are_kept(server: Server, client: httpx.Client) -> None:
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://host"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"http://127\.0\.0\.1:8000"):
-        connect(url, {}, timeout=1)
+        Connections(url, {}, timeout=1)
