@@ -2,14 +2,16 @@
 
 import asyncio
 from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
+from loadtest.load.options import Options
 from querygist import command_line
-from querygist.evaluation.rows import BUILT_IN
+from querygist.evaluation.rows import BUILT_IN, rows
 from querygist.sizing.workload import Workload
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Load, capacity, and what it costs.")
@@ -17,14 +19,93 @@ console = Console(soft_wrap=True)
 
 RESULTS = Path("docs/results/capacity")
 LOAD_RESULTS = Path("docs/results/load")
+BENCHMARKS = Path("docs/benchmarks")
 OBJECTIVES = Path(__file__).parent / "objectives" / "cpu.toml"
 STUDENT = Path(__file__).parent / "capacity" / "student_workload.json"
 """Lengths and S of the student that was shipped when it was made; its `source` says which."""
 COSTS = RESULTS / "cpu_costs.json"
 
-Engine = Literal["embedded", "triton"]
+Start = Annotated[Literal["embedded", "triton"], typer.Option(help="Start a server with this engine.")]
+Data = Annotated[Path, typer.Option(help="JSONL with query and document, used in turn.")]
+Seed = Annotated[int, typer.Option(min=0, help="Draws arrivals and requests.")]
+Rate = Annotated[float, typer.Option(min=0.001, help="Requests a second, Poisson arrivals.")]
+Folder = Annotated[Path, typer.Option(help="Folder for Markdown, JSON and plots.")]
+Stem = Annotated[Path, typer.Option(help="Written as OUT.md, OUT.json and OUT.png.")]
 
 # A command brings its own libraries: plots, the engine, an HTTP client.
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    epilog=f"Beside Locust's own options (--run-time 60s, --csv, ...), those of the load:\n\n{Options.described()}",
+)
+def load(
+    context: typer.Context,
+    start: Start = "embedded",
+) -> None:
+    """Start a server and run Locust against it, with the options given here."""
+    from loadtest.servers import gateway  # noqa: PLC0415
+    from loadtest.sweeps.locust_process import locust  # noqa: PLC0415
+
+    async def run() -> int:
+        async with gateway(start) as (server, ready):
+            console.print(f"{server.url} is ready after {ready:.0f} s")
+            return await locust("--host", server.url, *context.args)
+
+    raise typer.Exit(asyncio.run(run()))
+
+
+@app.command()
+def curve(
+    start: Start = "embedded",
+    url: Annotated[str | None, typer.Option(help="Address of a running one instead.")] = None,
+    slo: Annotated[Path, typer.Option(help="TOML file whose [in_time] says what goodput is.")] = OBJECTIVES,
+    seconds: Annotated[int, typer.Option(min=1, help="Measured at each of 16 points.")] = 60,
+    warm_up: Annotated[int, typer.Option(min=0, help="Sent before that, not counted: let queues fill, s.")] = 10,
+    data: Data = BUILT_IN,
+    seed: Seed = 0,
+    engine: Annotated[str | None, typer.Option(help="The results' name; START, if not given.")] = None,
+    out: Annotated[
+        Path, typer.Option(help="Its folder ENGINE gets JSON, plot, Markdown and the points.")
+    ] = LOAD_RESULTS,
+) -> None:
+    """Step the offered load past saturation: latency, goodput and outcomes. Points that are there are not run again."""
+    from loadtest.servers import gateway  # noqa: PLC0415
+    from loadtest.sweeps.curve import Study, write  # noqa: PLC0415
+
+    name = engine or start
+    study = Study(slo, data, seconds, warm_up, seed, out / name / "points")
+
+    async def run() -> Path:
+        async with gateway(start) if url is None else nullcontext() as started:
+            address = url if started is None else started[0].url
+            return write(await study.run(str(address), name, console), out / name)
+
+    console.print(f"curve: {asyncio.run(run())}")
+
+
+@app.command()
+def failover(
+    size: Annotated[int, typer.Option(min=2, help="Gateways, and Tritons.")] = 3,
+    rate: Rate = 1.0,
+    seconds: Annotated[float, typer.Option(min=20, help="How long to send.")] = 120,
+    data: Data = BUILT_IN,
+    seed: Seed = 0,
+    out: Folder = LOAD_RESULTS / "failover",
+) -> None:
+    """Gateways before Tritons with the real model: kill one of each under load, and count what the client noticed."""
+    import tempfile  # noqa: PLC0415
+
+    from loadtest.servers import cluster  # noqa: PLC0415
+    from loadtest.sweeps import failover as runs  # noqa: PLC0415
+
+    async def run() -> runs.Failover:
+        with tempfile.TemporaryDirectory(prefix="querygist-failover-") as folder:
+            async with cluster(size, Path(folder)) as servers:
+                return await runs.run(servers, rows(data), rate=rate, seconds=seconds, seed=seed, console=console)
+
+    found = asyncio.run(run())
+    console.print(f"{runs.verdict(found)} {runs.write(found, out)}")
 
 
 @app.command()
@@ -39,10 +120,10 @@ def capacity(
     max_batch: Annotated[int, typer.Option(min=1, help="The engine's max_batch_size.")] = 32,
     max_tokens: Annotated[int, typer.Option(min=1, help="The engine's max_num_tokens.")] = 4096,
     requests: Annotated[int, typer.Option(min=100, help="Simulated requests at each rate.")] = 4000,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    out: Annotated[Path, typer.Option(help="Folder for Markdown, JSON and plots.")] = RESULTS,
+    seed: Seed = 0,
+    out: Folder = RESULTS,
 ) -> None:
-    """GPUs needed for a stream of queries, and where the paper's point lies."""
+    """Simulate how many GPUs a stream of queries needs, and where the paper's point lies."""
     from loadtest.capacity import report, study  # noqa: PLC0415
     from loadtest.capacity.search import Objective, Trial  # noqa: PLC0415
     from loadtest.capacity.simulator import Batching  # noqa: PLC0415
@@ -50,13 +131,12 @@ def capacity(
     objective = Objective(average_ms / 1000, None if p99_ms is None else p99_ms / 1000)
     question = study.Question(qps, objective, cache_hit_rate, Batching(max_batch, max_tokens))
     found = study.run(question, Trial(Workload.load(workload), requests, seed), console)
-    report.write(found, out)
-    console.print(f"capacity: {out / report.MARKDOWN}")
+    console.print(f"capacity: {report.write(found, out)}")
 
 
 @app.command()
 def costs(
-    out: Annotated[Path, typer.Option(help="JSON file to write; its plot stands beside it.")] = COSTS,
+    out: Stem = COSTS,
     samples: Annotated[int, typer.Option(min=1, help="Passes a point is the median of.")] = 7,
     quick: Annotated[bool, typer.Option(help="Six points instead of some seventy: to see whether it works.")] = False,
 ) -> None:
@@ -64,25 +144,24 @@ def costs(
     from loadtest.capacity import measure_cpu  # noqa: PLC0415
 
     found = measure_cpu.run(measure_cpu.QUICK if quick else measure_cpu.FULL, samples, console)
-    found.save(out)
-    measure_cpu.plot(found).savefig(out.with_suffix(".png"), dpi=130)
-    console.print(f"costs: {out}")
+    console.print(f"costs: {measure_cpu.write(found, out)}")
 
 
 @app.command()
 def record(
     url: Annotated[str, typer.Option(help="Address of a running gateway.")],
-    rate: Annotated[float, typer.Option(min=0.001, help="Requests a second, Poisson arrivals.")],
+    rate: Rate,
     count: Annotated[int, typer.Option(min=1, help="Requests to send.")] = 200,
-    data: Annotated[Path, typer.Option(help="JSONL with query and document, used in turn.")] = BUILT_IN,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    data: Data = BUILT_IN,
+    seed: Seed = 0,
     out: Annotated[Path, typer.Option(help="JSON file to write.")] = RESULTS / "run.json",
 ) -> None:
-    """Send an open-loop stream to a gateway and keep every request's times and lengths."""
-    from loadtest.capacity.record_trace import record as send  # noqa: PLC0415
-    from querygist.evaluation.rows import rows  # noqa: PLC0415
+    """Send an open-loop stream to a gateway and keep its trace: every request's times and lengths."""
+    from loadtest.capacity import record_trace  # noqa: PLC0415
+    from loadtest.load.arrivals import constant, poisson  # noqa: PLC0415
 
-    made = asyncio.run(send(url, rows(data), rate=rate, count=count, seed=seed, console=console))
+    moments = list(islice(poisson(constant(rate), seed), count))
+    made = asyncio.run(record_trace.record(url, rows(data), moments, rate=rate, seed=seed, console=console))
     made.save(out)
     console.print(f"{len(made.requests)} answers, {made.failed} failures: {out}")
 
@@ -93,94 +172,58 @@ def validate(
     costs: Annotated[Path, typer.Option(help="What `costs` wrote, on the same machine.")] = COSTS,
     max_in_flight: Annotated[int, typer.Option(min=1, help="The gateway's QUERYGIST_MAX_IN_FLIGHT.")] = 8,
     pass_tokens: Annotated[int, typer.Option(min=1, help="The gateway's QUERYGIST_PASS_TOKENS.")] = 512,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    out: Annotated[Path, typer.Option(help="Written as OUT.json, OUT.md and OUT.png.")] = RESULTS / "validation",
+    seed: Seed = 0,
+    out: Stem = RESULTS / "validation",
 ) -> None:
-    """Compare the simulation with runs of the CPU engine under real load."""
+    """Compare the simulation with traces of the CPU engine under real load."""
     from loadtest.capacity import replay_trace  # noqa: PLC0415
     from loadtest.capacity.cpu_costs import CpuCosts  # noqa: PLC0415
-    from loadtest.capacity.record_trace import Run  # noqa: PLC0415
+    from loadtest.capacity.record_trace import Trace  # noqa: PLC0415
     from loadtest.capacity.simulator import Batching  # noqa: PLC0415
 
     batching = Batching(max_in_flight, pass_tokens, split_prompts=True)
     table = CpuCosts.load(costs)
-    compared = [replay_trace.compare(path.stem, Run.load(path), table, batching, seed=seed) for path in run]
-    replay_trace.write(compared, table, out)
-    console.print(f"validation: {out.with_suffix('.md')}")
-
-
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def load(
-    context: typer.Context,
-    start: Annotated[Engine, typer.Option(help="Which engine the server has.")] = "embedded",
-) -> None:
-    """Start a server and run Locust against it, with the options given here (`locust -f loadtest/locustfile.py -h`)."""
-    from loadtest.processes import gateway  # noqa: PLC0415
-    from loadtest.sweeps.locust_process import locust  # noqa: PLC0415
-
-    async def run() -> int:
-        async with gateway(with_triton=start == "triton") as (url, _, ready):
-            console.print(f"{url} is ready after {ready:.0f} s")
-            return await locust("--host", url, *context.args)
-
-    raise typer.Exit(asyncio.run(run()))
+    compared = [replay_trace.compare(path.stem, Trace.load(path), table, batching, seed=seed) for path in run]
+    console.print(f"validation: {replay_trace.write(compared, table, out)}")
 
 
 @app.command()
-def curve(
-    start: Annotated[Engine, typer.Option(help="Start a server with this engine.")] = "embedded",
-    url: Annotated[str | None, typer.Option(help="Address of a running one instead.")] = None,
-    slo: Annotated[Path, typer.Option(help="TOML file whose [in_time] says what goodput is.")] = OBJECTIVES,
-    seconds: Annotated[int, typer.Option(min=1, help="Measured at each of 16 points.")] = 60,
-    warm_up: Annotated[int, typer.Option(min=0, help="Sent before that, not counted: let queues fill, s.")] = 10,
-    data: Annotated[Path, typer.Option(help="JSONL with query and document.")] = BUILT_IN,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    engine: Annotated[str | None, typer.Option(help="The results' name; START, if not given.")] = None,
-    out: Annotated[
-        Path, typer.Option(help="Its folder ENGINE gets JSON, plot, Markdown and the points.")
-    ] = LOAD_RESULTS,
+def engine_bench(
+    data: Data = BUILT_IN,
+    limit: Annotated[int, typer.Option("--rows", min=1, help="How many rows.")] = 24,
+    out: Stem = BENCHMARKS / "engine",
 ) -> None:
-    """Step the offered load past saturation: latency, goodput and outcomes. Points that are there are not run again."""
-    from loadtest.processes import gateway  # noqa: PLC0415
-    from loadtest.sweeps import curve_report  # noqa: PLC0415
-    from loadtest.sweeps.curve import Study  # noqa: PLC0415
+    """Compare settings of the embedded engine, without a gateway: precision, candidates, n-grams, threads, passes."""
+    from loadtest.micro import engine_bench as bench  # noqa: PLC0415
 
-    name = engine or start
-    study = Study(slo, data, seconds, warm_up, seed, out / name / "points")
-
-    async def run() -> None:
-        async with gateway(with_triton=start == "triton") if url is None else nullcontext((url, None, 0.0)) as server:
-            curve_report.write(await study.run(server[0], name, console), out / name)
-
-    asyncio.run(run())
-    console.print(f"curve: {out / name / curve_report.MARKDOWN}")
+    bench.run(rows(data, limit), out, console)
 
 
 @app.command()
-def failover(
-    size: Annotated[int, typer.Option(min=2, help="Gateways, and Tritons.")] = 3,
-    rate: Annotated[float, typer.Option(min=0.01, help="Requests a second, Poisson arrivals.")] = 1.0,
-    seconds: Annotated[float, typer.Option(min=20, help="How long to send.")] = 120,
-    data: Annotated[Path, typer.Option(help="JSONL with query and document, used in turn.")] = BUILT_IN,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    out: Annotated[Path, typer.Option(help="Folder for JSON, plot and Markdown.")] = LOAD_RESULTS / "failover",
+def gateway_bench(
+    data: Data = BUILT_IN,
+    limit: Annotated[int, typer.Option("--rows", min=1, help="How many rows.")] = 40,
+    out: Annotated[Path, typer.Option(help="Written as OUT.md and OUT.json.")] = BENCHMARKS / "gateway",
 ) -> None:
-    """Gateways before Tritons with the real model: kill one of each under load, and count what the client noticed."""
-    import tempfile  # noqa: PLC0415
+    """Measure a service of its own from outside: start, TTFT, E2EL, cache hits, /livez, tokens a pass, memory."""
+    from loadtest.micro import gateway_bench as bench  # noqa: PLC0415
 
-    from loadtest.sweeps import failover as runs  # noqa: PLC0415
-    from loadtest.sweeps import failover_report  # noqa: PLC0415
-    from loadtest.sweeps.cluster import cluster  # noqa: PLC0415
-    from querygist.evaluation.rows import rows  # noqa: PLC0415
+    asyncio.run(bench.run(rows(data, limit), out, console))
 
-    async def run() -> runs.Failover:
-        with tempfile.TemporaryDirectory(prefix="querygist-failover-") as folder:
-            async with cluster(size, Path(folder)) as servers:
-                return await runs.run(servers, rows(data), rate=rate, seconds=seconds, seed=seed, console=console)
 
-    found = asyncio.run(run())
-    failover_report.write(found, out)
-    console.print(f"{failover_report.verdict(found)} {out / failover_report.MARKDOWN}")
+@app.command()
+def overhead_bench(
+    seconds: Annotated[float, typer.Option(help="Length of one turn of one way; there are three of each.")] = 5.0,
+    out: Stem = BENCHMARKS / "overhead",
+) -> None:
+    """Measure what the gateway adds to Triton, with a scripted model: the same prompts over gRPC and through HTTP."""
+    import uvloop  # noqa: PLC0415
+
+    from loadtest.micro import overhead_bench as bench  # noqa: PLC0415
+    from querygist import logs  # noqa: PLC0415
+
+    logs.configure(log_format="console", level="warning")
+    uvloop.run(bench.run(seconds, out, console))
 
 
 def main() -> None:

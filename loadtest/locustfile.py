@@ -16,13 +16,16 @@ from locust.env import Environment
 from locust.exception import StopUser
 from locust.runners import DistributedRunner
 
-from loadtest.load import options, report
+from loadtest.load import report
+from loadtest.load.options import Options
 from loadtest.load.report import Report
-from loadtest.load.results import Sample
+from loadtest.load.results import Result
 from loadtest.load.runner import LoadRun
 from loadtest.load.traffic import Ask
 from querygist import command_line
 from querygist.errors import QuerygistError
+
+_ROWS = {"json": "POST", "stream": "SSE", "page": "RESULT"}
 
 
 class Searchers(User):
@@ -32,7 +35,7 @@ class Searchers(User):
     current: ClassVar[LoadRun | None] = None
     """Set when a run begins; None when it cannot be run."""
     report: ClassVar[Report | None] = None
-    """What is still to be said."""
+    """Printed once Locust is done."""
 
     @task
     def search(self) -> None:
@@ -42,12 +45,12 @@ class Searchers(User):
         self.current.send()
 
     def on_stop(self) -> None:
-        """What was sent is answered before the run ends."""
+        """Wait for the answers to what was sent."""
         if self.current:
             self.current.finish()
 
 
-events.init_command_line_parser.add_listener(options.register)  # type: ignore[no-untyped-call]
+events.init_command_line_parser.add_listener(Options.register)  # type: ignore[no-untyped-call]
 
 
 @events.init.add_listener  # type: ignore[untyped-decorator]
@@ -85,12 +88,12 @@ def conclude(environment: Environment, **_: object) -> None:
     if (run := Searchers.current) is None:  # ended before it began
         return
     try:
-        made = Report.of(run.options, run.slo, run.samples, run.seconds)
+        made = Report.of(run.options, run.slo, run.results, run.seconds)
     except QuerygistError as error:
         command_line.tell(error.detail)
         environment.process_exit_code = 1
         return
-    report.write(made, run.samples)
+    report.write(made, run.results)
     if made.verdicts:  # else Locust decides
         environment.process_exit_code = 0 if made.kept else 1
     if _parsed(environment).headless:
@@ -115,33 +118,25 @@ def tell(**_: object) -> None:
 
 def _run_of(environment: Environment) -> LoadRun:
     parsed = _parsed(environment)
-    chosen = options.Options.of(parsed, environment.host)
-    return LoadRun(chosen, parsed.api_key, lambda wanted, samples: _fire(environment, wanted, samples))
+    chosen = Options.of(parsed, environment.host)
+    return LoadRun(chosen, parsed.api_key, lambda wanted, results: _fire(environment, wanted, results))
 
 
 def _parsed(environment: Environment) -> Namespace:
     return environment.parsed_options or Namespace()
 
 
-def _fire(environment: Environment, wanted: Ask, samples: list[Sample]) -> None:
+def _fire(environment: Environment, wanted: Ask, results: list[Result]) -> None:
     """Tell Locust, in its unit: milliseconds."""
-
-    def row(kind: str, seconds: float, failure: str | None) -> None:
-        environment.events.request.fire(  # type: ignore[no-untyped-call]
-            request_type=kind, name=wanted.path, response_time=1000 * seconds, response_length=0,
-            exception=None if failure is None else RuntimeError(failure), context={},
-        )  # fmt: skip
-
-    failures = [None if sample.answered else sample.outcome for sample in samples]
-    whole = max(sample.latency for sample in samples)
+    rows: list[tuple[str, float | None, str | None]] = []
+    for result in results:
+        failure = None if result.answered else result.outcome
+        rows += [(_ROWS[wanted.kind], result.e2el, failure), ("TTFT", result.ttft, None), ("ITL", result.itl, None)]
     if wanted.kind == "page":
-        for sample, failure in zip(samples, failures, strict=True):
-            row("RESULT", sample.latency, failure)
-        row("POST", whole, None)
-        return
-    (sample,), (failure,) = samples, failures
-    row("SSE" if wanted.kind == "stream" else "POST", whole, failure)
-    if sample.first_token is not None:
-        row("TTFT", sample.first_token, None)
-    if sample.inter_token is not None:
-        row("ITL", sample.inter_token, None)
+        rows.append(("POST", max(result.e2el for result in results), None))
+    for kind, seconds, failure in rows:
+        if seconds is not None:
+            environment.events.request.fire(  # type: ignore[no-untyped-call]
+                request_type=kind, name=wanted.path, response_time=1000 * seconds, response_length=0,
+                exception=None if failure is None else RuntimeError(failure), context={},
+            )  # fmt: skip

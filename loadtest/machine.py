@@ -1,4 +1,4 @@
-"""What a measurement was made on."""
+"""The machine that a measurement is made on."""
 
 import contextlib
 import platform
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def processor() -> str:
-    """As Linux names it, else as Python does."""
+    """Name the processor as Linux does, else as Python does."""
     with contextlib.suppress(OSError):
         if found := re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE):
             return found[1]

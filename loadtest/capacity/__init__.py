@@ -1,1 +1,1 @@
-"""How many GPUs a stream of queries needs: costs, simulation, search, report."""
+"""The number of GPUs a stream of queries needs: costs, simulation, search, report."""

@@ -1,4 +1,4 @@
-"""What one forward pass of the served CPU engine costs: a measured table, and what lies between its points.
+"""Costs of one forward pass of the served CPU engine: a measured table, and what lies between its points.
 
 The file, written by `python -m loadtest costs`:
 
@@ -11,13 +11,13 @@ A point is one pass: `tokens` in all, of `sequences` sequences, each with `conte
 `decode` points every token gets logits.
 """
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from pathlib import Path
 from typing import Self
+
+import numpy as np
 
 from querygist import json_files
 from querygist.errors import ConfigurationError
@@ -37,7 +37,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class CpuCosts:
-    """The table. `seconds` is a cost for `inflight.simulate`.
+    """The table. `seconds` is a cost for `simulator.simulate`.
 
     Between points it is linear in tokens, in context and in sequences; beyond them, in tokens only.
     """
@@ -58,10 +58,6 @@ class CpuCosts:
     def load(cls, path: Path) -> Self:
         """Read a table. Raises ConfigurationError naming the file."""
         return json_files.load(cls, path, "table of costs", "Measure them with `python -m loadtest costs`.")
-
-    def save(self, path: Path) -> None:
-        """Write the table as JSON."""
-        json_files.save(path, self, indent=1)
 
     def seconds(self, sequences: Sequence[Work]) -> float:
         """One pass over `sequences`. Prompts cost what their tokens add to the pass in which the others decode."""
@@ -100,8 +96,7 @@ def _surface(points: Sequence[Point], at: float, inner: Callable[[Sequence[Point
     for point in points:
         groups[getattr(point, field)].append(point)
     places = sorted(groups)
-    at = min(max(at, places[0]), places[-1])
-    return _between(places, at, lambda place: inner(groups[place]))
+    return float(np.interp(at, places, [inner(groups[place]) for place in places]))
 
 
 def _curve(points: Sequence[Point], tokens: float) -> float:
@@ -110,16 +105,9 @@ def _curve(points: Sequence[Point], tokens: float) -> float:
     What was measured longer for fewer tokens is noise, and raises what comes after it: time never falls, so that no
     line goes below zero.
     """
-    places = sorted(points, key=lambda point: point.tokens)
-    rising = dict(zip((point.tokens for point in places), accumulate((p.seconds for p in places), max), strict=True))
-    return _between(list(rising), max(tokens, places[0].tokens), rising.__getitem__)
-
-
-def _between(places: Sequence[int], at: float, value: Callable[[int], float]) -> float:
-    """On the line through the values at the two places around `at`, or at the two last."""
-    if len(places) == 1:
-        return value(places[0])
-    right = min(max(1, bisect_left(places, at)), len(places) - 1)
-    low, high = places[right - 1], places[right]
-    share = (at - low) / (high - low)
-    return (1 - share) * value(low) + share * value(high)
+    places, measured = zip(*sorted((point.tokens, point.seconds) for point in points), strict=True)
+    rising = np.maximum.accumulate(measured)
+    beyond = tokens - places[-1]
+    if beyond > 0 and len(places) > 1:
+        return float(rising[-1] + beyond * (rising[-1] - rising[-2]) / (places[-1] - places[-2]))
+    return float(np.interp(tokens, places, rising))

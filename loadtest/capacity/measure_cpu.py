@@ -1,19 +1,20 @@
 """Measure the cost table of the CPU engine on this machine, as `querygist serve` would run it."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
-from matplotlib.figure import Figure
 from rich.console import Console
-from rich.progress import Progress, TimeElapsedColumn
+from rich.progress import track
 
-from loadtest.capacity.cpu_costs import CpuCosts, Point
+from loadtest import plotting
+from loadtest.capacity.cpu_costs import CpuCosts
 from loadtest.capacity.cpu_passes import Bench, Ints
 from loadtest.machine import processor
 from querygist import artifact, settings
 from querygist.engine_factory import engine_options
+from querygist.evaluation import report_files
 from querygist.evaluation.rows import rows
 from querygist.prompting.tokenizer import Tokenizer
 
@@ -30,13 +31,6 @@ class Grid:
     new_tokens: Ints
     sequences: Ints
     contexts: Ints
-
-    @property
-    def points(self) -> int:
-        """At most."""
-        return len(self.prompt_tokens) * len(self.prompt_contexts) + (
-            len(self.new_tokens) * len(self.sequences) * len(self.contexts)
-        )
 
 
 FULL = Grid(
@@ -55,39 +49,31 @@ def run(grid: Grid, samples: int, console: Console) -> CpuCosts:
     built = artifact.build(chosen)
     sentence = Tokenizer(built.tokenizer_path).encode(rows(limit=1)[0]["document"])[:_SENTENCE]
     bench = Bench(engine_options(chosen, built), sentence, samples=samples)
-    with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=console) as progress:
-        task = progress.add_task("passes", total=grid.points)
-
-        def measured(points: Iterator[Point]) -> Iterator[Point]:
-            for point in points:
-                progress.advance(task)
-                yield point
-
-        prompt = tuple(measured(bench.prompt_points(grid.prompt_tokens, grid.prompt_contexts)))
-        decode = tuple(measured(bench.decode_points(grid.new_tokens, grid.sequences, grid.contexts)))
+    prompt = bench.prompt_points(grid.prompt_tokens, grid.prompt_contexts)
+    most = len(grid.prompt_tokens) * len(grid.prompt_contexts)
+    read = tuple(track(prompt, "reading prompts", total=most, console=console))
+    decode = bench.decode_points(grid.new_tokens, grid.sequences, grid.contexts)
+    most = len(grid.new_tokens) * len(grid.sequences) * len(grid.contexts)
+    decoded = tuple(track(decode, "decoding", total=most, console=console))
     return CpuCosts(
         machine={"processor": processor(), "cpus": os.cpu_count() or 0, "threads": chosen.threads},
         model={
             "name": built.identity.name, "version": built.identity.version, "precision": chosen.precision,
             "openvino_genai": version("openvino-genai"),
         },
-        prompt=prompt,
-        decode=decode,
+        prompt=read,
+        decode=decoded,
     )  # fmt: skip
 
 
-def plot(costs: CpuCosts) -> Figure:
-    """Every point: milliseconds by tokens of a pass."""
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    decode, prompt = figure.subplots(1, 2, sharey=True)
-    for sequences in sorted({point.sequences for point in costs.decode}):
-        points = sorted((point.tokens, 1000 * point.seconds) for point in costs.decode if point.sequences == sequences)
-        decode.plot(*zip(*points, strict=True), "o-", markersize=3, label=f"{sequences} in flight")
-    for context in sorted({point.context for point in costs.prompt}):
-        points = sorted((point.tokens, 1000 * point.seconds) for point in costs.prompt if point.context == context)
-        prompt.plot(*zip(*points, strict=True), "o-", markersize=3, label=f"behind {context} tokens")
+def write(costs: CpuCosts, out: Path) -> Path:
+    """Write the table as OUT.json, which `CpuCosts.load` reads, with its points as OUT.md and OUT.png."""
+    figure, [decode, prompt] = plotting.axes(2, sharey=True)
+    for axis, points, field in ((decode, costs.decode, "sequences"), (prompt, costs.prompt, "context")):
+        for place in sorted({getattr(point, field) for point in points}):
+            some = sorted((point.tokens, 1000 * point.seconds) for point in points if getattr(point, field) == place)
+            axis.plot(*zip(*some, strict=True), "o-", markersize=3, label=f"{field}: {place}")
     for axis, title in ((decode, "decoding"), (prompt, "reading a prompt")):
-        axis.set(xscale="log", yscale="log", xlabel="tokens in the pass", ylabel="milliseconds, median", title=title)
-        axis.legend(fontsize=7)
-        axis.grid(alpha=0.3)
-    return figure
+        plotting.finish(axis, title=title, xscale="log", yscale="log", xlabel="tokens in the pass", ylabel="ms, median")
+    sections = ["# What passes of the CPU engine cost", f"![By tokens in a pass]({out.stem}.png)"]
+    return report_files.write(out.parent, out.stem, sections=sections, data=costs, figures={out.stem: figure})

@@ -1,34 +1,28 @@
-"""Record a run of a gateway under open-loop load: when each request came, how long it was, how long it took.
+"""Record a trace of a gateway under open-loop load: when each request came, how long it was, how long it took.
 
-Requests are sent at moments drawn beforehand (Poisson), whether or not the ones before are answered, and latency counts
-from the intended moment, so that a slow client or server cannot hide waiting (coordinated omission). The JSON file:
+Requests are sent at moments drawn beforehand (Poisson), whether or not the ones before are answered. The JSON file:
 
     {"url": ..., "rate": 4.0, "seed": 0, "failed": 0, "tokens_per_pass": 2.9, "drafted_per_pass": 4.1,
-     "requests": [{"arrival": 0.31, "late": 0.001, "latency": 0.82, "queueing": 0.0, "first_token": 0.3,
-                   "prompt_tokens": 341, "output_tokens": 38}, ...]}
+     "requests": [{"arrival": 0.31, "send_lag": 0.001, "e2el": 0.82, "prompt_tokens": 341, "output_tokens": 38}, ...]}
 
-Seconds, from the start of the run. `tokens_per_pass` (S) and `drafted_per_pass` are means over decoding passes, from
+Requests are `load.results.Result`s. `tokens_per_pass` (S) and `drafted_per_pass` are means over decoding passes, from
 the gateway's counters before and after.
 """
 
-import asyncio
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Self
 
 import httpx
 from rich.console import Console
-from rich.progress import Progress, TaskID
 
-from loadtest.load.arrivals import constant, poisson
-from loadtest.load.traffic import MAX_WORDS
+from loadtest.load.asyncio_client import ask, connect, open_loop
+from loadtest.load.results import GENERATIVE, Result, Since
+from loadtest.servers import metrics
 from querygist import json_files
 from querygist.errors import ConfigurationError
-from querygist.schemas import Answer
 
 DEADLINE = 60.0
 
@@ -36,21 +30,7 @@ _COUNTERS = ("generation_tokens", "forward_passes", "candidate_tokens_drafted")
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """One answered request; `late`: how long after its moment it was sent; `queueing` and `first_token` as the gateway
-    tells them; `output_tokens` with the end id."""
-
-    arrival: float
-    late: float
-    latency: float
-    queueing: float
-    first_token: float
-    prompt_tokens: int
-    output_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
+class Trace:
     """A recorded run; see the module."""
 
     url: str
@@ -59,12 +39,12 @@ class Run:
     failed: int
     tokens_per_pass: float
     drafted_per_pass: float
-    requests: tuple[Recorded, ...]
+    requests: tuple[Result, ...]
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read a run. Raises ConfigurationError naming the file."""
-        return json_files.load(cls, path, "recorded run", "`python -m loadtest record` makes one.")
+        """Read a trace. Raises ConfigurationError naming the file."""
+        return json_files.load(cls, path, "trace", "`python -m loadtest record` makes one.")
 
     def save(self, path: Path) -> None:
         """Write it as JSON."""
@@ -74,91 +54,52 @@ class Run:
 async def record(
     url: str,
     rows: Sequence[Mapping[str, str]],
+    moments: Sequence[float],
     *,
     rate: float,
-    count: int,
     seed: int,
     console: Console,
     transport: httpx.AsyncBaseTransport | None = None,
-) -> Run:
-    """Send `count` of `rows`, in turn, at `rate` a second. Each query gets a number, so that no answer is a cached one.
+) -> Trace:
+    """Send `rows`, in turn, at `moments` drawn with `rate` and `seed`. Each query gets a number: none is a cached one.
 
     Raises ConfigurationError when the gateway does not answer, or answers nothing.
     """
-    moments = list(islice(poisson(constant(rate), seed), count))
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=url, timeout=DEADLINE + 5, limits=limits, transport=transport) as client:
-        before = await _counters(client)
-        with Progress(console=console) as progress:
-            task = progress.add_task("requests", total=count)
-            began = time.monotonic()
-            sent = [
-                _send(client, rows[number % len(rows)], number, began, moment, progress, task)
-                for number, moment in enumerate(moments)
-            ]
-            answered = [one for one in await asyncio.gather(*sent) if one is not None]
-        after = await _counters(client)
+    async with connect(url, deadline=DEADLINE, transport=transport) as client:
+
+        async def send(number: int, moment: float, since: Since) -> Result:
+            row = rows[number % len(rows)]
+            query = f"{row['query']} {number}"
+            result = await ask(client, query, row["document"], arrival=moment, since=since, fallback="none")
+            if result.cached:
+                raise ConfigurationError("The gateway answered from its cache: start it with QUERYGIST_CACHE_MB=0.")
+            return result
+
+        before = await _counters(url, transport)
+        results = await open_loop(moments, send, time.monotonic(), console)
+        after = await _counters(url, transport)
+    answered = tuple(result for result in results if result.outcome == GENERATIVE)
     if not answered:
-        raise ConfigurationError(f"None of {count} requests to {url} was answered by the model: lower the rate.")
+        raise ConfigurationError(f"None of {len(moments)} requests to {url} was answered by the model: lower the rate.")
     tokens, passes, drafted = (after[name] - before[name] for name in _COUNTERS)
     decoding = max(1.0, passes - len(answered))  # each answer's first token came with its prompt's pass
-    return Run(
+    return Trace(
         url=url,
         rate=rate,
         seed=seed,
-        failed=count - len(answered),
+        failed=len(results) - len(answered),
         tokens_per_pass=max(1.0, (tokens - len(answered)) / decoding),
         drafted_per_pass=drafted / decoding,
-        requests=tuple(answered),
+        requests=answered,
     )
 
 
-async def _send(
-    client: httpx.AsyncClient,
-    row: Mapping[str, str],
-    number: int,
-    began: float,
-    moment: float,
-    progress: Progress,
-    task: TaskID,
-) -> Recorded | None:
-    """One request at its moment; None when the model did not answer it."""
-    body = {
-        "query": f"{row['query']} {number}",
-        "document": row["document"],
-        "max_words": MAX_WORDS,
-        "fallback": "none",
-    }
-    await asyncio.sleep(max(0.0, began + moment - time.monotonic()))
-    sent = time.monotonic() - began
+async def _counters(url: str, transport: httpx.AsyncBaseTransport | None) -> dict[str, float]:
     try:
-        response = await client.post("/summarize", json=body, headers={"X-Deadline-Ms": str(int(1000 * DEADLINE))})
-        latency = time.monotonic() - began - moment
-        response.raise_for_status()
-    except httpx.HTTPError:
-        return None
-    finally:
-        progress.advance(task)
-    answer = Answer.model_validate_json(response.content)
-    if answer.cached:
-        raise ConfigurationError("The gateway answered from its cache: start it with QUERYGIST_CACHE_MB=0.")
-    return Recorded(
-        arrival=moment,
-        late=sent - moment,
-        latency=latency,
-        queueing=answer.timings_ms.queue / 1000,
-        first_token=answer.timings_ms.first_token / 1000,
-        prompt_tokens=answer.usage.prompt_tokens,
-        output_tokens=answer.usage.completion_tokens + 1,
-    )
-
-
-async def _counters(client: httpx.AsyncClient) -> dict[str, float]:
-    try:
-        text = (await client.get("/metrics")).raise_for_status().text
-        found = dict(re.findall(r"^querygist_(\w+)_total ([\d.e+]+)$", text, re.MULTILINE))
-        return {name: float(found[name]) for name in _COUNTERS}
-    except (httpx.HTTPError, KeyError) as error:
+        async with httpx.AsyncClient(transport=transport) as client:
+            found = await metrics(client, url)
+        return {name: found[f"querygist_{name}_total"] for name in _COUNTERS}
+    except (httpx.HTTPError, KeyError, ValueError) as error:
         raise ConfigurationError(
-            f"{client.base_url}/metrics is not a gateway's ({type(error).__name__}). Start one, and name its address."
+            f"{url}/metrics is not a gateway's ({type(error).__name__}). Start one, and name its address."
         ) from error

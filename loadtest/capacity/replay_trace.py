@@ -1,22 +1,24 @@
-"""The simulation against reality: the arrivals and lengths of a recorded run, with the measured costs of passes.
+"""The simulation against reality: the arrivals and lengths of a trace, with the measured costs of passes.
 
-Nothing is fitted: the costs were measured without the gateway, the arrivals and lengths are the run's, S and the
+Nothing is fitted: the costs were measured without the gateway, the arrivals and lengths are the trace's, S and the
 drafted tokens are its means. What the gateway itself takes (HTTP, cleaning, tokens) is not simulated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from json import dumps
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
+from loadtest import plotting
 from loadtest.capacity.cpu_costs import CpuCosts
-from loadtest.capacity.record_trace import Run
+from loadtest.capacity.record_trace import Trace
 from loadtest.capacity.simulator import Batching, Request, simulate
-from loadtest.load.distribution import Distribution
+from loadtest.load.statistics import Distribution
+from querygist.evaluation import report_files
+from querygist.evaluation.report_files import number, table
 from querygist.sizing.workload import constant
 
 _PLOTS_A_ROW = 2
@@ -24,7 +26,7 @@ _PLOTS_A_ROW = 2
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One run, measured and simulated, request by request in order of arrival."""
+    """One trace, measured and simulated: E2EL in seconds, request by request in order of arrival."""
 
     name: str
     rate: float
@@ -36,83 +38,81 @@ class Comparison:
 
     @property
     def error(self) -> float:
-        """Of the simulated mean latency, relative to the measured."""
+        """Of the simulated mean E2EL, relative to the measured."""
         return float(np.mean(self.simulated) / np.mean(self.measured)) - 1
 
     @property
     def correlation(self) -> float:
-        """Pearson's, of the logarithms of latencies of the same requests: whether the right ones are slow."""
+        """Pearson's, of the logarithms of E2ELs of the same requests: near 1 when the right ones are slow."""
         return float(np.corrcoef(np.log(self.measured), np.log(self.simulated))[0, 1])
 
 
-def compare(name: str, run: Run, costs: CpuCosts, batching: Batching, *, seed: int) -> Comparison:
-    """Simulate a recorded run. Its failed requests are not simulated: use a run with few."""
-    answered = sorted(run.requests, key=lambda one: one.arrival + one.late)
-    arrivals = [Request(one.arrival + one.late, one.prompt_tokens, one.output_tokens) for one in answered]
-    tokens = 1 + round(run.drafted_per_pass)
-    decoder = constant("measured", min(run.tokens_per_pass, float(tokens)), tokens)
-    served = sorted(
-        simulate(arrivals, costs.seconds, batching, decoder, seed=seed), key=lambda one: one.request.arrival
-    )
+def compare(name: str, trace: Trace, costs: CpuCosts, batching: Batching, *, seed: int) -> Comparison:
+    """Simulate a trace. Its failed requests are not simulated: use one with few."""
+    answered = sorted(trace.requests, key=lambda one: one.arrival + one.send_lag)
+    arrivals = [Request(one.arrival + one.send_lag, one.prompt_tokens, one.output_tokens) for one in answered]
+    tokens = 1 + round(trace.drafted_per_pass)
+    decoder = constant("measured", min(trace.tokens_per_pass, float(tokens)), tokens)
+    served = simulate(arrivals, costs.seconds, batching, decoder, seed=seed)
+    in_order = sorted(served, key=lambda one: one.request.arrival)
     return Comparison(
         name=name,
-        rate=run.rate,
-        failed=run.failed,
-        tokens_per_pass=run.tokens_per_pass,
+        rate=trace.rate,
+        failed=trace.failed,
+        tokens_per_pass=trace.tokens_per_pass,
         batching=batching,
-        measured=tuple(one.latency for one in answered),
-        simulated=tuple(one.late + served_one.latency for one, served_one in zip(answered, served, strict=True)),
+        measured=tuple(one.e2el for one in answered),
+        simulated=tuple(one.send_lag + simulated.e2el for one, simulated in zip(answered, in_order, strict=True)),
     )
 
 
-def write(compared: Sequence[Comparison], costs: CpuCosts, out: Path) -> None:
-    """OUT.json, OUT.md and OUT.png."""
-    out.parent.mkdir(parents=True, exist_ok=True)
+def write(compared: Sequence[Comparison], costs: CpuCosts, out: Path) -> Path:
+    """Write OUT.json, OUT.md and OUT.png."""
     told = [
         asdict(one)
         | {"error": one.error, "correlation": one.correlation}
         | {name: asdict(Distribution.of(getattr(one, name))) for name in ("measured", "simulated")}
         for one in compared
     ]
-    machine = {"machine": dict(costs.machine), "model": dict(costs.model)}
-    out.with_suffix(".json").write_text(dumps(machine | {"runs": told}, indent=1) + "\n")
-    out.with_suffix(".md").write_text(_markdown(compared, costs, out))
+    data = {"machine": costs.machine, "model": costs.model, "runs": told}
+    sections, figures = _sections(compared, costs, out.stem), {out.stem: _figure(compared)}
+    return report_files.write(out.parent, out.stem, sections=sections, data=data, figures=figures)
+
+
+def _figure(compared: Sequence[Comparison]) -> Figure:
     columns = min(len(compared), _PLOTS_A_ROW)
-    rows = -(-len(compared) // columns)
-    figure = Figure(figsize=(4.2 * columns, 4 * rows), layout="constrained")
-    for place, one in enumerate(compared, 1):
-        axis = figure.add_subplot(rows, columns, place, title=one.name, xlabel="measured, s")
+    figure, panels = plotting.axes(columns, -(-len(compared) // columns), size=(4.2, 4))
+    for axis, one in zip(panels, compared, strict=False):
         axis.scatter(one.measured, one.simulated, s=8, alpha=0.6)
         axis.axline((1, 1), slope=1, color="grey", linestyle=":", linewidth=1)
-        axis.set(xscale="log", yscale="log", ylabel="simulated, s")
+        axis.set(title=one.name, xlabel="measured, s", ylabel="simulated, s", xscale="log", yscale="log")
         for scale in (axis.xaxis, axis.yaxis):
             scale.set_major_locator(LogLocator(subs=(1, 2, 5)))
             scale.set_major_formatter("{x:g}")
             scale.set_minor_formatter("")
-    figure.savefig(out.with_suffix(".png"), dpi=130)
+    for axis in panels[len(compared) :]:
+        axis.remove()
+    return figure
 
 
-def _markdown(compared: Sequence[Comparison], costs: CpuCosts, out: Path) -> str:
-    lines = [
-        "# The simulation against the CPU engine under real load",
-        "",
-        f"Costs of passes: {_pairs(costs.machine)}; {_pairs(costs.model)}. Latency in seconds, from the intended "
-        "moment of each request to its whole answer. Measured: through the gateway; simulated: engine and queue.",
-        "",
-        "| run | requests/s | requests | failed | S | mean measured | simulated | error | p50 | simulated | p95 "
-        "| simulated | correlation |",
-        "|" + " --- |" * 13,
-    ]
-    for one in compared:
-        real, model = Distribution.of(one.measured), Distribution.of(one.simulated)
-        lines.append(
-            f"| {one.name} | {one.rate:g} | {len(one.measured)} | {one.failed} | {one.tokens_per_pass:.2f} "
-            f"| {real.mean:.2f} | {model.mean:.2f} | {one.error:+.0%} | {real.p50:.2f} | {model.p50:.2f} "
-            f"| {real.p95:.2f} | {model.p95:.2f} | {one.correlation:.2f} |"
-        )
-    remake = "`python -m loadtest costs`, `python -m loadtest record`, `python -m loadtest validate`"
-    return "\n".join([*lines, "", f"![measured and simulated latency]({out.stem}.png)", "", f"Made by {remake}.", ""])
+def _sections(compared: Sequence[Comparison], costs: CpuCosts, name: str) -> Iterator[str]:
+    yield "# The simulation against the CPU engine under real load"
+    yield (
+        f"Costs of passes: {_pairs(costs.machine)}; {_pairs(costs.model)}. E2EL in seconds, from the intended moment "
+        "of each request to its whole answer. Measured: through the gateway; simulated: engine and queue."
+    )
+    header = ["run", "requests/s", "requests", "failed", "S", "mean measured", "simulated", "error"]
+    yield table([*header, "p50", "simulated", "p95", "simulated", "correlation"], map(_row, compared))
+    yield f"![measured and simulated E2EL]({name}.png)"
+    yield "Made by `python -m loadtest costs`, `python -m loadtest record`, `python -m loadtest validate`."
 
 
-def _pairs(values: object) -> str:
-    return ", ".join(f"{name} {value}" for name, value in dict(values).items())  # type: ignore[call-overload]
+def _row(one: Comparison) -> list[object]:
+    real, model = Distribution.of(one.measured), Distribution.of(one.simulated)
+    means = [number(one.tokens_per_pass, 2), number(real.mean, 2), number(model.mean, 2), f"{one.error:+.0%}"]
+    percentiles = [number(value, 2) for value in (real.p50, model.p50, real.p95, model.p95, one.correlation)]
+    return [one.name, f"{one.rate:g}", len(one.measured), one.failed, *means, *percentiles]
+
+
+def _pairs(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())

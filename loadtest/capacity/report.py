@@ -1,222 +1,217 @@
-"""The capacity study for people (Markdown, plots) and for programs (JSON). All show one `Study`."""
+"""The capacity study for people (Markdown, plots) and for programs (JSON). All show one `Study`.
 
-from collections.abc import Iterator, Sequence
+What is said around its numbers stands in report.md, a template for `str.format`.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from json import dumps
 from pathlib import Path
+from typing import TypeVar
 
-from loadtest.capacity import plots
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from loadtest import plotting
 from loadtest.capacity.search import MAX_SEQUENCE, MEMORY_SHARE, gpus_needed
 from loadtest.capacity.study import PAPER_AVERAGE, PAPER_GPUS, PAPER_QUERIES, PAPER_RATE, Cell, Point, Study
+from querygist.evaluation import report_files
+from querygist.evaluation.report_files import table
 from querygist.sizing.gpus import GPUS, L20
 from querygist.sizing.roofline import ARCHITECTURES, KERNEL_SECONDS, KERNELS_PER_LAYER, Work, step_parts
-from querygist.sizing.workload import LOOKAHEAD
+from querygist.sizing.workload import LOOKAHEAD, Workload
 
-MARKDOWN, JSON = "capacity.md", "capacity.json"
-PLOTS = {
-    "gpus.png": plots.gpus,
-    "latency.png": plots.latency,
-    "sensitivity.png": plots.sensitivity,
-}
+TEMPLATE = Path(__file__).with_suffix(".md")
+
+T = TypeVar("T")
 
 _BATCH = 8
 """Of the pass whose parts are shown."""
 
 
-def write(study: Study, folder: Path) -> None:
-    """Every file of the report."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write(study: Study, folder: Path) -> Path:
+    """Write capacity.md, capacity.json and the plots."""
     told = asdict(study)
     told["trial"]["workload"] |= {"requests": len(study.trial.workload.requests)}
     told["gpus"] = [asdict(gpu) for gpu in GPUS.values()]
     told["architectures"] = [asdict(architecture) for architecture in ARCHITECTURES]
-    (folder / JSON).write_text(dumps(told, indent=1) + "\n")
-    (folder / MARKDOWN).write_text("\n".join(_markdown(study)) + "\n")
-    for name, draw in PLOTS.items():
-        draw(study).savefig(folder / name, dpi=130)
+    return report_files.write(folder, "capacity", sections=[_text(study)], data=told, figures=_figures(study))
 
 
-def _markdown(study: Study) -> Iterator[str]:
-    question = study.question
-    p99 = f", 99th percentile {1000 * question.objective.p99:g} ms" if question.objective.p99 else ""
-    yield from (
-        "# Capacity: how many GPUs?",
-        "",
-        f"**Asked:** {question.queries:,.0f} queries a second, {question.cache_hits:.0%} of them from the cache; "
-        f"at the GPU {1000 * question.objective.average:g} ms on average{p99}. **Answered by simulation: no GPU was "
-        "measured for this page.** Every number follows from the assumptions at its end.",
-        "",
-        "GPUs needed (requests a second that one sustains within the objective; its 99th percentile there):",
-        "",
-        *_table(study),
-        "",
-        "![GPUs needed](gpus.png)",
-        "",
-        "![Latency by rate on an L20](latency.png)",
-        "",
-        *_parts(study),
-        *_sensitivity(study),
-        *_paper(study),
-        *_assumptions(study),
-    )
+def _text(study: Study) -> str:
+    question, trial = study.question, study.trial
+    workload, p99 = trial.workload, question.objective.p99
+    context = round(workload.mean_prompt + workload.mean_output / 2)
+    return TEMPLATE.read_text(encoding="utf-8").format(
+        queries=question.queries, cache_hits=question.cache_hits, average_ms=1000 * question.objective.average,
+        p99=f", 99th percentile {1000 * p99:g} ms" if p99 else "", batch=_BATCH, context=context,
+        kernel_us=1e6 * KERNEL_SECONDS, kernels=KERNELS_PER_LAYER, sequence=MAX_SEQUENCE, memory_share=MEMORY_SHARE,
+        paper_queries=PAPER_QUERIES, paper_gpus=PAPER_GPUS, paper_rate=PAPER_RATE, paper_ms=1000 * PAPER_AVERAGE,
+        workload=workload, pairs=len(workload.requests), trial=trial, batching=question.batching,
+        answer=_answer(study), parts=_parts(workload, context), sensitivity=_sensitivity(study.sensitivity),
+        paper=_paper(study.paper), verdict=_verdict(study.paper), decoders=_decoders(workload), gpus=_gpus(),
+    )  # fmt: skip
 
 
-def _table(study: Study) -> Iterator[str]:
+def _answer(study: Study) -> str:
     decoders = list(study.trial.workload.by_name)
-    yield from _head("architecture", "GPU", *decoders)
     found = {(cell.architecture, cell.gpu, cell.decoder): cell for cell in study.table}
-    for architecture, gpu in dict.fromkeys((cell.architecture, cell.gpu) for cell in study.table):
-        yield _row(architecture, gpu, *(_cell(found[architecture, gpu, decoder]) for decoder in decoders))
+    places = dict.fromkeys((cell.architecture, cell.gpu) for cell in study.table)
+    rows = ([*place, *(_cell(found[*place, decoder]) for decoder in decoders)] for place in places)
+    return table(["architecture", "GPU", *decoders], rows)
 
 
 def _cell(cell: Cell) -> str:
     if cell.load is None:
-        return "none suffice"
+        return _count(None)
     return f"**{cell.gpus:,}** ({cell.load.rate:,.0f}/s; {1000 * cell.load.p99:.0f} ms)"
 
 
-def _parts(study: Study) -> Iterator[str]:
-    workload = study.trial.workload
-    context = round(workload.mean_prompt + workload.mean_output / 2)
-    yield from (
-        "## Where a pass's time goes",
-        "",
-        f"One decoding pass of {_BATCH} requests on an L20, {context} tokens of context each, ms:",
-        "",
-    )
-    yield from _head("architecture", "decoder", "layers", "attention", "output layer", "kernels", "a token given")
+def _parts(workload: Workload, context: int) -> str:
+    rows = []
     for architecture in ARCHITECTURES:
         for decoder in workload.by_name.values():
             work = Work(decoder.tokens_per_pass, context, decoder.logit_rows)
             parts = step_parts(L20, architecture, [work] * _BATCH)
-            given = sum(parts) / decoder.compression
-            yield _row(architecture.name, decoder.name, *(f"{1000 * part:.2f}" for part in (*parts, given)))
-    yield ""
+            times = (*parts, sum(parts) / decoder.compression)
+            rows.append([architecture.name, decoder.name, *(f"{1000 * time:.2f}" for time in times)])
+    header = ["architecture", "decoder", "layers", "attention", "output layer", "kernels", "a token given"]
+    return table(header, rows)
 
 
-def _sensitivity(study: Study) -> Iterator[str]:
-    yield from (
-        "## What it hangs on",
-        "",
-        f"GPUs needed when a kernel costs another time beside its work (assumed: {1e6 * KERNEL_SECONDS:g} us), and "
-        "with the other throughput that is quoted for the L20:",
-        "",
-    )
-    columns = list(dict.fromkeys((cell.gpu, cell.kernel_seconds) for cell in study.sensitivity))
-    yield from _head("architecture", "decoder", *(f"{gpu}, {1e6 * seconds:g} us" for gpu, seconds in columns))
-    found = {(cell.architecture, cell.decoder, cell.gpu, cell.kernel_seconds): cell for cell in study.sensitivity}
-    for architecture, decoder in dict.fromkeys((cell.architecture, cell.decoder) for cell in study.sensitivity):
-        cells = (found[architecture, decoder, *column] for column in columns)
-        yield _row(
-            architecture, decoder, *("none suffice" if cell.load is None else f"{cell.gpus:,}" for cell in cells)
-        )
-    yield from ("", "![Sensitivity](sensitivity.png)", "")
+def _sensitivity(cells: Sequence[Cell]) -> str:
+    columns = dict.fromkeys((cell.gpu, cell.kernel_seconds) for cell in cells)
+    found = {(cell.architecture, cell.decoder, cell.gpu, cell.kernel_seconds): cell for cell in cells}
+    places = dict.fromkeys((cell.architecture, cell.decoder) for cell in cells)
+    rows = ([*place, *(_count(found[*place, *column].gpus) for column in columns)] for place in places)
+    return table(["architecture", "decoder", *(f"{gpu}, {1e6 * time:g} us" for gpu, time in columns)], rows)
 
 
-def _paper(study: Study) -> Iterator[str]:
-    yield from (
-        "## The paper's point",
-        "",
-        f"QDGenSumRT (arXiv 2508.20559, abstract): {PAPER_QUERIES:,} queries a second on {PAPER_GPUS} L20s, less than "
-        f"{1000 * PAPER_AVERAGE:g} ms on average: {PAPER_RATE:.0f} requests a second on each. No parameter is fitted "
-        "to it. The same on a simulated L20 with a model of that shape: latency at that rate, and what one sustains "
-        f"within {1000 * PAPER_AVERAGE:g} ms.",
-        "",
-        *_head(
-            "prompt + output, tokens", "decoder", "time a kernel", f"average at {PAPER_RATE:.0f}/s", "p99", "in flight",
-            "sustained", f"GPUs for {PAPER_QUERIES:,}/s",
-        ),
-    )  # fmt: skip
-    for point in study.paper:
-        top = point.sustained
-        yield _row(
-            f"{point.lengths[0]} + {point.lengths[1]}",
-            point.decoder,
-            f"{1e6 * point.kernel_seconds:g} us",
-            _ms(point.load.average),
-            _ms(point.load.p99),
-            f"{point.load.in_flight:.1f}",
-            *(("none", "none suffice") if top is None else (f"{top.rate:,.0f}/s", f"{_gpus(top.rate):,}")),
-        )
-    yield from ("", *_verdict(study.paper), "")
+def _paper(points: Sequence[Point]) -> str:
+    header = ["prompt + output, tokens", "decoder", "time a kernel", f"average at {PAPER_RATE:.0f}/s", "p99"]
+    rows = []
+    for point in points:
+        rate = point.sustained.rate if point.sustained else None
+        row = [f"{point.lengths[0]} + {point.lengths[1]}", point.decoder, f"{1e6 * point.kernel_seconds:g} us"]
+        row += [_ms(point.load.average), _ms(point.load.p99), f"{point.load.in_flight:.1f}"]
+        rows.append([*row, "none" if rate is None else f"{rate:,.0f}/s", _count(rate and _papers_gpus(rate))])
+    return table([*header, "in flight", "sustained", f"GPUs for {PAPER_QUERIES:,}/s"], rows)
 
 
-def _verdict(every: Sequence[Point]) -> Iterator[str]:
+def _verdict(every: Sequence[Point]) -> str:
     """In words, for the paper's own decoder where the workload has it."""
     points = [point for point in every if point.decoder == LOOKAHEAD] or every
     how = " and ".join(dict.fromkeys(point.decoder for point in points))
     averages = [point.load.average for point in points]
     rates = [point.sustained.rate for point in points if point.sustained is not None]
     meets = sum(average <= PAPER_AVERAGE for average in averages)
-    yield (
+    said = (
         f"With {how}, at {PAPER_RATE:.0f} requests a second, the simulated L20 takes {_ms(min(averages))} to "
         f"{_ms(max(averages))} on average; the published {1000 * PAPER_AVERAGE:g} ms hold in {meets} of "
         f"{len(points)} rows."
     )
-    if rates:
-        low, high = min(rates), max(rates)
-        yield (
-            f"One sustains {low:,.0f} to {high:,.0f} requests a second, {low / PAPER_RATE:.1f} to "
-            f"{high / PAPER_RATE:.1f} times the published rate: {_gpus(high):,} to {_gpus(low):,} L20s where the paper "
-            f"has {PAPER_GPUS}. What may lie between, none of it in the simulation:"
-        )
-    yield from (
-        "",
-        "- The paper does not say whether its latency counts the gateway, the network, tokenization and queueing. Here "
-        "it is the GPU and its queue.",
-        f"- Its {PAPER_GPUS} GPUs are what is deployed: spare ones for peaks, failing data centres and rollouts may be "
-        "among them. Here every GPU is at its limit all the time.",
-        "- Kernels reach less than the peak figures, most of all at small batches, and between passes the host "
-        "schedules, samples and keeps the n-gram pool. Here a pass is a roofline and a time for each kernel.",
-        "- Its lengths, acceptance, batch limits and cache-hit rate are not published.",
+    if not rates:
+        return said
+    low, high = min(rates), max(rates)
+    return (
+        f"{said} One sustains {low:,.0f} to {high:,.0f} requests a second, {low / PAPER_RATE:.1f} to "
+        f"{high / PAPER_RATE:.1f} times the published rate: {_papers_gpus(high):,} to {_papers_gpus(low):,} L20s where "
+        f"the paper has {PAPER_GPUS}."
     )
 
 
-def _assumptions(study: Study) -> Iterator[str]:
-    question, trial = study.question, study.trial
-    workload, batching = trial.workload, question.batching
-    yield from (
-        "## Assumptions",
-        "",
-        f"- **Lengths:** {workload.source}. {len(workload.requests)} pairs, drawn at random: prompts "
-        f"{workload.mean_prompt:.0f} tokens on average, outputs {workload.mean_output:.0f}.",
-        *(
-            f"- **{decoder.name}:** tokens a pass {decoder.tokens_per_pass}, rows of logits {decoder.logit_rows}; "
-            f"S = {decoder.compression:.2f} tokens given by a decoding pass. {decoder.source}."
-            for decoder in workload.by_name.values()
-        ),
-        "- S was measured with our student; the paper's architecture is given the same, its own being unpublished.",
-        "- **Arrivals** are Poisson, spread over the GPUs at random. The cache's answers take no GPU and are not in "
-        f"the averages. {trial.requests:,} requests or more a trial, a tenth dropped, seed {trial.seed}; rates to 1 %.",
-        f"- **Batching:** in flight, up to {batching.max_batch} requests and {batching.max_tokens} tokens a pass, "
-        f"whole prompts, first come first served, no eviction ({MAX_SEQUENCE} tokens for each of a full batch fit into "
-        f"{MEMORY_SHARE:.0%} of the memory). No prefix is shared between requests.",
-        "- **A pass** takes, for layers, attention and output layer each, the longer of arithmetic at the dense peak "
-        "(FP8 in the layers, FP16 in the others) and traffic at the peak bandwidth (weights once, keys and values, "
-        f"fp32 logits twice; activations stay in the L2 cache); and {KERNELS_PER_LAYER} kernels a layer at "
-        f"{1e6 * KERNEL_SECONDS:g} us. The latter two are assumed (`sizing/roofline.py` says why), not measured.",
-        "- **Not in it:** gateway, network, tokenization, sampling, the host between passes, kernels below the peak.",
-        *(
-            f"- **{gpu.name}:** {gpu.bandwidth / 1e9:,.0f} GB/s, {gpu.memory / 1e9:.0f} GB, dense FP8 "
-            f"{gpu.fp8 / 1e12:g} and FP16 {gpu.fp16 / 1e12:g} TFLOP/s; confidence {gpu.confidence}. {gpu.source}"
-            for gpu in GPUS.values()
-        ),
-        "",
-        "Made by `python -m loadtest capacity`.",
+def _decoders(workload: Workload) -> str:
+    return "\n".join(
+        f"- **{decoder.name}:** tokens a pass {decoder.tokens_per_pass}, rows of logits {decoder.logit_rows}; "
+        f"S = {decoder.compression:.2f} tokens given by a decoding pass. {decoder.source}."
+        for decoder in workload.by_name.values()
     )
 
 
-def _head(*names: str) -> tuple[str, str]:
-    return _row(*names), "|" + " --- |" * len(names)
+def _gpus() -> str:
+    return "\n".join(
+        f"- **{gpu.name}:** {gpu.bandwidth / 1e9:,.0f} GB/s, {gpu.memory / 1e9:.0f} GB, dense FP8 {gpu.fp8 / 1e12:g} "
+        f"and FP16 {gpu.fp16 / 1e12:g} TFLOP/s; confidence {gpu.confidence}. {gpu.source}"
+        for gpu in GPUS.values()
+    )
 
 
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _gpus(rate: float) -> int:
+def _papers_gpus(rate: float) -> int:
     return gpus_needed(PAPER_QUERIES, 0.0, rate)
+
+
+def _count(gpus: float | None) -> str:
+    return "none suffice" if gpus is None else f"{gpus:,.0f}"
 
 
 def _ms(seconds: float) -> str:
     return f"{1000 * seconds:,.1f} ms" if seconds < 1 else f"{seconds:,.1f} s"
+
+
+def _figures(study: Study) -> dict[str, Figure]:
+    """Every plot, by name."""
+    return {"gpus": _gpus_figure(study), "latency": _latency_figure(study), "sensitivity": _sensitivity_figure(study)}
+
+
+def _gpus_figure(study: Study) -> Figure:
+    """GPUs needed, by GPU and decoder, an axis for each architecture."""
+    architectures = _unique(cell.architecture for cell in study.table)
+    names = _unique(cell.gpu for cell in study.table)
+    decoders = _unique(cell.decoder for cell in study.table)
+    figure, axes = plotting.axes(len(architectures), size=(5.2, 4), sharey=True)
+    width = 0.8 / len(decoders)
+    for axis, architecture in zip(axes, architectures, strict=True):
+        for number, decoder in enumerate(decoders):
+            cells = [cell for cell in study.table if (cell.architecture, cell.decoder) == (architecture, decoder)]
+            left = [names.index(cell.gpu) + (number + 0.5) * width - 0.4 for cell in cells]
+            bars = axis.bar(left, [cell.gpus or 0 for cell in cells], width, label=decoder)
+            axis.bar_label(bars, labels=[str(cell.gpus or "none") for cell in cells], fontsize=6)
+        _papers_line(axis)
+        axis.set_xticks(range(len(names)), names)
+        plotting.finish(axis, title=f"{architecture}, simulated", yscale="log")
+    axes[0].set_ylabel(_asked(study))
+    return figure
+
+
+def _latency_figure(study: Study) -> Figure:
+    """Average and 99th percentile by rate, on an L20."""
+    figure, [average, p99] = plotting.axes(2, size=(5, 4.8), sharey=True)
+    for number, (architecture, decoder, loads) in enumerate(study.curves):
+        rates, color = [load.rate for load in loads], f"C{number}"
+        label = f"{architecture}, {decoder}"
+        average.plot(rates, [1000 * load.average for load in loads], "o-", color=color, markersize=3, label=label)
+        p99.plot(rates, [1000 * load.p99 for load in loads], "o-", color=color, markersize=3)
+    average.plot([PAPER_RATE], [1000 * PAPER_AVERAGE], "k*", markersize=9, label="the paper")
+    for axis, name in ((average, "average"), (p99, "99th percentile")):
+        xlabel = "requests a second on one L20, simulated"
+        plotting.finish(axis, xlabel=xlabel, ylabel=f"{name} E2EL, ms", xscale="log", yscale="log")
+    return figure
+
+
+def _sensitivity_figure(study: Study) -> Figure:
+    """GPUs needed by the time that a kernel costs beside its work, on L20s."""
+    figure, [axis] = plotting.axes(1, size=(6.5, 4))
+    l20 = study.sensitivity[0].gpu
+    for architecture, decoder in _unique((cell.architecture, cell.decoder) for cell in study.sensitivity):
+        values = [
+            (1e6 * cell.kernel_seconds, cell.gpus)
+            for cell in study.sensitivity
+            if (cell.gpu, cell.architecture, cell.decoder) == (l20, architecture, decoder) and cell.gpus is not None
+        ]
+        axis.plot([x for x, _ in values], [y for _, y in values], "o-", label=f"{architecture}, {decoder}")
+    _papers_line(axis)
+    xlabel = "microseconds a kernel, beside its work (assumed)"
+    plotting.finish(axis, xlabel=xlabel, ylabel=_asked(study), ylim=(0, None))
+    return figure
+
+
+def _unique(values: Iterable[T]) -> list[T]:
+    return list(dict.fromkeys(values))
+
+
+def _papers_line(axis: Axes) -> None:
+    axis.axhline(PAPER_GPUS, color="grey", linestyle=":", linewidth=1, label=f"the paper's {PAPER_GPUS} L20s")
+
+
+def _asked(study: Study) -> str:
+    question = study.question
+    return f"GPUs for {question.queries:,.0f}/s at {1000 * question.objective.average:g} ms on average"

@@ -1,4 +1,4 @@
-"""How many GPUs a stream of queries needs, by simulation of one of them.
+"""Find how many GPUs a stream of queries needs, by simulation of one of them.
 
 Requests that the cache does not answer come to a GPU as a Poisson stream (a thinned or split Poisson stream is one
 again). The highest rate that one GPU serves within the objective is found by bisection; the same seed gives the same
@@ -46,24 +46,24 @@ class Objective:
 
     @property
     def trial_seconds(self) -> float:
-        """How long a trial must last at least: in a shorter one even an endless queue would not become long enough."""
+        """Shortest length of a trial: in a shorter one even an endless queue would not become long enough."""
         return _LASTING * self.average
 
     def met(self, load: "Load") -> bool:
-        """Whether it holds under this load."""
+        """True when it holds under this load."""
         return load.average <= self.average and (self.p99 is None or load.p99 <= self.p99)
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one engine does at `rate` requests a second. Seconds; means, where nothing else is said."""
+    """Performance of one engine at `rate` requests a second. Seconds; means, where nothing else is said."""
 
     rate: float
     average: float
     p50: float
     p99: float
     queueing: float
-    first_token: float
+    ttft: float
     in_flight: float
 
 
@@ -94,7 +94,7 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How a rate is tried: at least `requests` of the lengths of `workload`, of which the first tenth warms up."""
+    """A trial of a rate: at least `requests` of the lengths of `workload`, of which the first tenth warms up."""
 
     workload: Workload
     requests: int
@@ -109,14 +109,14 @@ class Trial:
             key=lambda one: one.request.arrival,
         )
         counted = list(islice(served, int(_WARM_UP * len(served)), None))
-        latencies = np.array([one.latency for one in counted])
+        latencies = np.array([one.e2el for one in counted])
         return Load(
             rate=rate,
             average=float(latencies.mean()),
             p50=float(np.percentile(latencies, 50)),
             p99=float(np.percentile(latencies, 99)),
             queueing=float(np.mean([one.queueing for one in counted])),
-            first_token=float(np.mean([one.first_token - one.request.arrival for one in counted])),
+            ttft=float(np.mean([one.first_token - one.request.arrival for one in counted])),
             in_flight=rate * float(latencies.mean()),  # Little's law, those in the queue among them
         )
 

@@ -36,7 +36,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """When a request joined the batch, had its first token and its last; seconds on the clock of the arrivals."""
+    """Moments at which a request joined the batch, had its first token and its last, on the clock of the arrivals."""
 
     request: Request
     joined: float
@@ -45,7 +45,7 @@ class Served:
     passes: int
 
     @property
-    def latency(self) -> float:
+    def e2el(self) -> float:
         """From arrival to the last token."""
         return self.finished - self.request.arrival
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 
 from rich.console import Console
 from rich.progress import track
@@ -29,7 +30,7 @@ _CURVE = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: queries a second, latency at the GPU in seconds, and the share that the cache answers."""
+    """The question: queries a second, latency at the GPU in seconds, and the share that the cache answers."""
 
     queries: float
     objective: Objective
@@ -82,20 +83,15 @@ def run(question: Question, trial: Trial, console: Console) -> Study:
         gpus = gpus_needed(question.queries, question.cache_hits, load.rate) if load else None
         return Cell(gpu.name, architecture.name, decoder.name, kernel_seconds, load, gpus)
 
-    every = [(gpu, one, how) for one in ARCHITECTURES for gpu in GPUS.values() for how in decoders]
+    every = [(gpu, one, how) for one, gpu, how in product(ARCHITECTURES, GPUS.values(), decoders)]
     table = tuple(cell(*what) for what in track(every, "GPUs", console=console))
-    ranges = [(gpu, one, how, seconds) for one in ARCHITECTURES for how in decoders for gpu, seconds in _variants()]
+    variants = [*((L20, seconds) for seconds in SENSITIVITY), (FAST_L20, KERNEL_SECONDS)]
+    ranges = [(gpu, one, how, seconds) for one, how, (gpu, seconds) in product(ARCHITECTURES, decoders, variants)]
     sensitivity = tuple(cell(*what) for what in track(ranges, "sensitivity", console=console))
-    points = [(lengths, how, seconds) for lengths in PAPER_LENGTHS for how in decoders for seconds in SENSITIVITY]
+    points = list(product(PAPER_LENGTHS, decoders, SENSITIVITY))
     paper = tuple(_point(*what, trial, question) for what in track(points, "the paper's point", console=console))
     curves = tuple(_curves(table, decoders, trial, question))
     return Study(question, trial, table, sensitivity, paper, curves)
-
-
-def _variants() -> Iterator[tuple[Gpu, float]]:
-    for seconds in SENSITIVITY:
-        yield L20, seconds
-    yield FAST_L20, KERNEL_SECONDS
 
 
 def _point(lengths: tuple[int, int], decoder: Decoder, seconds: float, trial: Trial, question: Question) -> Point:
@@ -109,17 +105,9 @@ def _curves(
     table: tuple[Cell, ...], decoders: tuple[Decoder, ...], trial: Trial, question: Question
 ) -> Iterator[tuple[str, str, tuple[Load, ...]]]:
     lasting = question.objective.trial_seconds
-    for architecture in ARCHITECTURES:
-        for decoder in decoders:
+    tops = {(cell.architecture, cell.decoder): cell.load for cell in table if cell.gpu == L20.name}
+    for architecture, decoder in product(ARCHITECTURES, decoders):
+        if top := tops[architecture.name, decoder.name]:
             engine = Engine(L20, architecture, decoder, question.batching)
-            [top] = (
-                cell.load
-                for cell in table
-                if (cell.gpu, cell.architecture, cell.decoder) == (L20.name, architecture.name, decoder.name)
-            )
-            if top:
-                yield (
-                    architecture.name,
-                    decoder.name,
-                    tuple(trial.of(engine, share * top.rate, seconds=lasting) for share in _CURVE),
-                )
+            loads = tuple(trial.of(engine, share * top.rate, seconds=lasting) for share in _CURVE)
+            yield architecture.name, decoder.name, loads

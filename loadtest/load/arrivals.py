@@ -1,4 +1,4 @@
-"""When requests come: moments drawn or read beforehand, whatever the service does (an open loop).
+"""Arrivals of requests: moments drawn or read beforehand, whatever the service does (an open loop).
 
 Poisson arrivals whose rate may change: thinning, after Lewis and Shedler, "Simulation of nonhomogeneous Poisson
 processes by thinning" (1979). Times are seconds from the start of the run, rates requests a second.

@@ -7,10 +7,9 @@ import gevent  # type: ignore[import-untyped]
 from gevent.event import Event  # type: ignore[import-untyped]
 from gevent.pool import Group  # type: ignore[import-untyped]
 
-from loadtest.load.client import ask
-from loadtest.load.connections import Connections
+from loadtest.load.client import Connections, ask
 from loadtest.load.options import Options
-from loadtest.load.results import Sample
+from loadtest.load.results import Result
 from loadtest.load.statistics import Limits
 from loadtest.load.traffic import Ask
 
@@ -18,23 +17,23 @@ GRACE_SECONDS = 5.0
 """A server that says nothing for this long after the deadline has failed."""
 
 DEFAULT_DEADLINE_SECONDS = 60.0
-"""What to wait for an answer where the objectives set no limit: the gateway's longest deadline by default."""
+"""Waited for an answer where the objectives set no limit: the gateway's longest deadline by default."""
 
-Fire = Callable[[Ask, list[Sample]], None]
+Fire = Callable[[Ask, list[Result]], None]
 
 
 class LoadRun:
-    """`fire` is told of each request's samples. Raises ConfigurationError when the options cannot be run."""
+    """`fire` is told of each request's results. Raises ConfigurationError when the options cannot be run."""
 
     def __init__(self, options: Options, api_key: str, fire: Fire) -> None:
         self.options = options
         self.slo = options.objectives()
-        self.samples: list[Sample] = []
+        self.results: list[Result] = []
         self._moments = options.moments()
         self._traffic = options.traffic()
         self._fire = fire
         limits = self.slo.in_time if self.slo else Limits()
-        timeout = (limits.end_to_end or DEFAULT_DEADLINE_SECONDS) + GRACE_SECONDS
+        timeout = (limits.e2el or DEFAULT_DEADLINE_SECONDS) + GRACE_SECONDS
         headers = limits.headers | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
         self._connections = Connections(options.host, headers, timeout)
         self._in_flight = Group()
@@ -43,7 +42,7 @@ class LoadRun:
 
     @property
     def seconds(self) -> float:
-        """How long requests were sent, or could have been."""
+        """Seconds in which requests were sent, or could have been."""
         took = (time.monotonic() if self._ended is None else self._ended) - self._began
         return min(took, self.options.run_time or took)
 
@@ -64,6 +63,6 @@ class LoadRun:
 
     def _one(self, wanted: Ask, arrival: float) -> None:
         due = self._began + arrival
-        samples = ask(self._connections, wanted, arrival=arrival, since=lambda: time.monotonic() - due)
-        self.samples += samples
-        self._fire(wanted, samples)
+        results = ask(self._connections, wanted, arrival=arrival, since=lambda: time.monotonic() - due)
+        self.results += results
+        self._fire(wanted, results)

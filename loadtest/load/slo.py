@@ -1,13 +1,13 @@
-"""Service level objectives: a TOML file, and whether a run kept them.
+"""Service level objectives: a TOML file, and a verdict on each.
 
     [in_time]              # an answer by the model counts as goodput when it came within these, s
-    end_to_end = 10.0      # every request carries this as its deadline, too
-    first_token = 5.0      # of streams, which carry it as the deadline of their first text
+    e2el = 10.0            # every request carries this as its deadline, too
+    ttft = 5.0             # of streams, which carry it as the deadline of their first text
 
-    [end_to_end]           # percentiles that answers stay below, s: p50, p95, p99
+    [e2el]                 # percentiles that answers stay below, s: p50, p95, p99
     p95 = 8.0
 
-    [first_token]
+    [ttft]
     p95 = 4.0
 
     [at_most]              # shares of the summaries asked for: errors, fallbacks
@@ -44,9 +44,14 @@ class Verdict:
     value: float | None
     kept: bool
 
+    @property
+    def result(self) -> str:
+        """In a word."""
+        return "kept" if self.kept else "MISSED"
+
     def __str__(self) -> str:
         measured = "nothing to measure" if self.value is None else f"{self.value:.3g}"
-        return f"{'kept' if self.kept else 'MISSED'}: {self.objective} {self.bound:g}, measured {measured}"
+        return f"{self.result}: {self.objective} {self.bound:g}, measured {measured}"
 
 
 @checked(frozen=True, config=ConfigDict(extra="forbid"))
@@ -54,8 +59,8 @@ class Slo:
     """See the module."""
 
     in_time: Limits
-    end_to_end: Mapping[Percentile, Seconds] = field(default_factory=dict)
-    first_token: Mapping[Percentile, Seconds] = field(default_factory=dict)
+    e2el: Mapping[Percentile, Seconds] = field(default_factory=dict)
+    ttft: Mapping[Percentile, Seconds] = field(default_factory=dict)
     at_most: Mapping[Literal["errors", "fallbacks"], Share] = field(default_factory=dict)
     at_least: Mapping[Literal["goodput", "cache_hits"], Share] = field(default_factory=dict)
 
@@ -64,21 +69,15 @@ class Slo:
         """Read a file. Raises ConfigurationError naming the file and the field."""
         return json_files.load(cls, path, "file of objectives", "loadtest/objectives has examples.")
 
-    def judge(self, summary: Summary) -> list[Verdict]:
-        """A verdict on each objective. One on first tokens is left out where no stream was asked for."""
-        return list(self._verdicts(summary))
-
-    def _verdicts(self, summary: Summary) -> Iterator[Verdict]:
-        for name, bounds in (("end_to_end", self.end_to_end), ("first_token", self.first_token)):
-            if name == "first_token" and not summary.streams:
+    def judge(self, summary: Summary) -> Iterator[Verdict]:
+        """A verdict on each objective. One on TTFT is left out where no stream was asked for."""
+        for name, measured, bounds in (("e2el", summary.e2el, self.e2el), ("ttft", summary.ttft, self.ttft)):
+            if name == "ttft" and not summary.streams:
                 continue
-            measured = getattr(summary, name)
             for percentile, bound in bounds.items():
                 value = None if measured is None else getattr(measured, percentile)
                 yield Verdict(f"{name} {percentile} <=", bound, value, value is not None and value <= bound)
-        for share, bound in self.at_most.items():
-            value = getattr(summary.shares, share)
-            yield Verdict(f"{share} <=", bound, value, value <= bound)
-        for share, bound in self.at_least.items():
-            value = getattr(summary.shares, share)
-            yield Verdict(f"{share} >=", bound, value, value >= bound)
+        for share, bound in (*self.at_most.items(), *self.at_least.items()):
+            value, least = getattr(summary.shares, share), share in self.at_least
+            kept = value >= bound if least else value <= bound
+            yield Verdict(f"{share} {'>=' if least else '<='}", bound, value, kept)

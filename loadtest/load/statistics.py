@@ -1,41 +1,57 @@
-"""What a run, or a part of it, amounts to. The unit is the summary: a results page asks for ten."""
+"""Statistics of a run or a part of it. The unit is the summary: a results page asks for ten."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
+import numpy as np
 from pydantic import ConfigDict, PositiveFloat
 from pydantic.dataclasses import dataclass as checked
 
-from loadtest.load.distribution import Distribution
-from loadtest.load.results import EXTRACTIVE, GENERATIVE, Sample
+from loadtest.load.results import EXTRACTIVE, GENERATIVE, Result
 
-LATE_SECONDS = 0.05
-"""A request that is sent later than this after its moment is a late start."""
+LAG_SECONDS = 0.05
+"""A request that is sent later than this after its moment lags."""
 
 GOOD = "in time"
 SLOW = "by the model, too late"
 
 
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """Seconds."""
+
+    mean: float
+    p50: float
+    p95: float
+    p99: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Self:
+        """Of at least one value."""
+        return cls(float(np.mean(seconds)), *np.percentile(seconds, (50, 95, 99)).tolist())
+
+
 @checked(frozen=True, config=ConfigDict(extra="forbid"))
 class Limits:
-    """When an answer by the model is good: seconds from the intended moment, to the whole answer and, in a stream, to
-    the first text. None: no limit."""
+    """Seconds within which an answer by the model is good: from the intended moment to the whole answer (E2EL) and, in
+    a stream, to the first text (TTFT). None: no limit."""
 
-    end_to_end: PositiveFloat | None = None
-    first_token: PositiveFloat | None = None
+    e2el: PositiveFloat | None = None
+    ttft: PositiveFloat | None = None
 
     @property
     def headers(self) -> dict[str, str]:
-        """What tells the service to keep them."""
-        limits = {"X-Deadline-Ms": self.end_to_end, "X-First-Text-Ms": self.first_token}
+        """Headers that tell the service to keep them."""
+        limits = {"X-Deadline-Ms": self.e2el, "X-First-Text-Ms": self.ttft}
         return {name: str(max(1, round(1000 * limit))) for name, limit in limits.items() if limit is not None}
 
-    def keeps(self, sample: Sample) -> bool:
-        """Whether the model answered, and in time."""
-        return sample.outcome == GENERATIVE and all(
+    def keeps(self, result: Result) -> bool:
+        """True when the model answered, and in time."""
+        return result.outcome == GENERATIVE and all(
             limit is None or taken is None or taken <= limit
-            for taken, limit in ((sample.latency, self.end_to_end), (sample.first_token, self.first_token))
+            for taken, limit in ((result.e2el, self.e2el), (result.ttft, self.ttft))
         )
 
 
@@ -52,18 +68,19 @@ class Shares:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """`asked` summaries in `seconds`. `outcomes` has answers by the model that were good apart from those that were
-    not. Latencies are of answers, None where there is none; `streams` is how many were asked for as streams."""
+    not. Latencies are of answers, None where there is none; `streams` is how many were asked for as streams; `lagged`
+    were sent more than LAG_SECONDS after their moment."""
 
     seconds: float
     asked: int
     streams: int
     outcomes: Mapping[str, int]
     shares: Shares
-    end_to_end: Distribution | None
-    first_token: Distribution | None
-    inter_token: Distribution | None
-    late: Distribution
-    late_starts: int
+    e2el: Distribution | None
+    ttft: Distribution | None
+    itl: Distribution | None
+    send_lag: Distribution
+    lagged: int
 
     @property
     def offered(self) -> float:
@@ -81,36 +98,33 @@ class Summary:
         return (self.outcomes.get(GOOD, 0) + self.outcomes.get(SLOW, 0)) / self.seconds
 
 
-def summarize(samples: Sequence[Sample], seconds: float, limits: Limits) -> Summary:
-    """Of at least one sample."""
-    outcomes = Counter(_outcome(sample, limits) for sample in samples)
-    answered = [sample for sample in samples if sample.answered]
-    asked = len(samples)
+def summarize(results: Sequence[Result], seconds: float, limits: Limits) -> Summary:
+    """Of at least one result."""
+    outcomes = Counter(
+        (GOOD if limits.keeps(result) else SLOW) if result.outcome == GENERATIVE else result.outcome
+        for result in results
+    )
+    answered = [result for result in results if result.answered]
+    asked = len(results)
     return Summary(
         seconds=seconds,
         asked=asked,
-        streams=sum(sample.kind == "stream" for sample in samples),
+        streams=sum(result.kind == "stream" for result in results),
         outcomes=dict(outcomes.most_common()),
         shares=Shares(
             errors=1 - len(answered) / asked,
             fallbacks=outcomes[EXTRACTIVE] / asked,
             goodput=outcomes[GOOD] / asked,
-            cache_hits=sum(sample.cached for sample in samples) / asked,
+            cache_hits=sum(result.cached for result in results) / asked,
         ),
-        end_to_end=_distribution(answered, lambda sample: sample.latency),
-        first_token=_distribution(answered, lambda sample: sample.first_token),
-        inter_token=_distribution(answered, lambda sample: sample.inter_token),
-        late=Distribution.of([sample.late for sample in samples]),
-        late_starts=sum(sample.late > LATE_SECONDS for sample in samples),
+        e2el=_distribution([result.e2el for result in answered]),
+        ttft=_distribution([result.ttft for result in answered]),
+        itl=_distribution([result.itl for result in answered]),
+        send_lag=Distribution.of([result.send_lag for result in results]),
+        lagged=sum(result.send_lag > LAG_SECONDS for result in results),
     )
 
 
-def _outcome(sample: Sample, limits: Limits) -> str:
-    if sample.outcome != GENERATIVE:
-        return sample.outcome
-    return GOOD if limits.keeps(sample) else SLOW
-
-
-def _distribution(samples: Sequence[Sample], of: Callable[[Sample], float | None]) -> Distribution | None:
-    values = [value for value in map(of, samples) if value is not None]
+def _distribution(seconds: Sequence[float | None]) -> Distribution | None:
+    values = [value for value in seconds if value is not None]
     return Distribution.of(values) if values else None

@@ -1,13 +1,14 @@
-"""What is asked: kinds of requests mixed by weight, queries by popularity, documents from a corpus."""
+"""Requests: kinds of requests mixed by weight, queries by popularity, documents from a corpus."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import NonNegativeFloat, TypeAdapter, ValidationError
 
-from loadtest.load.popularity import Distinct, Popularity, Zipf
 from querygist.errors import ConfigurationError
 
 Kind = Literal["json", "stream", "page"]
@@ -42,6 +43,16 @@ def parse_mix(text: str) -> dict[Kind, float]:
     return mix
 
 
+def zipf(population: int, exponent: float) -> NDArray[np.float64]:
+    """Probability of each of `population` queries, the most popular first: in proportion to 1 / rank ** `exponent`.
+
+    A few are asked again and again, most hardly ever, as search logs show.
+    """
+    weights: NDArray[np.float64] = np.arange(1, population + 1, dtype=np.float64) ** -exponent
+    chances: NDArray[np.float64] = weights / weights.sum()
+    return chances
+
+
 class Traffic:
     """Draws requests. The same seed draws the same ones, at whatever rate they are sent.
 
@@ -69,22 +80,25 @@ class Traffic:
         self._kinds = list(mix)
         self._shares = np.array(list(mix.values())) / sum(mix.values())
         self._random = kinds
-        self._popularity: Popularity = Distinct() if distinct else Zipf(population, exponent, popular)
+        self._ranks: Iterator[int] = count() if distinct else _ranks(zipf(population, exponent), popular)
         self._label = f"{seed}." if distinct else ""
 
     def draw(self) -> Ask:
         """The next request."""
         kind = self._kinds[self._random.choice(len(self._kinds), p=self._shares)]
-        again, place = divmod(self._popularity.draw(), len(self._rows))
+        again, place = divmod(next(self._ranks), len(self._rows))
         query = self._rows[place]["query"]
         if again or self._label:
             query = f"{query} {self._label}{again}"
         if kind == "page":
-            documents = [
-                {"id": str(result), **self._document(place + result)} for result in range(PAGE)
-            ]  # the row's own document first
+            documents = [{"id": str(number), **self._document(place + number)} for number in range(PAGE)]
             return Ask(kind, "/summarize/batch", {"query": query, "documents": documents}, PAGE)
         return Ask(kind, "/summarize", {"query": query, "stream": kind == "stream", **self._document(place)}, 1)
 
     def _document(self, place: int) -> dict[str, Any]:
         return {"document": self._rows[place % len(self._rows)]["document"], "max_words": MAX_WORDS}
+
+
+def _ranks(chances: NDArray[np.float64], random: np.random.Generator) -> Iterator[int]:
+    while True:
+        yield int(random.choice(len(chances), p=chances))

@@ -7,6 +7,7 @@ what happens next while the server runs.
 import json
 import os
 import queue
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class ScriptedSource:
         self._script = Script()
         self._commands: queue.SimpleQueue[tuple[str, _Running | None]] = queue.SimpleQueue()
         self._running: dict[str, _Running] = {}
-        self._open = True
+        self._stopped = threading.Event()
 
     def submit(self, key: str, ids: Sequence[int], decoding: Decoding, sink: Sink) -> None:
         """Called by Triton's execute(), which waits for this."""
@@ -69,15 +70,15 @@ class ScriptedSource:
 
     def stop(self) -> None:
         """Make `run` return."""
-        self._open = False
+        self._stopped.set()
         self._commands.put(("", None))
 
     def run(self) -> None:
         """One pass after another over all requests."""
-        while self._open:
+        while not self._stopped.is_set():
             while not self._running or not self._commands.empty():
                 key, request = self._commands.get()
-                if not self._open:
+                if self._stopped.is_set():
                     return
                 if request is not None:
                     self._running[key] = request
@@ -110,7 +111,7 @@ class ScriptedSource:
             request.sink(Progress(tuple(new), len(new) - 1, len(new) - 1, batch, "stop"))
 
     def _hang(self, script: Script) -> None:
-        while self._open and self._read() == script:
+        while not self._stopped.is_set() and self._read() == script:
             time.sleep(0.01)
 
     def _read(self) -> Script:

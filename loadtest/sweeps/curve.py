@@ -6,40 +6,42 @@ most is then read from the points, and the last point of each mode offers twice 
 """
 
 import uuid
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
 
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import Progress, TaskID
 
-from loadtest.capacity.record_trace import record
-from loadtest.load.arrivals import constant, poisson
-from loadtest.load.distribution import Distribution
-from loadtest.load.report import JSON, Report
+from loadtest import plotting
+from loadtest.load import report
+from loadtest.load.report import Report, outcome_colors
 from loadtest.load.slo import Slo
-from loadtest.load.statistics import Limits, Summary
+from loadtest.load.statistics import LAG_SECONDS, Limits, Summary
 from loadtest.load.traffic import Kind
 from loadtest.machine import processor
 from loadtest.micro.gateway_bench import summaries
+from loadtest.plotting import GREEN, GREY, PERCENTILES, YELLOW
 from loadtest.sweeps.locust_process import locust
 from querygist import json_files
 from querygist.errors import ConfigurationError
+from querygist.evaluation import report_files
+from querygist.evaluation.report_files import number, table
 from querygist.evaluation.rows import rows
 
 SHARES = (0.25, 0.5, 0.7, 0.85, 1.0, 1.25, 1.5)
 """Offered loads, of the rate that saturates. One more follows: twice what was generated at most."""
 
-CHECKED = 1
-"""The point that an independent client measures as well."""
-
-MODES: tuple[Kind, ...] = ("json", "stream")
+MODES: dict[Kind, str] = {"json": "Whole answers (JSON)", "stream": "Streams (server-sent events)"}
 
 CARRIED = 0.95
 """Up to the knee at least this share of what is offered is answered by the model in time."""
 
+NAME, PAGE = "curve", "report"
 IN_FLIGHT = 8
-SATURATION, CROSS_CHECK = "saturation.json", "cross_check.json"
+SATURATION = "saturation.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +78,8 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class CrossCheck:
-    """The same requests at the same moments, by Locust and by a plain httpx client: end to end."""
-
-    rate: float
-    requests: int
-    failed: int
-    locust: Distribution
-    httpx: Distribution
-
-
-@dataclass(frozen=True, slots=True)
 class Capacity:
-    """What is found, as it is kept in curve.json. `probed`: requests a second of the closed loop."""
+    """The result, as it is kept in curve.json. `probed`: requests a second of the closed loop."""
 
     engine: str
     processor: str
@@ -96,17 +87,11 @@ class Capacity:
     limits: Limits
     probed: float
     curves: tuple[Curve, ...]
-    cross_check: CrossCheck
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read curve.json. Raises ConfigurationError naming the file."""
-        return json_files.load(cls, path, "capacity curve")
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What to measure: `seconds` a point, after `warm_up` that are not counted, and where its state is kept."""
+    """The points to measure: `seconds` each, after `warm_up` that are not counted, and where its state is kept."""
 
     slo: Path
     data: Path
@@ -119,76 +104,134 @@ class Study:
         """Measure what is not measured yet. Raises ConfigurationError when a point cannot be measured."""
         self.work.mkdir(parents=True, exist_ok=True)
         with Progress(console=console) as progress:
-            task = progress.add_task("closed loop", total=2 + len(MODES) * (len(SHARES) + 1))
+            task = progress.add_task("closed loop", total=1 + len(MODES) * (len(SHARES) + 1))
             probed = await self._saturation(url)
             progress.advance(task)
             curves = [await self._curve(url, mode, probed, progress, task) for mode in MODES]
-            progress.update(task, description="independent client")
-            checked = await self._cross_check(url)
-            progress.advance(task)
-        limits = Report.load(self._folder(MODES[0], 0) / JSON).limits
-        return Capacity(engine, processor(), self.seconds, limits, probed, tuple(curves), checked)
+        return Capacity(engine, processor(), self.seconds, Slo.load(self.slo).in_time, probed, tuple(curves))
 
     async def _saturation(self, url: str) -> float:
         """Requests a second of a closed loop; looked for once, so that a later run offers the same loads."""
         kept = self.work / SATURATION
         if not kept.exists():
             found = await summaries(url, rows(self.data), IN_FLIGHT, f"Probe {uuid.uuid4().hex}:")
-            json_files.save(kept, found["requests_per_second"])
+            json_files.save(kept, found["requests/s"])
         return json_files.load(float, kept, "saturating rate", "Delete it to measure again.")
 
     async def _curve(self, url: str, mode: Kind, probed: float, progress: Progress, task: TaskID) -> Curve:
         points: list[Summary] = []
-        for number in range(len(SHARES) + 1):
-            last = number == len(SHARES)
-            rate = 2 * Curve(mode, tuple(points)).saturation if last else probed * SHARES[number]
+        for place in range(len(SHARES) + 1):
+            last = place == len(SHARES)
+            rate = 2 * Curve(mode, tuple(points)).saturation if last else probed * SHARES[place]
             progress.update(task, description=f"{mode}, {rate:.3g} requests/s")
-            points.append((await self._point(url, self._folder(mode, number), mode, number, rate)).summary)
+            points.append((await self._point(url, mode, place, rate)).summary)
             progress.advance(task)
         return Curve(mode, tuple(sorted(points, key=lambda one: one.offered)))
 
-    def _folder(self, mode: Kind, number: int) -> Path:
-        return self.work / f"{mode}-{number}"
-
-    async def _point(self, url: str, folder: Path, mode: Kind, number: int, rate: float) -> Report:
+    async def _point(self, url: str, mode: Kind, place: int, rate: float) -> Report:
+        folder = self.work / f"{mode}-{place}"
         options = {
             "rate": round(rate, 4), "mix": f"{mode}=1", "slo": str(self.slo), "data": str(self.data), "distinct": True,
-            "seed": self.seed + number + 100 * MODES.index(mode), "warm_up": self.warm_up, "report": str(folder),
+            "seed": self.seed + place + 100 * list(MODES).index(mode), "warm_up": self.warm_up, "report": str(folder),
         }  # fmt: skip
         total = self.seconds + self.warm_up
-        if (folder / JSON).exists():
-            report = Report.load(folder / JSON)
-            done, limits = asdict(report.options), Slo.load(self.slo).in_time
-            if report.limits == limits and all(
-                done[name] == value for name, value in ({"run_time": total} | options).items()
-            ):
-                return report
+        if (folder / report.JSON).exists():
+            made = Report.load(folder / report.JSON)
+            done, wanted = asdict(made.options), options | {"run_time": total}
+            if made.limits == Slo.load(self.slo).in_time and done == done | wanted:
+                return made
         folder.mkdir(exist_ok=True)
-        (folder / JSON).unlink(missing_ok=True)
+        (folder / report.JSON).unlink(missing_ok=True)
         arguments = [
             f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}") for name, value in options.items()
         ]
         await locust("--host", url, "--run-time", f"{total}s", *arguments, log=folder / "locust.log")
-        if not (folder / JSON).exists():
+        if not (folder / report.JSON).exists():
             raise ConfigurationError(f"Locust made no report. Its log says why: {folder / 'locust.log'}.")
-        return Report.load(folder / JSON)
+        return Report.load(folder / report.JSON)
 
-    async def _cross_check(self, url: str) -> CrossCheck:
-        """Measure one point of the first mode with Locust, and right after it with the client of `record`.
 
-        Anew, and with other queries: the gateway remembers the answers of the curve's point.
-        """
-        kept = self.work / CROSS_CHECK
-        if kept.exists():
-            return json_files.load(CrossCheck, kept, "cross-check", "Delete it to measure again.")
-        rate = Report.load(self._folder(MODES[0], CHECKED) / JSON).options.rate
-        report = await self._point(url, self.work / "checked", MODES[0], len(MODES) * 100 + CHECKED, rate)
-        made, quiet = report.options, Console(quiet=True)
-        count = sum(1 for _ in poisson(constant(made.rate, made.run_time), made.seed))
-        run = await record(url, rows(self.data), rate=made.rate, count=count, seed=made.seed, console=quiet)
-        latencies = [one.latency for one in run.requests if one.arrival >= self.warm_up]
-        if not latencies or report.summary.end_to_end is None:
-            raise ConfigurationError(f"Nothing was answered at {made.rate:g} requests/s: nothing to compare.")
-        found = CrossCheck(made.rate, len(latencies), run.failed, report.summary.end_to_end, Distribution.of(latencies))
-        json_files.save(kept, found)
-        return found
+def write(found: Capacity, out: Path) -> Path:
+    """Write report.md, curve.json and curve.png."""
+    figures = {NAME: _figure(found)}
+    return report_files.write(out, NAME, sections=_sections(found), data=found, figures=figures, markdown=PAGE)
+
+
+def _figure(found: Capacity) -> Figure:
+    figure, panels = plotting.axes(3, len(found.curves), size=(5, 4.3))
+    for row, curve in enumerate(found.curves):
+        for axis, draw in zip(panels[3 * row :], (_latency, _goodput, _outcomes), strict=False):
+            draw(axis, curve, found.limits)
+            plotting.finish(axis, xlabel="offered, requests/s", xlim=(0, None))
+    return figure
+
+
+def _latency(axis: Axes, curve: Curve, limits: Limits) -> None:
+    e2el = [(one.offered, one.e2el) for one in curve.points if one.e2el]
+    for name, color in PERCENTILES.items():
+        axis.plot([x for x, _ in e2el], [getattr(y, name) for _, y in e2el], "o-", color=color, label=f"E2EL {name}")
+    if ttft := [(one.offered, one.ttft.p95) for one in curve.points if one.ttft]:
+        axis.plot(*zip(*ttft, strict=True), "o--", color=GREY, label="TTFT p95")
+    if limits.e2el:
+        axis.axhline(limits.e2el, color="black", linewidth=1, linestyle=":", label="in time")
+    if curve.knee:
+        axis.axvline(curve.knee.offered, color=GREY, linewidth=1, label="knee")
+    axis.set(title=f"{MODES[curve.mode]}: latency of answers, s", yscale="log")
+
+
+def _goodput(axis: Axes, curve: Curve, _: Limits) -> None:
+    offered = [one.offered for one in curve.points]
+    axis.plot(offered, offered, ":", color=GREY, label="offered")
+    axis.plot(offered, [one.generated for one in curve.points], "o-", color=YELLOW, label="by the model")
+    axis.plot(offered, [one.goodput for one in curve.points], "o-", color=GREEN, label="by the model in time: goodput")
+    axis.set(title="Answers a second", ylim=(0, 1.5 * curve.saturation or None))
+
+
+def _outcomes(axis: Axes, curve: Curve, _: Limits) -> None:
+    colors = outcome_colors(curve.points)
+    shares = [[one.outcomes.get(name, 0) / one.asked for one in curve.points] for name in colors]
+    axis.stackplot([one.offered for one in curve.points], shares, labels=list(colors), colors=list(colors.values()))
+    axis.set(title="What became of requests, share", ylim=(0, 1))
+
+
+def _sections(found: Capacity) -> Iterator[str]:
+    yield f"# Capacity of the {found.engine} engine"
+    yield (
+        f"{found.processor}. Poisson arrivals in an open loop, {found.seconds} s a point after a warm-up, every query "
+        f"another, so that nothing comes from the cache. In time: {_within(found.limits)}, counted from the intended "
+        f"moment of the request. A closed loop of eight got {found.probed:.2f} answers a second. The knee is the last "
+        f"load up to which {CARRIED:.0%} of the requests are answered by the model in time; saturation the most that "
+        "the model answered in a second, in time or not, at any load."
+    )
+    yield f"![Latency, answers a second and outcomes against the offered load]({NAME}.png)"
+    for curve in found.curves:
+        yield from _curve(curve)
+    yield f"The numbers: [{NAME}.json]({NAME}.json). Made by `python -m loadtest curve`."
+
+
+def _curve(curve: Curve) -> Iterator[str]:
+    last, knee = curve.points[-1], curve.knee
+    lagged, asked = (sum(getattr(one, name) for one in curve.points) for name in ("lagged", "asked"))
+    yield f"## {MODES[curve.mode]}"
+    yield (
+        f"Knee: {'below the first point' if knee is None else f'{knee.offered:.2f} requests/s'}. "
+        f"Saturation: {curve.saturation:.2f} answers/s. Peak goodput: {curve.peak.goodput:.2f}/s, at "
+        f"{curve.peak.offered:.2f} offered. At {last.offered / curve.saturation if curve.saturation else 0:.1f} times "
+        f"saturation ({last.offered:.2f} offered) goodput is {last.goodput:.2f}/s: **{curve.kept:.0%} of its peak**. "
+        f"The client's send lag was above {1000 * LAG_SECONDS:.0f} ms for {lagged} of {asked} requests."
+    )
+    header = ["offered/s", "requests", "goodput/s", "goodput", "extract", "errors"]
+    header += ["E2EL p50, s", "p95", "p99", "TTFT p50, s", "p95"]
+    yield table(header, map(_point, curve.points))
+
+
+def _point(one: Summary) -> list[object]:
+    shares = (f"{share:.1%}" for share in (one.shares.goodput, one.shares.fallbacks, one.shares.errors))
+    times = [(one.e2el, name) for name in ("p50", "p95", "p99")] + [(one.ttft, name) for name in ("p50", "p95")]
+    seconds = (number(getattr(of, name) if of else None, 2) for of, name in times)
+    return [f"{one.offered:.2f}", one.asked, f"{one.goodput:.2f}", *shares, *seconds]
+
+
+def _within(limits: Limits) -> str:
+    named = {"E2EL": limits.e2el, "TTFT of a stream": limits.ttft}
+    return ", ".join(f"{name} within {limit:g} s" for name, limit in named.items() if limit) or "without a limit"

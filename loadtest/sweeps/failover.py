@@ -1,4 +1,4 @@
-"""What a client notices when a Triton is killed under load, and then a gateway, and both come back.
+"""Kill a Triton under load, and then a gateway; both come back; keep what a client notices.
 
 The client is a balancer in miniature: it asks gateways in turn, and the next one where nobody listens. A request whose
 connection breaks has failed; it is not sent again. Each query is another, so nothing comes from a cache.
@@ -7,38 +7,32 @@ connection breaks has failed; it is not sent again. Each query is another, so no
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import inf
 from pathlib import Path
-from typing import Self
 
 import httpx
+from matplotlib.figure import Figure
 from rich.console import Console
-from rich.progress import Progress
 
+from loadtest import plotting
 from loadtest.load.arrivals import constant, poisson
-from loadtest.load.traffic import MAX_WORDS
+from loadtest.load.asyncio_client import ask, connect, open_loop, until
+from loadtest.load.results import EXTRACTIVE, GENERATIVE, UNREACHABLE, Result, Since
+from loadtest.load.statistics import Distribution
 from loadtest.machine import processor
-from loadtest.sweeps.cluster import Cluster, active
-from querygist import json_files
-from querygist.schemas import Answer
+from loadtest.servers import POLL_SECONDS, Cluster, metrics
+from querygist.evaluation import report_files
+from querygist.evaluation.report_files import table
 
-GENERATIVE = "generative"
 DEADLINE = 20.0
-POLL = 0.1
+KILLED, BACK = "killed", "is back"
+NAME, PAGE = "failover", "report"
 
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request: seconds from the start of the run, which gateway it was sent to at last, and what came of it.
-
-    `outcome`: the answer's method, "connection" where it broke, else the HTTP status.
-    """
-
-    arrival: float
-    latency: float
-    gateway: int
-    outcome: str
+_COLORS = {GENERATIVE: plotting.GREEN, EXTRACTIVE: plotting.YELLOW}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +54,12 @@ class Failover:
     rate: float
     seconds: float
     seed: int
-    requests: tuple[Request, ...]
+    requests: tuple[Result, ...]
     events: tuple[Event, ...]
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read it. Raises ConfigurationError naming the file."""
-        return json_files.load(cls, path, "failover run")
 
     @property
     def outcomes(self) -> Counter[str]:
-        """How many requests ended in which way."""
+        """Number of requests by the way they ended."""
         return Counter(one.outcome for one in self.requests)
 
     @property
@@ -90,103 +79,127 @@ async def run(
     """Send for `seconds`; after a sixth of them kill a Triton, after half of them a gateway, started again after two
     thirds.
     """
-    client = httpx.AsyncClient(timeout=DEADLINE + 5, limits=httpx.Limits(max_connections=None))
-    driver = _Driver(cluster, client, rows)
-    steps: tuple[tuple[float, Callable[[], Awaitable[None]]], ...] = (
-        (seconds / 6, driver.kill_triton),
-        (seconds / 2, driver.kill_gateway),
-        (seconds * 2 / 3, driver.start_gateway),
-    )
     moments = list(poisson(constant(rate, seconds), seed))
-    async with client:
-        with Progress(console=console) as progress:
-            task = progress.add_task("requests", total=len(moments))
+    held: Counter[int] = Counter()  # by gateway
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(httpx.AsyncClient(timeout=10))
+        clients = [
+            await stack.enter_async_context(connect(gateway.url, deadline=DEADLINE)) for gateway in cluster.gateways
+        ]
 
-            async def send(number: int, moment: float) -> None:
-                await driver.send(number, moment)
-                progress.advance(task)
+        async def send(number: int, moment: float, since: Since) -> Result:
+            row = rows[number % len(rows)]
+            for attempt in range(len(clients)):
+                place = (number + attempt) % len(clients)
+                held[place] += 1
+                result = await ask(
+                    clients[place], f"{row['query']} {number}", row["document"], arrival=moment, since=since
+                )
+                held[place] -= 1
+                if result.outcome != UNREACHABLE:
+                    break
+            return replace(result, gateway=place)
 
-            async with asyncio.TaskGroup() as group:
-                for moment, step in steps:
-                    group.create_task(driver.at(moment, step))
-                for number, moment in enumerate(moments):
-                    group.create_task(send(number, moment))
-    requests = tuple(sorted(driver.requests, key=lambda one: one.arrival))
-    return Failover(processor(), len(cluster.tritons), rate, seconds, seed, requests, tuple(driver.events))
+        faults = _Faults(cluster, http, held)
+        requests, *_ = await asyncio.gather(
+            open_loop(moments, send, faults.began, console),
+            faults.kill_triton(seconds / 6),
+            faults.kill_gateway(seconds / 2, back=seconds * 2 / 3),
+        )
+    return Failover(processor(), len(cluster.tritons), rate, seconds, seed, tuple(requests), tuple(faults.events))
 
 
-class _Driver:
-    """The client, and what is done to the servers meanwhile; all on one clock."""
+class _Faults:
+    """Done to the first server of each kind, at seconds from `began`; `events` tell of it."""
 
-    def __init__(self, cluster: Cluster, client: httpx.AsyncClient, rows: Sequence[Mapping[str, str]]) -> None:
-        self._cluster = cluster
-        self._client = client
-        self._rows = rows
-        self._began = time.monotonic()
-        self._held: Counter[int] = Counter()  # by gateway
-        self.requests: list[Request] = []
+    def __init__(self, cluster: Cluster, http: httpx.AsyncClient, held: Mapping[int, int]) -> None:
+        self.began = time.monotonic()
         self.events: list[Event] = []
+        self._triton, self._gateway = cluster.tritons[0], cluster.gateways[0]
+        self._http = http
+        self._held = held
 
-    async def at(self, moment: float, step: Callable[[], Awaitable[None]]) -> None:
-        """Do `step` at its moment."""
-        await asyncio.sleep(max(0.0, self._began + moment - time.monotonic()))
-        await step()
-
-    async def kill_triton(self) -> None:
+    async def kill_triton(self, moment: float) -> None:
         """Its supervisor starts another one."""
-        triton = self._cluster.tritons[0]
-        held = await active(triton, self._client)
-        triton.kill_child()
-        self._note("Triton 1", "killed", held)
-        while await triton.is_ready(self._client):  # the port is closed once the kernel has ended it
-            await asyncio.sleep(POLL)
-        await triton.ready(self._client)
-        self._note("Triton 1", "is back", 0)
+        await until(self.began + moment)
+        active = (await metrics(self._http, self._triton.url)).get("querygist_batcher_active_requests", 0)
+        self._triton.kill_child()
+        self._note("Triton 1", KILLED, int(active))
+        while await self._triton.is_ready(self._http):  # the port is closed once the kernel has ended it
+            await asyncio.sleep(POLL_SECONDS)
+        await self._triton.ready(self._http)
+        self._note("Triton 1", BACK)
 
-    async def kill_gateway(self) -> None:
-        """Nobody starts it before `start_gateway`."""
-        self._cluster.gateways[0].kill()
-        self._note("Gateway 1", "killed", self._held[0])
+    async def kill_gateway(self, moment: float, back: float) -> None:
+        """Nobody starts it before `back`."""
+        await until(self.began + moment)
+        self._gateway.kill()
+        self._note("Gateway 1", KILLED, self._held[0])
+        await until(self.began + back)
+        self._gateway.start()
+        await self._gateway.ready(self._http)
+        self._note("Gateway 1", BACK)
 
-    async def start_gateway(self) -> None:
-        """Start the killed one again."""
-        gateway = self._cluster.gateways[0]
-        gateway.start()
-        await gateway.ready(self._client)
-        self._note("Gateway 1", "is back", 0)
+    def _note(self, server: str, what: str, held: int = 0) -> None:
+        self.events.append(Event(time.monotonic() - self.began, server, what, held))
 
-    async def send(self, number: int, moment: float) -> None:
-        """One request at its moment."""
-        await asyncio.sleep(max(0.0, self._began + moment - time.monotonic()))
-        row = self._rows[number % len(self._rows)]
-        body = {"query": f"{row['query']} {number}", "document": row["document"], "max_words": MAX_WORDS}
-        gateways = self._cluster.gateways
-        for attempt in range(len(gateways)):
-            place = (number + attempt) % len(gateways)
-            self._held[place] += 1
-            try:
-                outcome = await self._post(gateways[place].url, body)
-            except httpx.ConnectError:
-                continue
-            finally:
-                self._held[place] -= 1
-            break
-        else:
-            outcome = "nobody listens"
-        self.requests.append(Request(moment, time.monotonic() - self._began - moment, place, outcome))
 
-    async def _post(self, url: str, body: Mapping[str, object]) -> str:
-        """The outcome. Raises ConnectError when nothing was sent."""
-        headers = {"X-Deadline-Ms": str(int(1000 * DEADLINE))}
-        try:
-            response = await self._client.post(f"{url}/summarize", json=body, headers=headers)
-        except httpx.ConnectError:
-            raise
-        except httpx.TransportError:
-            return "connection"
-        if response.status_code != 200:
-            return str(response.status_code)
-        return Answer.model_validate_json(response.content).method
+def write(found: Failover, out: Path) -> Path:
+    """Write report.md, failover.json and failover.png."""
+    figures = {NAME: _figure(found)}
+    return report_files.write(out, NAME, sections=_sections(found), data=found, figures=figures, markdown=PAGE)
 
-    def _note(self, server: str, what: str, held: int) -> None:
-        self.events.append(Event(time.monotonic() - self._began, server, what, held))
+
+def verdict(found: Failover) -> str:
+    """Say in a sentence what the client noticed."""
+    kept = found.not_generated <= found.held
+    return (
+        f"{found.not_generated} of {len(found.requests)} requests were not answered by the model; the killed servers "
+        f"held {found.held} when they were killed: {'none' if kept else 'some'} beyond these were hurt."
+    )
+
+
+def _figure(found: Failover) -> Figure:
+    figure, [axis] = plotting.axes(1, size=(11, 4.2))
+    for outcome in found.outcomes:
+        some = [one for one in found.requests if one.outcome == outcome]
+        color = _COLORS.get(outcome, plotting.RED)
+        axis.plot([one.arrival for one in some], [one.e2el for one in some], "o", color=color, label=outcome)
+    for event in found.events:
+        axis.axvline(event.moment, color=plotting.GREY, linewidth=1, linestyle=":" if event.what == BACK else "-")
+        axis.annotate(
+            f"{event.server} {event.what}", (event.moment, 1), xycoords=("data", "axes fraction"),
+            rotation=90, va="top", ha="right", fontsize=8,
+        )  # fmt: skip
+    plotting.finish(axis, xlabel="when it was sent, s", ylabel="E2EL, s", ylim=(0, None), xlim=(0, found.seconds))
+    return figure
+
+
+def _sections(found: Failover) -> Iterator[str]:
+    yield "# A Triton and a gateway killed under load"
+    yield (
+        f"{found.size} gateways before {found.size} CPU Tritons with the real model, all on one machine "
+        f"({found.processor}), {found.rate:g}/s (Poisson, seed {found.seed}) for {found.seconds:g} s. "
+        "The client asks gateways in turn, and the next one where nobody listens; it sends nothing twice. Made by "
+        "`python -m loadtest failover`."
+    )
+    yield verdict(found)
+    yield table(["from", "on", "requests", "outcomes", "E2EL p50", "worst"], _phases(found))
+    yield "\n".join(
+        f"- {event.moment:.1f} s: {event.server} {event.what}"
+        + (f", requests in it: {event.held}." if event.what == KILLED else ".")
+        for event in found.events
+    )
+    yield f"![E2EL of each request, by when it was sent, and what became of it]({NAME}.png)"
+
+
+def _phases(found: Failover) -> Iterator[list[object]]:
+    """A row for the requests between an event and the next."""
+    edges = [(0.0, "start"), *((event.moment, f"{event.server} {event.what}") for event in found.events)]
+    for (begin, name), (end, _) in pairwise([*edges, (inf, "")]):
+        some = [one for one in found.requests if begin <= one.arrival < end]
+        if some:
+            outcomes = Counter(one.outcome for one in some).items()
+            e2el = [one.e2el for one in some]
+            told = ", ".join(f"{outcome} {count}" for outcome, count in outcomes)
+            yield [f"{begin:.1f} s", name, len(some), told, f"{Distribution.of(e2el).p50:.2f} s", f"{max(e2el):.2f} s"]

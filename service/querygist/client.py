@@ -37,14 +37,22 @@ class ProblemError(QuerygistError):
 class Client:
     """Keeps connections open between calls; one for a process is enough.
 
-    `deadline` in seconds, for every call that names none; `retries` how often a call may be tried again.
+    `deadline` in seconds, for every call that names none; `retries` how often a call may be tried again; `transport`:
+    httpx's, with limits, proxies or certificates of its own.
     """
 
     def __init__(
-        self, url: str, *, api_key: str | None = None, deadline: float = 10.0, retries: int = 2, backoff: float = 0.1
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        deadline: float = 10.0,
+        retries: int = 2,
+        backoff: float = 0.1,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._http = httpx.AsyncClient(base_url=url, headers=headers)
+        self._http = httpx.AsyncClient(base_url=url, headers=headers, transport=transport)
         self._deadline = deadline
         self._retries = retries
         self._backoff = backoff
@@ -135,7 +143,7 @@ class Client:
             break
         try:
             if response.is_error:
-                raise ProblemError(_problem(response.status_code, await response.aread()))
+                raise ProblemError(problem_of(response.status_code, await response.aread()))
             yield response
         finally:
             await response.aclose()
@@ -156,8 +164,9 @@ def _milliseconds(header: str, seconds: float) -> dict[str, str]:
     return {header: str(max(1, round(1000 * seconds)))}
 
 
-def _problem(status: int, body: bytes) -> Problem:
+def problem_of(status: int, body: bytes) -> Problem:
+    """Read the problem in an answer's body; make one of the status where a proxy answered with a page of its own."""
     try:
         return Problem.model_validate_json(body)
-    except ValueError:  # a proxy's own error page
+    except ValueError:
         return Problem(type="about:blank", title=f"HTTP {status}", status=status, detail="Not from the service.")

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from loadtest.sweeps import failover, failover_report
-from loadtest.sweeps.cluster import cluster
+from loadtest.servers import cluster
+from loadtest.sweeps import failover
+from querygist import json_files
 from querygist.evaluation.rows import rows
 
 pytestmark = pytest.mark.usefixtures("triton_installation")
@@ -25,6 +26,6 @@ async def test_a_client_loses_at_most_what_the_killed_servers_held(tmp_path: Pat
     assert found.not_generated <= found.held
     killed = found.events[2].moment
     assert not [one for one in found.requests if one.gateway == 0 and killed < one.arrival < found.events[3].moment]
-    failover_report.write(found, tmp_path / "report")
-    assert failover.Failover.load(tmp_path / "report" / failover_report.JSON) == found
-    assert "none beyond these were hurt" in (tmp_path / "report" / failover_report.MARKDOWN).read_text()
+    page = failover.write(found, tmp_path / "report")
+    assert json_files.load(failover.Failover, tmp_path / "report" / "failover.json", "failover run") == found
+    assert "none beyond these were hurt" in page.read_text()

@@ -41,16 +41,18 @@ def write(
     sections: Iterable[str],
     data: Any,
     figures: "Mapping[str, Figure] | None" = None,
+    markdown: str | None = None,
 ) -> Path:
     """Write `name`.md of the sections, `name`.json of `data` and a PNG for each figure; return the Markdown's path.
 
-    Each file is there as a whole or not at all, and the same report has the same bytes. `data` is a dataclass or what
-    `json` takes.
+    `markdown`: another name for it, without ".md". Each file is there as a whole or not at all, and the same report has
+    the same bytes. `data` is a dataclass or what `json` takes.
     """
     content = asdict(data) if is_dataclass(data) and not isinstance(data, type) else data
+    page = f"{markdown or name}.md"
     texts = {
         f"{name}.json": json.dumps(content, indent=1, ensure_ascii=False) + "\n",
-        f"{name}.md": "\n\n".join(section.strip("\n") for section in sections) + "\n",
+        page: "\n\n".join(section.strip("\n") for section in sections) + "\n",
     }
     for file, text in texts.items():
         with replacing(folder / file) as partial:
@@ -58,4 +60,4 @@ def write(
     for stem, figure in (figures or {}).items():
         with replacing(folder / f"{stem}.png") as partial:
             figure.savefig(partial, format="png", dpi=100, metadata={"Software": None})
-    return folder / f"{name}.md"
+    return folder / page

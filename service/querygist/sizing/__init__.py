@@ -1,1 +1,1 @@
-"""What a pass costs on a GPU, and what is asked of it."""
+"""Costs of a pass on a GPU, and the workload that is asked of it."""

@@ -1,4 +1,4 @@
-"""What one forward pass costs on a GPU: a roofline, and the launches of its kernels.
+"""Cost of one forward pass on a GPU: a roofline, and the launches of its kernels.
 
 A pass runs three kinds of work one after another: the layers' weights, attention over the cached keys and values, and
 the output layer. Each takes the longer of its arithmetic at the peak rate and its memory traffic at the peak bandwidth
@@ -39,7 +39,7 @@ class StepParts(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What one pass does for one sequence: `new_tokens` go in behind `context_tokens` that are cached already;
+    """The work of one pass for one sequence: `new_tokens` go in behind `context_tokens` that are cached already;
     `logit_rows` of them get logits (a prompt needs the last, a verifying pass all)."""
 
     new_tokens: int
@@ -120,7 +120,7 @@ ARCHITECTURES = (STUDENT, PAPER)
 def step_parts(
     gpu: Gpu, architecture: Architecture, sequences: Sequence[Work], *, kernel_seconds: float = KERNEL_SECONDS
 ) -> StepParts:
-    """What one forward pass over `sequences` is made of. It has at least one sequence."""
+    """Split the seconds of one forward pass over `sequences`, of which there is at least one."""
     tokens = cached = pairs = rows = 0
     for new, context, logit_rows in sequences:
         tokens += new

@@ -1,4 +1,4 @@
-"""What the engine is asked for: lengths of prompts and outputs, and how many tokens a pass gives. A JSON file:
+"""Workload of an engine: lengths of prompts and outputs, and how many tokens a pass gives. A JSON file:
 
     {"source": "where all this is from",
      "requests": [[prompt tokens, output tokens], ...],
@@ -24,7 +24,7 @@ LOOKAHEAD = "lookahead (4,6,4)"
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """How a sequence is decoded: `tokens_per_pass` go in, `logit_rows` of them get logits.
+    """A way to decode a sequence: `tokens_per_pass` go in, `logit_rows` of them get logits.
 
     `emitted`: weights (counts or probabilities) of a pass giving 1, 2, 3, ... tokens; `source`: where they are from.
     """

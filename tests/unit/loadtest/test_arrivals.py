@@ -1,4 +1,4 @@
-"""When requests come."""
+"""Arrivals of requests."""
 
 from itertools import islice, pairwise
 from math import inf, sqrt

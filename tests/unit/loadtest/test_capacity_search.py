@@ -17,10 +17,11 @@ from loadtest.capacity import report, study
 from loadtest.capacity.search import BATCHING, Engine, Objective, Trial, gpus_needed
 from loadtest.capacity.simulator import Batching
 from querygist.errors import ConfigurationError
-from querygist.sizing.gpus import L4, L20
+from querygist.sizing.gpus import GPUS, L20
 from querygist.sizing.roofline import KERNEL_SECONDS, STUDENT, Work
 from querygist.sizing.workload import PLAIN, Decoder, Workload, constant
 
+L4 = GPUS["L4"]
 WIDE = Decoder("wide", 8, 8, (1, 1, 1, 1), "for the test")
 WORKLOAD = Workload("lengths for the test", ((400, 8), (800, 4)), (WIDE,))
 TRIAL = Trial(WORKLOAD, requests=200, seed=5)
@@ -70,7 +71,7 @@ def test_an_objective_that_a_single_request_misses_is_never_met() -> None:
 
 def test_a_load_is_consistent() -> None:
     load = TRIAL.of(Engine(L20, STUDENT, WIDE), 300.0)
-    assert 0 <= load.queueing < load.first_token < load.average
+    assert 0 <= load.queueing < load.ttft < load.average
     assert load.p50 <= load.p99
     assert load.in_flight == pytest.approx(load.rate * load.average)
 
@@ -126,15 +127,14 @@ def test_the_sensitivity_repeats_the_tables_own_assumption(found: study.Study) -
 
 
 def test_the_report_shows_the_study(found: study.Study, tmp_path: Path) -> None:
-    report.write(found, tmp_path)
-    text = (tmp_path / report.MARKDOWN).read_text()
+    text = report.write(found, tmp_path).read_text()
     for cell in found.table:
         assert cell.load is None or f"**{cell.gpus:,}** ({cell.load.rate:,.0f}/s" in text
     for shown in ("No parameter is fitted", "no GPU was measured", "confidence medium", "S = 2.00", "334"):
         assert shown in re.sub(r"\s+", " ", text)
     for picture in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
-    told = json.loads((tmp_path / report.JSON).read_text())
+    told = json.loads((tmp_path / "capacity.json").read_text())
     assert [cell["gpus"] for cell in told["table"]] == [cell.gpus for cell in found.table]
     assert {gpu["name"] for gpu in told["gpus"]} >= {cell.gpu for cell in found.table}
 
@@ -145,8 +145,7 @@ def test_where_nothing_suffices_the_report_says_so(found: study.Study, tmp_path:
         table=tuple(replace(cell, load=None, gpus=None) for cell in found.table),
         paper=tuple(replace(point, sustained=None) for point in found.paper),
     )
-    report.write(hopeless, tmp_path)
-    text = (tmp_path / report.MARKDOWN).read_text()
+    text = report.write(hopeless, tmp_path).read_text()
     assert text.count("none suffice") >= len(found.table) + len(found.paper)
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.capacity.cpu_costs import CpuCosts, Point
+from querygist import json_files
 from querygist.errors import ConfigurationError
 from querygist.sizing.roofline import Work
 
@@ -87,7 +88,7 @@ def test_noise_never_makes_time_run_backwards(
 
 
 def test_files_come_back_and_bad_ones_are_named(tmp_path: Path) -> None:
-    TABLE.save(tmp_path / "deep" / "costs.json")
+    json_files.save(tmp_path / "deep" / "costs.json", TABLE)
     assert CpuCosts.load(tmp_path / "deep" / "costs.json") == TABLE
     with pytest.raises(ConfigurationError, match=r"no\.json: No such file.*loadtest costs"):
         CpuCosts.load(tmp_path / "no.json")

@@ -1,16 +1,14 @@
-"""What a capacity curve says."""
+"""The capacity curve and its report."""
 
-import json
 from pathlib import Path
 
 import pytest
 
-from loadtest.load.distribution import Distribution
-from loadtest.load.results import Sample
+from loadtest.load.results import Result
 from loadtest.load.statistics import Limits, Summary, summarize
 from loadtest.load.traffic import Kind
-from loadtest.sweeps import curve_report
-from loadtest.sweeps.curve import Capacity, CrossCheck, Curve
+from loadtest.sweeps.curve import Capacity, Curve, write
+from querygist import json_files
 
 SECONDS = 100.0
 
@@ -20,11 +18,11 @@ def point(kind: Kind, offered: int, good: int, slow: int = 0) -> Summary:
     outcomes = [(1.0, "generative")] * good + [(9.0, "generative")] * slow
     first = 0.5 if kind == "stream" else None
     outcomes += [(0.1, "extractive")] * (offered - good - slow)
-    samples = [
-        Sample(kind=kind, arrival=0, late=0, latency=latency, outcome=outcome, first_token=first)
+    results = [
+        Result(kind=kind, arrival=0, send_lag=0, e2el=latency, outcome=outcome, ttft=first)
         for latency, outcome in outcomes
     ]
-    return summarize(samples, SECONDS, Limits(end_to_end=2.0))
+    return summarize(results, SECONDS, Limits(e2el=2.0))
 
 
 def curve(kind: Kind = "json") -> Curve:
@@ -50,22 +48,18 @@ def test_a_server_that_never_carries_its_load_has_no_knee() -> None:
 
 @pytest.mark.parametrize("curves", [(curve("json"), curve("stream")), (Curve("json", (point("json", 50, 0),)),)])
 def test_the_report_is_written(tmp_path: Path, curves: tuple[Curve, ...]) -> None:
-    times = Distribution(1.0, 0.9, 1.5, 1.7)
     found = Capacity(
-        engine="scripted", processor="a processor", seconds=100, limits=Limits(end_to_end=2.0), probed=1.4,
-        curves=curves, cross_check=CrossCheck(0.5, 50, 0, times, times),
+        engine="scripted", processor="a processor", seconds=100, limits=Limits(e2el=2.0), probed=1.4,
+        curves=curves,
     )  # fmt: skip
-    curve_report.write(found, tmp_path / "scripted")
-    assert Capacity.load(tmp_path / "scripted" / curve_report.JSON) == found
-    (told, *_) = json.loads((tmp_path / "scripted" / curve_report.JSON).read_text())["found"]
-    assert told["last_goodput_of_peak"] == curves[0].kept
-    assert (tmp_path / "scripted" / curve_report.PNG).read_bytes().startswith(b"\x89PNG")
-    text = (tmp_path / "scripted" / curve_report.MARKDOWN).read_text()
+    page = write(found, tmp_path / "scripted")
+    assert json_files.load(Capacity, tmp_path / "scripted" / "curve.json", "curve") == found
+    assert (tmp_path / "scripted" / "curve.png").read_bytes().startswith(b"\x89PNG")
+    text = page.read_text()
     if len(curves) == 2:
         assert "Knee: 1.00 requests/s. Saturation: 1.50 answers/s. Peak goodput: 1.35/s, at 2.00 offered." in text
         assert "At 2.0 times saturation (3.00 offered) goodput is 1.26/s: **93% of its peak**." in text
         assert "| 3.00 | 300 | 1.26 | 42.0% | 56.7% | 0.0% | 0.10 | 1.00 |" in text
-        assert "| httpx | 1.000 | 0.900 | 1.500 | 1.700 |" in text
-        assert text.count("## ") == 3
+        assert text.count("## ") == 2
     else:
         assert "below the first point" in text

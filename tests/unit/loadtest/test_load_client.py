@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from loadtest.load.client import ask
-from loadtest.load.connections import Connections
-from loadtest.load.results import Sample
+from loadtest.load.client import Connections, ask
+from loadtest.load.results import UNREACHABLE, Result
 from loadtest.load.traffic import PAGE, Ask, Kind
 from querygist.errors import ConfigurationError
 
@@ -75,17 +74,17 @@ def server() -> Generator[Server, None, None]:
 
 
 @pytest.fixture
-def connections(server: Server) -> Generator[Connections, None, None]:
+def client(server: Server) -> Generator[Connections, None, None]:
     made = Connections(f"http://127.0.0.1:{server.server_port}", {}, timeout=30)
     yield made
     made.close()
 
 
-def asked(connections: Connections, kind: Kind) -> list[Sample]:
+def asked(client: Connections, kind: Kind) -> list[Result]:
     """The clock goes on by a second whenever it is looked at."""
     clock = count(1)
     wanted = Ask(kind, "/summarize", {}, PAGE if kind == "page" else 1)
-    return ask(connections, wanted, arrival=7.0, since=lambda: float(next(clock)))
+    return ask(client, wanted, arrival=7.0, since=lambda: float(next(clock)))
 
 
 def event(name: str, data: object) -> bytes:
@@ -95,28 +94,28 @@ def event(name: str, data: object) -> bytes:
 TOKEN = event("token", {"text": "a"})
 
 
-def test_an_answer_is_read(server: Server, connections: Connections) -> None:
+def test_an_answer_is_read(server: Server, client: Connections) -> None:
     server.reply = lambda handler: handler.whole(200, json.dumps(ANSWER | {"cached": True}).encode())
-    (sample,) = asked(connections, "json")
-    assert sample == Sample(kind="json", arrival=7, late=1, latency=2, outcome="generative", cached=True)
+    (result,) = asked(client, "json")
+    assert result == Result(
+        kind="json", arrival=7, send_lag=1, e2el=2, outcome="generative", cached=True, prompt_tokens=5, output_tokens=6
+    )
 
 
 @pytest.mark.parametrize("cut", [1, 3, 10_000], ids="{} bytes a chunk".format)
-def test_a_stream_is_timed_piece_by_piece_wherever_it_is_cut(
-    server: Server, connections: Connections, cut: int
-) -> None:
+def test_a_stream_is_timed_piece_by_piece_wherever_it_is_cut(server: Server, client: Connections, cut: int) -> None:
     body = b"".join([*(event("token", {"text": text}) for text in ("naïve ", "日本 ", "👍")), event("done", ANSWER)])
     parts = [body[start : start + cut] for start in range(0, len(body), cut)]
     server.reply = lambda handler: handler.chunked(*parts)
-    (sample,) = asked(connections, "stream")
-    assert sample.outcome == "generative"
-    assert sample.first_token is not None
-    assert sample.late < sample.first_token <= sample.latency
-    assert (sample.inter_token or 0) > 0 if cut < 10 else sample.inter_token == 0
+    (result,) = asked(client, "stream")
+    assert result.outcome == "generative"
+    assert result.ttft is not None
+    assert result.send_lag < result.ttft <= result.e2el
+    assert (result.itl or 0) > 0 if cut < 10 else result.itl == 0
 
 
-def test_the_first_piece_is_there_before_the_rest(server: Server, connections: Connections) -> None:
-    """What Locust's FastHttpUser does not do: it would wait for the whole stream."""
+def test_the_first_piece_is_there_before_the_rest(server: Server, client: Connections) -> None:
+    """Locust's FastHttpUser would wait for the whole stream."""
     arrived = threading.Event()
 
     def reply(handler: Handler) -> None:
@@ -137,19 +136,19 @@ def test_the_first_piece_is_there_before_the_rest(server: Server, connections: C
         return float(len(looked))
 
     server.reply = reply
-    (sample,) = ask(connections, Ask("stream", "/summarize", {}, 1), arrival=0, since=since)
+    (result,) = ask(client, Ask("stream", "/summarize", {}, 1), arrival=0, since=since)
     assert arrived.is_set()
-    assert (sample.outcome, sample.first_token, sample.latency) == ("generative", 2, 3)
+    assert (result.outcome, result.ttft, result.e2el) == ("generative", 2, 3)
 
 
-def test_a_page_has_a_sample_for_each_document(server: Server, connections: Connections) -> None:
+def test_a_page_has_a_sample_for_each_document(server: Server, client: Connections) -> None:
     lines = [{"id": "1", "answer": ANSWER}, {"id": "2", "problem": PROBLEM}] + [
         {"id": str(number), "answer": ANSWER | {"method": "extractive"}} for number in range(3, PAGE + 1)
     ]
     server.reply = lambda handler: handler.chunked(*(json.dumps(line).encode() + b"\n" for line in lines))
-    samples = asked(connections, "page")
-    assert [sample.outcome for sample in samples] == ["generative", "overloaded"] + ["extractive"] * (PAGE - 2)
-    assert samples[0].latency < samples[-1].latency
+    results = asked(client, "page")
+    assert [result.outcome for result in results] == ["generative", "overloaded"] + ["extractive"] * (PAGE - 2)
+    assert results[0].e2el < results[-1].e2el
 
 
 @pytest.mark.parametrize(
@@ -165,20 +164,18 @@ def test_a_page_has_a_sample_for_each_document(server: Server, connections: Conn
         ("page", lambda handler: handler.chunked(b'{"id": "1"'), "cut-off"),
     ],
 )  # fmt: skip
-def test_what_goes_wrong_is_named(
-    server: Server, connections: Connections, kind: Kind, reply: Reply, outcome: str
-) -> None:
+def test_what_goes_wrong_is_named(server: Server, client: Connections, kind: Kind, reply: Reply, outcome: str) -> None:
     server.reply = reply
-    samples = asked(connections, kind)
-    assert {sample.outcome for sample in samples} == {outcome}
-    assert len(samples) == (PAGE if kind == "page" else 1)
-    assert not samples[0].answered
+    results = asked(client, kind)
+    assert {result.outcome for result in results} == {outcome}
+    assert len(results) == (PAGE if kind == "page" else 1)
+    assert not results[0].answered
 
 
-def test_results_of_a_page_that_broke_off_are_kept(server: Server, connections: Connections) -> None:
+def test_results_of_a_page_that_broke_off_are_kept(server: Server, client: Connections) -> None:
     line = json.dumps({"id": "1", "answer": ANSWER}).encode() + b"\n"
     server.reply = lambda handler: handler.chunked(line, end=False)
-    assert [sample.outcome for sample in asked(connections, "page")] == ["generative"] + ["connection"] * (PAGE - 1)
+    assert [result.outcome for result in asked(client, "page")] == ["generative"] + ["connection"] * (PAGE - 1)
 
 
 def test_a_server_that_says_nothing_times_out(server: Server) -> None:
@@ -189,25 +186,25 @@ def test_a_server_that_says_nothing_times_out(server: Server) -> None:
 
     server.reply = reply
     quick = Connections(f"http://127.0.0.1:{server.server_port}", {}, timeout=0.05)
-    (sample,) = asked(quick, "json")
+    (result,) = asked(quick, "json")
     released.set()
-    assert sample.outcome == "timeout"
+    assert result.outcome == "timeout"
 
 
 def test_nobody_listens() -> None:
     with socket.socket() as bound:  # bound, but not listening
         bound.bind(("127.0.0.1", 0))
-        (sample,) = asked(Connections(f"http://127.0.0.1:{bound.getsockname()[1]}", {}, timeout=30), "json")
-    assert sample.outcome == "connection"
+        (result,) = asked(Connections(f"http://127.0.0.1:{bound.getsockname()[1]}", {}, timeout=30), "json")
+    assert result.outcome == UNREACHABLE
 
 
-def test_connections_are_kept(server: Server, connections: Connections) -> None:
+def test_connections_are_kept(server: Server, client: Connections) -> None:
     server.reply = lambda handler: handler.chunked(event("done", ANSWER))
     for _ in range(3):
-        asked(connections, "stream")
+        asked(client, "stream")
     server.reply = lambda handler: handler.whole(200, json.dumps(ANSWER).encode())
     for _ in range(3):
-        asked(connections, "json")
+        asked(client, "json")
     assert len(server.peers) == 1
 
 

@@ -6,16 +6,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from loadtest.__main__ import app
 from loadtest.load.options import Options
-from loadtest.load.report import HTML, JSON, PNG, Report, say, write
-from loadtest.load.results import Sample
+from loadtest.load.report import JSON, MARKDOWN, PNG, Report, say, write
+from loadtest.load.results import Result
 from loadtest.load.slo import Slo
 from loadtest.load.statistics import Limits
 from querygist.errors import ConfigurationError
 
-KEPT = Slo(in_time=Limits(end_to_end=2.0), end_to_end={"p50": 1.0}, at_most={"errors": 0.5})
-MISSED = Slo(in_time=Limits(end_to_end=2.0), end_to_end={"p50": 0.001})
+KEPT = Slo(in_time=Limits(e2el=2.0), e2el={"p50": 1.0}, at_most={"errors": 0.5})
+MISSED = Slo(in_time=Limits(e2el=2.0), e2el={"p50": 0.001})
 
 
 def options(**changes: Any) -> Options:
@@ -27,13 +29,13 @@ def options(**changes: Any) -> Options:
     return Options(**chosen | changes)
 
 
-def samples(count: int) -> list[Sample]:
+def results(count: int) -> list[Result]:
     return [
-        Sample(
-            kind="stream" if number % 2 else "json", arrival=20 * number / count, late=0.001,
-            latency=0.1 + number / 1000, cached=number % 5 == 0,
+        Result(
+            kind="stream" if number % 2 else "json", arrival=20 * number / count, send_lag=0.001,
+            e2el=0.1 + number / 1000, cached=number % 5 == 0,
             outcome="<b>odd" if number % 10 == 9 else "generative",
-            first_token=0.05 if number % 2 else None, inter_token=0.01 if number % 2 else None,
+            ttft=0.05 if number % 2 else None, itl=0.01 if number % 2 else None,
         )
         for number in range(count)
     ]  # fmt: skip
@@ -44,47 +46,54 @@ def test_the_files_say_what_happened(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], slo: Slo | None, kept: bool
 ) -> None:
     there = tmp_path / "some" / "report"
-    report = Report.of(options(report=str(there)), slo, samples(100), 20.0)
+    report = Report.of(options(report=str(there)), slo, results(100), 20.0)
     assert report.kept is kept
-    write(report, samples(100))
+    write(report, results(100))
     say(report)
     assert Report.load(there / JSON) == report
     assert (there / PNG).read_bytes().startswith(b"\x89PNG")
-    page, said = (there / HTML).read_text(), capsys.readouterr().out
+    page, said = (there / MARKDOWN).read_text(), capsys.readouterr().out
     assert "&lt;b&gt;odd" in page
     assert "<b>odd" not in page
-    assert "data:image/png;base64," in page
+    assert f"]({PNG})" in page
     assert "100 summaries asked for in 20 s, 5.00/s" in said
     assert "100 summaries asked for" in page
-    assert ("MISSED: end_to_end p50 <= 0.001, measured 0.1" in said) is not kept
-    assert ('<tr class="missed">' in page) is not kept
+    assert ("MISSED: e2el p50 <= 0.001, measured 0.1" in said) is not kept
+    assert ("| MISSED |" in page) is not kept
 
 
 @given(st.integers(1, 400), st.floats(0, 15))
 def test_parts_and_kinds_add_up(count: int, warm_up: float) -> None:
-    made = [sample for sample in samples(count) if sample.arrival >= warm_up]
+    made = [result for result in results(count) if result.arrival >= warm_up]
     if not made:
         return
-    report = Report.of(options(warm_up=warm_up), KEPT, samples(count), 20.0)
+    report = Report.of(options(warm_up=warm_up), KEPT, results(count), 20.0)
     parts = [part.summary for part in report.parts if part.summary]
     for divided in (parts, report.kinds.values()):
         assert sum(one.asked for one in divided) == report.summary.asked == len(made)
-        assert sum(one.late_starts for one in divided) == report.summary.late_starts
+        assert sum(one.lagged for one in divided) == report.summary.lagged
         for outcome, there in report.summary.outcomes.items():
             assert sum(one.outcomes.get(outcome, 0) for one in divided) == there
     assert report.parts[0].start == warm_up
     assert report.summary.seconds == pytest.approx(20 - warm_up)
 
 
-def test_a_sender_that_was_late_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    late = [Sample(kind="json", arrival=1.0, late=0.5, latency=0.6, outcome="generative")] * 3
+def test_a_sender_that_lagged_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    late = [Result(kind="json", arrival=1.0, send_lag=0.5, e2el=0.6, outcome="generative")] * 3
     say(Report.of(options(), None, late, 20.0))
     said = capsys.readouterr().out
-    assert "Late starts (more than 50 ms): 3, p99 0.500 s" in said
-    assert "The sending side was itself late" in said
+    assert "Send lag above 50 ms: 3 summaries; p99 0.500 s" in said
+    assert "The sending side itself lagged" in said
 
 
-@pytest.mark.parametrize(("given_samples", "warm_up"), [([], 0.0), (samples(3), 19.0)])
-def test_nothing_is_no_report(given_samples: list[Sample], warm_up: float) -> None:
+@pytest.mark.parametrize(("given_results", "warm_up"), [([], 0.0), (results(3), 19.0)])
+def test_nothing_is_no_report(given_results: list[Result], warm_up: float) -> None:
     with pytest.raises(ConfigurationError, match="No request was sent"):
-        Report.of(options(warm_up=warm_up), None, given_samples, 20.0)
+        Report.of(options(warm_up=warm_up), None, given_results, 20.0)
+
+
+def test_the_commands_help_names_every_option() -> None:
+    told = CliRunner().invoke(app, ["load", "--help"], env={"COLUMNS": "200"}).output
+    for field in ("rate", "shape", "peak", "trace", "mix", "population", "distinct", "slo", "warm-up", "api-key"):
+        assert f"--{field}: " in told
+    assert "ramp, spike, diurnal" in told

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.capacity.queueing_theory import md1_wait, mg1_wait, mm1_wait, mmc_wait, utilization
+from tests.unit.loadtest.queueing_theory import md1_wait, mg1_wait, mm1_wait, mmc_wait, utilization
 
 LOADS = st.floats(0.01, 0.99)
 SERVICES = st.floats(1e-3, 10.0)

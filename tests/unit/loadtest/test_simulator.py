@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.capacity.queueing_theory import md1_wait, mm1_wait
 from loadtest.capacity.simulator import Batching, Request, Served, poisson, simulate
 from querygist.errors import ConfigurationError
 from querygist.sizing.roofline import Work
 from querygist.sizing.workload import PLAIN, Decoder, constant
+from tests.unit.loadtest.queueing_theory import md1_wait, mm1_wait
 
 WIDE = Decoder("wide", tokens_per_pass=4, logit_rows=4, emitted=(3, 2, 0, 1))
 
@@ -43,7 +43,7 @@ class Spy:
 
 def alone(request: Request, batching: Batching) -> float:
     """The least a request takes with nobody else: every pass gives as many tokens as WIDE or PLAIN can."""
-    return min(one.latency for one in simulate([request], cost, batching, Decoder("best", 1, 1, (0, 0, 0, 1)), seed=0))
+    return min(one.e2el for one in simulate([request], cost, batching, Decoder("best", 1, 1, (0, 0, 0, 1)), seed=0))
 
 
 @given(streams, batchings, decoders)
@@ -60,8 +60,8 @@ def test_times_are_in_order_and_none_is_faster_than_alone(
 ) -> None:
     for one in simulate(requests, cost, batching, decoder, seed=1):
         assert one.request.arrival <= one.joined < one.first_token <= one.finished
-        assert one.latency >= alone(one.request, batching) - 1e-9
-        assert one.queueing <= one.latency
+        assert one.e2el >= alone(one.request, batching) - 1e-9
+        assert one.queueing <= one.e2el
 
 
 @given(streams, batchings, decoders)
@@ -98,14 +98,14 @@ def test_one_request_by_hand() -> None:
     assert one == Served(Request(5.0, 10, 3), joined=5.0, first_token=6.0, finished=8.0, passes=3)
 
 
-def test_a_newcomer_reads_its_prompt_in_the_pass_in_which_the_others_decode() -> None:
+def test_a_new_prompt_is_read_in_the_pass_that_decodes_others() -> None:
     spy = Spy(lambda works: 1.0)
     served = list(simulate([Request(0.0, 10, 3), Request(0.5, 7, 2)], spy, Batching(2, 100), PLAIN, seed=0))
     assert spy.passes == [[Work(10, 0, 1)], [Work(1, 10, 1), Work(7, 0, 1)], [Work(1, 11, 1), Work(1, 7, 1)]]
     assert [one.queueing for one in served] == [0.0, 0.5]
 
 
-def test_a_prompt_that_does_not_fit_waits_and_so_does_who_comes_after_it() -> None:
+def test_a_prompt_that_does_not_fit_holds_up_later_ones() -> None:
     spy = Spy(lambda works: 1.0)
     list(simulate([Request(0, 10, 1), Request(0, 9, 1), Request(0, 1, 1)], spy, Batching(3, 12), PLAIN, seed=0))
     assert spy.passes == [[Work(10, 0, 1)], [Work(9, 0, 1), Work(1, 0, 1)]]
@@ -143,7 +143,7 @@ def test_what_cannot_run_is_refused() -> None:
         Decoder("none", 1, 1, (0.0,))
 
 
-def test_the_same_seed_gives_the_same_run_and_rates_only_stretch_time() -> None:
+def test_one_seed_gives_one_run_and_rates_only_stretch_time() -> None:
     slow, fast = (list(poisson(rate, [(5, 3), (9, 2)], 50, seed=4)) for rate in (1.0, 10.0))
     assert [(one.prompt_tokens, one.output_tokens) for one in slow] == [
         (one.prompt_tokens, one.output_tokens) for one in fast
@@ -158,7 +158,7 @@ def test_latency_rises_with_the_rate(decoder: Decoder) -> None:
     means = []
     for rate in (0.1, 0.5, 1.0, 2.0, 4.0):
         requests = poisson(rate, [(20, 6), (5, 10)], 600, seed=2)
-        means.append(np.mean([one.latency for one in simulate(requests, cost, Batching(4, 60), decoder, seed=2)]))
+        means.append(np.mean([one.e2el for one in simulate(requests, cost, Batching(4, 60), decoder, seed=2)]))
     assert means == sorted(means)
 
 

@@ -11,9 +11,11 @@ from typer.testing import CliRunner
 
 from loadtest.__main__ import app
 from loadtest.capacity.cpu_costs import CpuCosts, Point
-from loadtest.capacity.record_trace import Recorded, Run, record
+from loadtest.capacity.record_trace import Trace, record
 from loadtest.capacity.replay_trace import compare, write
 from loadtest.capacity.simulator import Batching, Request, simulate
+from loadtest.load.results import Result
+from querygist import json_files
 from querygist.errors import ConfigurationError
 from querygist.sizing.roofline import Work
 from querygist.sizing.workload import constant
@@ -51,9 +53,14 @@ class Gateway(httpx.MockTransport):
         return httpx.Response(200, json=answer)
 
 
+async def recorded(gateway: httpx.MockTransport, count: int) -> Trace:
+    moments = [number / 2000 for number in range(1, count + 1)]
+    return await record("http://gateway", ROWS, moments, rate=2000, seed=1, console=QUIET, transport=gateway)
+
+
 async def test_a_run_keeps_lengths_times_and_means() -> None:
     gateway = Gateway()
-    run = await record("http://gateway", ROWS, rate=2000, count=20, seed=1, console=QUIET, transport=gateway)
+    run = await recorded(gateway, 20)
     assert (len(run.requests), run.failed, run.rate) == (20, 0, 2000)
     assert run.tokens_per_pass == pytest.approx(OUTPUT / (PASSES - 1))
     assert run.drafted_per_pass == pytest.approx(DRAFTED / (PASSES - 1))
@@ -61,20 +68,19 @@ async def test_a_run_keeps_lengths_times_and_means() -> None:
     assert arrivals == sorted(set(arrivals))
     for one in run.requests:
         assert (one.prompt_tokens, one.output_tokens) == (PROMPT, OUTPUT + 1)
-        assert (one.queueing, one.first_token) == (0.005, 0.04)
-        assert one.latency >= one.late >= 0
+        assert one.e2el >= one.send_lag >= 0
 
 
 async def test_no_two_queries_are_the_same() -> None:
     gateway = Gateway()
-    await record("http://gateway", ROWS, rate=2000, count=7, seed=1, console=QUIET, transport=gateway)
+    await recorded(gateway, 7)
     assert len({body["query"] for body in gateway.bodies}) == 7
     assert {body["fallback"] for body in gateway.bodies} == {"none"}
 
 
 async def test_failures_are_counted_and_left_out() -> None:
     gateway = Gateway(failing=4)
-    run = await record("http://gateway", ROWS, rate=2000, count=20, seed=1, console=QUIET, transport=gateway)
+    run = await recorded(gateway, 20)
     assert (len(run.requests), run.failed) == (15, 5)
 
 
@@ -90,7 +96,7 @@ async def test_failures_are_counted_and_left_out() -> None:
 )
 async def test_a_run_that_means_nothing_is_refused(gateway: httpx.MockTransport, said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
-        await record("http://gateway", ROWS, rate=2000, count=3, seed=1, console=QUIET, transport=gateway)
+        await recorded(gateway, 3)
 
 
 COSTS = CpuCosts(
@@ -106,24 +112,23 @@ COSTS = CpuCosts(
 BATCHING = Batching(max_batch=4, max_tokens=256, split_prompts=True)
 
 
-def recorded(costs: CpuCosts, late: float = 0.0) -> Run:
+def simulated(costs: CpuCosts, send_lag: float = 0.0) -> Trace:
     """A run on an engine that behaves exactly as simulated."""
-    arriving = [Request(0.2 * number + late, 200 + 40 * (number % 5), 9 + number % 7) for number in range(40)]
+    arriving = [Request(0.2 * number + send_lag, 200 + 40 * (number % 5), 9 + number % 7) for number in range(40)]
     served = simulate(arriving, costs.seconds, BATCHING, constant("real", 3.0, 5), seed=0)
     requests = tuple(
-        Recorded(
-            arrival=one.request.arrival - late, late=late, latency=one.latency + late, queueing=one.queueing,
-            first_token=one.first_token, prompt_tokens=one.request.prompt_tokens,
-            output_tokens=one.request.output_tokens,
+        Result(
+            arrival=one.request.arrival - send_lag, send_lag=send_lag, e2el=one.e2el + send_lag,
+            prompt_tokens=one.request.prompt_tokens, output_tokens=one.request.output_tokens,
         )
         for one in served
     )  # fmt: skip
-    return Run("http://gateway", 5.0, 0, 0, tokens_per_pass=3.0, drafted_per_pass=4.2, requests=requests)
+    return Trace("http://gateway", 5.0, 0, 0, tokens_per_pass=3.0, drafted_per_pass=4.2, requests=requests)
 
 
-@pytest.mark.parametrize("late", [0.0, 0.03])
-def test_an_engine_that_is_as_simulated_is_found_so(late: float) -> None:
-    found = compare("run", recorded(COSTS, late), COSTS, BATCHING, seed=7)
+@pytest.mark.parametrize("send_lag", [0.0, 0.03])
+def test_an_engine_that_is_as_simulated_is_found_so(send_lag: float) -> None:
+    found = compare("run", simulated(COSTS, send_lag), COSTS, BATCHING, seed=7)
     assert found.simulated == pytest.approx(found.measured)
     assert found.error == pytest.approx(0, abs=1e-9)
     assert found.correlation == pytest.approx(1)
@@ -135,15 +140,15 @@ def test_an_engine_that_is_slower_than_its_costs_is_found_so() -> None:
             return 2 * super().seconds(sequences)
 
     slow = Slow(COSTS.machine, COSTS.model, COSTS.prompt, COSTS.decode)
-    found = compare("run", recorded(slow), COSTS, BATCHING, seed=7)
+    found = compare("run", simulated(slow), COSTS, BATCHING, seed=7)
     assert found.error < -0.5  # half the cost, and a shorter queue
 
 
 def test_the_command_writes_the_comparison(tmp_path: Path) -> None:
     run, costs, out = tmp_path / "run.json", tmp_path / "costs.json", tmp_path / "results" / "validation"
-    recorded(COSTS).save(run)
-    COSTS.save(costs)
-    assert Run.load(run) == recorded(COSTS)
+    simulated(COSTS).save(run)
+    json_files.save(costs, COSTS)
+    assert Trace.load(run) == simulated(COSTS)
     options = ["--max-in-flight", "4", "--pass-tokens", "256", "--out", str(out)]
     result = CliRunner().invoke(app, ["validate", "--run", str(run), "--costs", str(costs), *options])
     assert result.exit_code == 0, result.output
@@ -155,14 +160,14 @@ def test_the_command_writes_the_comparison(tmp_path: Path) -> None:
 
 def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"run\.json: No such file.*loadtest record"):
-        Run.load(tmp_path / "run.json")
+        Trace.load(tmp_path / "run.json")
     (tmp_path / "run.json").write_text("{}")
-    with pytest.raises(ConfigurationError, match="is not a recorded run"):
-        Run.load(tmp_path / "run.json")
+    with pytest.raises(ConfigurationError, match="is not a trace"):
+        Trace.load(tmp_path / "run.json")
 
 
 def test_several_runs_stand_in_one_report(tmp_path: Path) -> None:
-    runs = [compare(name, recorded(COSTS), COSTS, BATCHING, seed=1) for name in ("slow.json", "fast.json")]
+    runs = [compare(name, simulated(COSTS), COSTS, BATCHING, seed=1) for name in ("slow.json", "fast.json")]
     write(runs, COSTS, tmp_path / "both")
     text = (tmp_path / "both.md").read_text()
     assert all(f"| {one.name} |" in text for one in runs)

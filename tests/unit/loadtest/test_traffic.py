@@ -1,16 +1,14 @@
-"""What is asked."""
+"""Requests and their popularity."""
 
 from collections import Counter
 from math import sqrt
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loadtest.load.popularity import Zipf
-from loadtest.load.traffic import PAGE, Traffic, parse_mix
+from loadtest.load.traffic import PAGE, Traffic, parse_mix, zipf
 from querygist.errors import ConfigurationError
 from querygist.schemas import BatchDocument, BatchRequest, SummarizeRequest
 
@@ -25,14 +23,16 @@ def traffic(mix: str = "json=1", **options: Any) -> Traffic:
 @settings(max_examples=20)
 @given(st.integers(1, 200), st.floats(0, 3), st.integers(0, 2**32))
 def test_popularity_follows_zipf(population: int, exponent: float, seed: int) -> None:
-    zipf = Zipf(population, exponent, np.random.default_rng(seed))
-    chances = zipf.probabilities
+    chances = zipf(population, exponent)
     assert chances.sum() == pytest.approx(1)
     assert all(chances[:-1] >= chances[1:] - 1e-12)
     assert chances[-1] / chances[0] == pytest.approx(population**-exponent)
-    drawn = Counter(zipf.draw() for _ in range(1000))
-    assert set(drawn) <= set(range(population))
-    assert drawn[0] / 1000 == pytest.approx(chances[0], abs=5 * sqrt(chances[0] * (1 - chances[0]) / 1000) + 1e-9)
+    asked = traffic(population=population, exponent=exponent, seed=seed)
+    drawn = Counter(asked.draw().body["query"] for _ in range(1000))
+    assert set(drawn) <= {f"what is {rank % 7}{f' {rank // 7}' if rank >= 7 else ''}" for rank in range(population)}
+    assert drawn["what is 0"] / 1000 == pytest.approx(
+        chances[0], abs=5 * sqrt(chances[0] * (1 - chances[0]) / 1000) + 1e-9
+    )
 
 
 def test_popular_queries_come_back_and_rare_ones_hardly() -> None:

@@ -37,7 +37,7 @@ def test_weights_and_cache_by_hand() -> None:
     assert TINY.memory(100) == TINY.layer_weights + 2 * 80 * 2 + 100 * 16
 
 
-def test_the_student_is_the_published_size_once_its_kv_heads_are_shared_again() -> None:
+def test_the_student_has_the_published_size_with_shared_kv_heads() -> None:
     shared = replace(STUDENT, kv_heads=3)
     # SmolLM2-135M: 134.5 M parameters with tied embeddings; norms (61 x 576) are not counted here
     assert shared.layer_weights + shared.lm_head_weights == 134_515_008 - 61 * 576
