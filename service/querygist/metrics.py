@@ -7,6 +7,7 @@ A counter's labels are known before anything happens: each begins at zero, so th
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from opentelemetry.trace import INVALID_SPAN, Span
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
@@ -38,89 +39,65 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
-        self.time_to_first_token = Histogram(
-            "querygist_time_to_first_token_seconds",
-            "From the request read to its first generated token",
-            registry=registry,
-            buckets=SECONDS,
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        seconds = partial(histogram, buckets=SECONDS)
+        self.time_to_first_token = seconds(
+            "querygist_time_to_first_token_seconds", "From the request read to its first generated token"
         )
-        self.inter_token_latency = Histogram(
+        self.inter_token_latency = seconds(
             "querygist_inter_token_latency_seconds",
             "Between one forward pass's tokens and the next, divided by the tokens",
-            registry=registry,
-            buckets=SECONDS,
         )
-        self.e2e_request_latency = Histogram(
-            "querygist_e2e_request_latency_seconds",
-            "From the request read to the whole answer",
-            ["method", "cached"],
-            registry=registry,
-            buckets=SECONDS,
+        self.e2e_request_latency = seconds(
+            "querygist_e2e_request_latency_seconds", "From the request read to the whole answer", ["method", "cached"]
         )
-        self.request_queue_time = Histogram(
-            "querygist_request_queue_time_seconds",
-            "Waiting for a place in the engine",
-            registry=registry,
-            buckets=SECONDS,
+        self.request_queue_time = seconds("querygist_request_queue_time_seconds", "Waiting for a place in the engine")
+        self.num_requests_running = gauge("querygist_num_requests_running", "Requests in the engine")
+        self.num_requests_waiting = gauge(
+            "querygist_num_requests_waiting", "Requests waiting for a place in the engine"
         )
-        self.num_requests_running = Gauge("querygist_num_requests_running", "Requests in the engine", registry=registry)
-        self.num_requests_waiting = Gauge(
-            "querygist_num_requests_waiting", "Requests waiting for a place in the engine", registry=registry
+        self.prompt_tokens = counter("querygist_prompt_tokens", "Prompt tokens sent to the engine")
+        self.request_prompt_tokens = histogram(
+            "querygist_request_prompt_tokens", "Prompt tokens of one request", buckets=TOKENS
         )
-        self.prompt_tokens = Counter("querygist_prompt_tokens", "Prompt tokens sent to the engine", registry=registry)
-        self.request_prompt_tokens = Histogram(
-            "querygist_request_prompt_tokens", "Prompt tokens of one request", registry=registry, buckets=TOKENS
-        )
-        self.generation_tokens = Counter(
-            "querygist_generation_tokens", "Tokens generated, end tokens included", registry=registry
-        )
-        self.forward_passes = Counter(
+        self.generation_tokens = counter("querygist_generation_tokens", "Tokens generated, end tokens included")
+        self.forward_passes = counter(
             "querygist_forward_passes",
             "Forward passes that generated tokens, counted per request: tokens / passes is the step compression",
-            registry=registry,
         )
-        self.candidate_tokens_drafted = Counter(
-            "querygist_candidate_tokens_drafted", "Candidate tokens put before the model", registry=registry
+        self.candidate_tokens_drafted = counter(
+            "querygist_candidate_tokens_drafted", "Candidate tokens put before the model"
         )
-        self.candidate_tokens_accepted = Counter(
-            "querygist_candidate_tokens_accepted", "Candidate tokens the model agreed with", registry=registry
+        self.candidate_tokens_accepted = counter(
+            "querygist_candidate_tokens_accepted", "Candidate tokens the model agreed with"
         )
-        self.batch_size = Histogram(
+        self.batch_size = histogram(
             "querygist_batch_size",
             "Requests that a forward pass made tokens for, seen from each of them",
-            registry=registry,
             buckets=BATCH,
         )
-        self.requests = Counter(
+        self.requests = counter(
             "querygist_requests",
             "Summaries asked for, by outcome (ok, fallback, cancelled, or the problem's type) and method",
             ["outcome", "method"],
-            registry=registry,
         )
-        self.cache_hits = Counter(
-            "querygist_cache_hits",
-            "Answers from memory, or shared with a request in flight",
-            ["kind"],
-            registry=registry,
+        self.cache_hits = counter(
+            "querygist_cache_hits", "Answers from memory, or shared with a request in flight", ["kind"]
         )
-        self.shared_cache_errors = Counter(
-            "querygist_shared_cache_errors", "Commands that the shared Redis did not answer", registry=registry
+        self.shared_cache_errors = counter(
+            "querygist_shared_cache_errors", "Commands that the shared Redis did not answer"
         )
-        self.cache_bytes = Gauge("querygist_cache_bytes", "Memory that cached answers take", registry=registry)
-        self.fallbacks = Counter(
-            "querygist_fallbacks", "Extractive answers in place of generated ones", ["reason"], registry=registry
+        self.cache_bytes = gauge("querygist_cache_bytes", "Memory that cached answers take")
+        self.fallbacks = counter("querygist_fallbacks", "Extractive answers in place of generated ones", ["reason"])
+        self.sheds = counter("querygist_sheds", "Requests that admission refused", ["reason"])
+        self.cancellations = counter(
+            "querygist_cancellations", "Generations stopped because nobody waited for them any more"
         )
-        self.sheds = Counter("querygist_sheds", "Requests that admission refused", ["reason"], registry=registry)
-        self.cancellations = Counter(
-            "querygist_cancellations", "Generations stopped because nobody waited for them any more", registry=registry
+        self.unanswerable = counter(
+            "querygist_unanswerable", "Answers that the document does not speak to the query", ["method"]
         )
-        self.unanswerable = Counter(
-            "querygist_unanswerable",
-            "Answers that the document does not speak to the query",
-            ["method"],
-            registry=registry,
-        )
-        self.engine_up = Gauge("querygist_engine_up", "1 when the last canary inference succeeded", registry=registry)
+        self.engine_up = gauge("querygist_engine_up", "1 when the last canary inference succeeded")
         self.engine_status: Callable[[], Status] = Status
         registry.register(_EngineCollector(self))
         self._begin_at_zero()
