@@ -19,7 +19,7 @@ from loadtest.load.asyncio_client import closed_loop, stopwatch
 from querygist import artifact, settings
 from querygist.deadline import Deadline
 from querygist.engine_factory import engine_options
-from querygist.engines.base import Chunk, Identity
+from querygist.engines.base import Chunk, GenerationRequest, Identity
 from querygist.engines.openvino.engine import EmbeddedEngine
 from querygist.engines.openvino.options import EngineOptions
 from querygist.evaluation import report_files
@@ -93,7 +93,7 @@ async def measure(
 async def _request(engine: EmbeddedEngine, ids: list[int], name: str) -> tuple[float, float, list[Chunk]]:
     since, ttft, chunks = stopwatch(), 0.0, list[Chunk]()
     deadline = Deadline.after(FAR)
-    async for chunk in engine.generate(ids, max_new_tokens=MAX_NEW_TOKENS, deadline=deadline, request_id=name):
+    async for chunk in engine.generate(GenerationRequest(ids, MAX_NEW_TOKENS, deadline, name)):
         ttft = ttft or since()
         chunks.append(chunk)
     return ttft, since(), chunks

@@ -12,7 +12,7 @@ import pytest
 from querygist import artifact, settings
 from querygist.deadline import Deadline
 from querygist.engine_factory import engine_options
-from querygist.engines.base import Chunk, Engine, Identity
+from querygist.engines.base import Chunk, Engine, GenerationRequest, Identity
 from querygist.engines.openvino.engine import EmbeddedEngine
 from querygist.engines.triton.engine import TritonEngine
 from querygist.errors import EngineUnavailable
@@ -90,7 +90,7 @@ async def test_without_candidates_every_pass_makes_one_token(
     engine = TritonEngine(identity, [triton_model_server.address], plain=True, stall_seconds=60)
     await engine.start()
     await until_ready(engine)
-    stream = engine.generate([5, 6, 5, 6, 5], max_new_tokens=6, deadline=Deadline.after(60), request_id="plain")
+    stream = engine.generate(GenerationRequest([5, 6, 5, 6, 5], 6, Deadline.after(60), "plain"))
     chunks = [(len(chunk.ids), chunk.drafted) async for chunk in stream]
     await engine.close()
     assert chunks == [(1, 0)] * len(chunks)
@@ -113,9 +113,7 @@ async def written(engine: Engine, prompts: Sequence[list[int]]) -> list[list[tup
     found = []
     for number, prompt in enumerate(prompts):
         chunks: list[Chunk] = []
-        stream = engine.generate(
-            prompt, max_new_tokens=TOKENS, deadline=Deadline.after(120), request_id=f"row-{number}"
-        )
+        stream = engine.generate(GenerationRequest(prompt, TOKENS, Deadline.after(120), f"row-{number}"))
         async for chunk in stream:
             chunks.append(chunk)
         found.append([(one.ids, one.drafted, one.accepted, one.finished) for one in chunks])

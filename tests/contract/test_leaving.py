@@ -7,7 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 
 from querygist.deadline import Deadline
-from querygist.engines.base import Chunk
+from querygist.engines.base import Chunk, GenerationRequest
 from querygist.engines.triton.engine import TritonEngine
 from querygist.errors import DeadlineExceeded, EngineUnavailable
 from tests.api.test_contract import problem_of
@@ -30,7 +30,7 @@ async def started(engine: TritonEngine) -> AsyncGenerator[TritonEngine, None]:
 
 
 def asked(engine: TritonEngine, deadline: Deadline) -> AsyncGenerator[Chunk, None]:
-    return engine.generate(PROMPT, max_new_tokens=90, deadline=deadline, request_id="a")
+    return engine.generate(GenerationRequest(PROMPT, 90, deadline, "a"))
 
 
 async def until_idle(server: Scripted, cancelled: int) -> None:

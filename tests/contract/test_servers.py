@@ -11,7 +11,7 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 from querygist import settings
 from querygist.deadline import Deadline
 from querygist.engine_factory import create_engine
-from querygist.engines.base import Identity
+from querygist.engines.base import GenerationRequest, Identity
 from querygist.engines.triton.engine import TritonEngine
 from querygist.errors import ArtifactError, EngineUnavailable
 from tests.api.test_contract import events_of, problem_of
@@ -22,7 +22,7 @@ from tests.contract.gateway import PROMPT, STRICT
 
 async def ask(engine: TritonEngine, key: str) -> list[int]:
     """The scripted answer to PROMPT: 24 ids from its middle."""
-    stream = engine.generate(PROMPT, max_new_tokens=90, deadline=Deadline.after(SOON), request_id=key)
+    stream = engine.generate(GenerationRequest(PROMPT, 90, Deadline.after(SOON), key))
     return [token async for chunk in stream for token in chunk.ids]
 
 
@@ -195,8 +195,7 @@ class TestTwo:
         await engine.start()
         await until_all_well(engine)
         streams = [
-            engine.generate(PROMPT, max_new_tokens=90, deadline=Deadline.after(SOON), request_id=f"{number}")
-            for number in range(2)
+            engine.generate(GenerationRequest(PROMPT, 90, Deadline.after(SOON), f"{number}")) for number in range(2)
         ]
         begun = [list((await anext(stream)).ids) for stream in streams]
         assert begun == [ANSWER[:6]] * 2

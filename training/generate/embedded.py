@@ -10,6 +10,7 @@ from typing import Self
 
 from querygist.deadline import Deadline
 from querygist.engine_factory import create_engine
+from querygist.engines.base import GenerationRequest
 from querygist.errors import ConfigurationError, EngineUnavailable
 from querygist.pipeline.summarizer import token_limit
 from querygist.prompting.detokenizer import Assembler
@@ -90,10 +91,12 @@ class EmbeddedWriter:
         tokens = passes = 0
         finished = None
         chunks = self._engine.generate(
-            prompt,
-            max_new_tokens=token_limit(example.max_words, identity.output_limit),
-            deadline=Deadline.after(PATIENCE_SECONDS),
-            request_id=uuid.uuid4().hex,
+            GenerationRequest(
+                prompt,
+                token_limit(example.max_words, identity.output_limit),
+                Deadline.after(PATIENCE_SECONDS),
+                uuid.uuid4().hex,
+            )
         )
         async with contextlib.aclosing(chunks):
             async for chunk in chunks:

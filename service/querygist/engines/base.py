@@ -2,12 +2,9 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Protocol
 
 from querygist.deadline import Deadline
-
-NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +25,21 @@ class Identity:
     prompt_limit: int
     output_limit: int
     precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """A prompt of 1 to identity.prompt_limit `ids`, to be continued by at most `max_new_tokens` until `deadline`.
+
+    `request_id` is unique among the requests in flight. `trace_headers`: the W3C trace context (`traceparent`,
+    `tracestate`), for an engine that calls others.
+    """
+
+    ids: Sequence[int]
+    max_new_tokens: int
+    deadline: Deadline
+    request_id: str
+    trace_headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +87,9 @@ class Engine(Protocol):
         """Begin to load; returns at once or when loaded. Requests before that raise EngineUnavailable."""
         ...
 
-    def generate(
-        self,
-        ids: Sequence[int],
-        *,
-        max_new_tokens: int,
-        deadline: Deadline,
-        request_id: str,
-        trace_headers: Mapping[str, str] = NO_HEADERS,
-    ) -> AsyncGenerator[Chunk, None]:
-        """Greedy continuation of `ids` (1 to identity.prompt_limit of them) by at most `max_new_tokens`.
+    def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
+        """Continue the request's prompt greedily, a chunk for each forward pass.
 
-        `trace_headers`: the W3C trace context (`traceparent`, `tracestate`), for an engine that calls others.
         Closing the generator cancels the request and frees its slot.
         Raises EngineUnavailable (dead, hung, not loaded) and DeadlineExceeded.
         """

@@ -3,10 +3,10 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from querygist.deadline import Deadline
-from querygist.engines.base import Chunk
+from querygist.engines.base import Chunk, GenerationRequest
 from querygist.errors import EngineUnavailable
 
 CANARY_SECONDS = 5.0
@@ -17,15 +17,20 @@ FRESH_SECONDS = 1.0
 
 
 class Canary:
-    """Asks an engine for one token: `ask(deadline, request_id)` yields it. For one event loop.
+    """Has an engine `generate` one token after `prompt`. For one event loop.
 
     `patience` in seconds, CANARY_SECONDS unless given: an engine that others use as well may have their prompts to do.
     """
 
     def __init__(
-        self, ask: Callable[[Deadline, str], AsyncGenerator[Chunk, None]], *, patience: float | None = None
+        self,
+        generate: Callable[[GenerationRequest], AsyncGenerator[Chunk, None]],
+        prompt: Sequence[int],
+        *,
+        patience: float | None = None,
     ) -> None:
-        self._ask = ask
+        self._generate = generate
+        self._prompt = prompt
         self._patience = patience
         self._numbers = itertools.count()
         self._token = asyncio.Event()
@@ -68,7 +73,9 @@ class Canary:
         waiting: set[asyncio.Future[object]] = {asyncio.ensure_future(self._token.wait())}
         try:
             while (left := ends - time.monotonic()) > 0:
-                canaries.append(self._ask(Deadline.after(2 * patience), f"canary-{next(self._numbers)}"))
+                name = f"canary-{next(self._numbers)}"
+                request = GenerationRequest(self._prompt, 1, Deadline.after(2 * patience), name)
+                canaries.append(self._generate(request))
                 waiting.add(asyncio.ensure_future(anext(canaries[-1])))
                 done, _ = await asyncio.wait(
                     waiting, timeout=min(CANARY_SECONDS, left), return_when=asyncio.FIRST_COMPLETED

@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from querygist.deadline import Deadline
-from querygist.engines.base import NO_HEADERS, Chunk, Identity, Status
+from querygist.engines.base import Chunk, GenerationRequest, Identity, Status
 from querygist.errors import DeadlineExceeded, EngineUnavailable
 
 
@@ -46,35 +46,27 @@ class FakeEngine:
         if self.failing:
             raise EngineUnavailable("The fake engine was told to fail.")
 
-    async def generate(
-        self,
-        ids: Sequence[int],
-        *,
-        max_new_tokens: int,
-        deadline: Deadline,
-        request_id: str,
-        trace_headers: Mapping[str, str] = NO_HEADERS,  # noqa: ARG002
-    ) -> AsyncGenerator[Chunk, None]:
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         """See `Engine.generate`."""
         await self.ready()
         self.calls += 1
-        self.running.add(request_id)
+        self.running.add(request.request_id)
         await self._tell()
-        reply = tuple(self.reply(ids))
-        ids_left, finished = reply[:max_new_tokens], False
+        reply = tuple(self.reply(request.ids))
+        ids_left, finished = reply[: request.max_new_tokens], False
         try:
             for number, start in enumerate(range(0, max(1, len(ids_left)), self.per_chunk)):
                 if number == self.fail_after:
                     self.failing = True
                     raise EngineUnavailable("The fake engine died while it worked on this request.")
-                await self._pass(deadline)
+                await self._pass(request.deadline)
                 new = ids_left[start : start + self.per_chunk]
                 last = start + self.per_chunk >= len(ids_left)
-                reason = ("length" if len(reply) > max_new_tokens else "stop") if last else None
+                reason = ("length" if len(reply) > request.max_new_tokens else "stop") if last else None
                 finished = last
                 yield Chunk(new, self.per_chunk - 1, max(0, len(new) - 1), len(self.running), reason)
         finally:
-            self.running.discard(request_id)
+            self.running.discard(request.request_id)
             self.cancelled += not finished and not self.failing
             with contextlib.suppress(asyncio.CancelledError):
                 await self._tell()

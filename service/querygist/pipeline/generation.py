@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from querygist.deadline import Deadline
-from querygist.engines.base import NO_HEADERS, Chunk, Engine, Identity
+from querygist.engines.base import Chunk, Engine, GenerationRequest, Identity
 from querygist.prompting.detokenizer import Assembler
 from querygist.prompting.tokenizer import Tokenizer
 
@@ -46,7 +46,7 @@ async def generate(
     max_words: int,
     deadline: Deadline,
     request_id: str,
-    trace_headers: Mapping[str, str] = NO_HEADERS,
+    trace_headers: Mapping[str, str] | None = None,
     observe: Callable[[Chunk], None] = lambda _: None,
 ) -> AsyncGenerator[str | Completion, None]:
     """Pieces of text as they become safe to send, then the completion; `observe` sees every chunk of the engine.
@@ -58,11 +58,13 @@ async def generate(
     tokens = passes = 0
     ended = False
     chunks = engine.generate(
-        prompt,
-        max_new_tokens=token_limit(max_words, identity.output_limit),
-        deadline=deadline,
-        request_id=request_id,
-        trace_headers=trace_headers,
+        GenerationRequest(
+            prompt,
+            max_new_tokens=token_limit(max_words, identity.output_limit),
+            deadline=deadline,
+            request_id=request_id,
+            trace_headers=trace_headers or {},
+        )
     )
     async with contextlib.aclosing(chunks):
         async for chunk in chunks:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from querygist.deadline import Deadline
+from querygist.engines.base import GenerationRequest
 from querygist.engines.triton import protocol as wire
 
 REQUEST_ID = "querygist-supervisor"
@@ -20,15 +22,9 @@ class Probe:
 
     async def run(self, client: InferenceServerClient, *, timeout: float) -> None:  # noqa: ASYNC109
         """Have one token generated. Raises one of wire.ERRORS, or TimeoutError after `timeout` seconds of silence."""
-        call = wire.stream(
-            client,
-            [self.end_id],
-            max_new_tokens=1,
-            end_id=self.end_id,
-            lookahead=self.lookahead,
-            request_id=REQUEST_ID,
-            timeout=2 * timeout,  # ours comes first
-        )
+        ours_first = Deadline.after(2 * timeout)
+        request = GenerationRequest([self.end_id], 1, ours_first, REQUEST_ID)
+        call = wire.stream(client, request, end_id=self.end_id, lookahead=self.lookahead)
         try:
             async with asyncio.timeout(timeout):
                 final = False

@@ -5,9 +5,8 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from querygist.deadline import Deadline
 from querygist.engines import canary as module
-from querygist.engines.base import Chunk
+from querygist.engines.base import Chunk, GenerationRequest
 from querygist.engines.canary import Canary
 from querygist.errors import EngineUnavailable
 
@@ -20,9 +19,10 @@ class Engine:
         self.asked = 0
         self.left = 0
 
-    async def ask(self, deadline: Deadline, request_id: str) -> AsyncGenerator[Chunk, None]:
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         answer = self.answers[min(self.asked, len(self.answers) - 1)]
         self.asked += 1
+        assert (request.ids, request.max_new_tokens) == ([2], 1)
         try:
             if answer == "silence":
                 await asyncio.Event().wait()
@@ -41,26 +41,26 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_one_that_waits_for_ever_does_not_hide_that_the_next_is_told() -> None:
     engine = Engine("silence", "death")
     with pytest.raises(EngineUnavailable, match="It died"):
-        await Canary(engine.ask, patience=1000).check()
+        await Canary(engine.generate, [2], patience=1000).check()
     assert (engine.asked, engine.left) == (2, 2)
 
 
 async def test_those_before_keep_their_place_in_the_queue() -> None:
     engine = Engine("silence", "silence", "token")
-    await Canary(engine.ask, patience=1000).check()
+    await Canary(engine.generate, [2], patience=1000).check()
     assert (engine.asked, engine.left) == (3, 3), "all are closed in the end"
 
 
 async def test_silence_ends_with_the_patience() -> None:
     engine = Engine("silence")
     with pytest.raises(EngineUnavailable, match=r"silent for 0\.12 s"):
-        await Canary(engine.ask, patience=0.12).check()
+        await Canary(engine.generate, [2], patience=0.12).check()
     assert engine.asked == engine.left == 3
 
 
 async def test_somebody_elses_token_is_proof_enough_and_many_share_one() -> None:
     engine = Engine("silence")
-    canary = Canary(engine.ask, patience=1000)
+    canary = Canary(engine.generate, [2], patience=1000)
     checks = [asyncio.create_task(canary.check()) for _ in range(5)]
     while not engine.asked:
         await asyncio.sleep(0)
@@ -71,7 +71,7 @@ async def test_somebody_elses_token_is_proof_enough_and_many_share_one() -> None
 
 async def test_closing_ends_one_that_is_out() -> None:
     engine = Engine("silence")
-    canary = Canary(engine.ask, patience=1000)
+    canary = Canary(engine.generate, [2], patience=1000)
     check = asyncio.create_task(canary.check())
     while not engine.asked:
         await asyncio.sleep(0)

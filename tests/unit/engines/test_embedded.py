@@ -11,7 +11,7 @@ import pytest
 
 from querygist.deadline import Deadline
 from querygist.engines import canary
-from querygist.engines.base import Chunk, Identity
+from querygist.engines.base import Chunk, GenerationRequest, Identity
 from querygist.engines.openvino.engine import EmbeddedEngine
 from querygist.engines.openvino.options import EngineOptions
 from querygist.errors import DeadlineExceeded, EngineUnavailable
@@ -86,7 +86,7 @@ async def engine(script: str, stall_seconds: float = 1000) -> AsyncGenerator[Emb
 
 async def ask(one: EmbeddedEngine, seconds: float = 10, key: str = "a") -> list[Chunk]:
     deadline = Deadline.after(seconds)
-    return [chunk async for chunk in one.generate([1, 2], max_new_tokens=9, deadline=deadline, request_id=key)]
+    return [chunk async for chunk in one.generate(GenerationRequest([1, 2], 9, deadline, key))]
 
 
 async def test_chunks_come_as_the_worker_says_them() -> None:

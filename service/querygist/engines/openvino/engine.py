@@ -7,13 +7,12 @@ dies or falls silent it is started again, and the requests it held end with Engi
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import structlog
 
-from querygist.deadline import Deadline
-from querygist.engines.base import NO_HEADERS, Chunk, Identity, Status
+from querygist.engines.base import Chunk, GenerationRequest, Identity, Status
 from querygist.engines.canary import Canary
 from querygist.engines.openvino.options import EngineOptions
 from querygist.engines.openvino.worker_process import WORKER, WorkerProcess, running
@@ -43,11 +42,7 @@ class EmbeddedEngine:
         self._heard = 0.0
         self._supervisor: asyncio.Task[None] | None = None
         self._state = "not started"
-        self._canary = Canary(
-            lambda deadline, request_id: self.generate(
-                [identity.end_id], max_new_tokens=1, deadline=deadline, request_id=request_id
-            )
-        )
+        self._canary = Canary(self.generate, [identity.end_id])
 
     @property
     def pid(self) -> int | None:
@@ -70,30 +65,22 @@ class EmbeddedEngine:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._supervisor
 
-    async def generate(
-        self,
-        ids: Sequence[int],
-        *,
-        max_new_tokens: int,
-        deadline: Deadline,
-        request_id: str,
-        trace_headers: Mapping[str, str] = NO_HEADERS,  # noqa: ARG002  nobody is called
-    ) -> AsyncGenerator[Chunk, None]:
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         """See `Engine.generate`."""
         worker = self._loaded
         if worker is None:
             raise EngineUnavailable(f"The engine is {self._state}. Try again in a few seconds.", retry_after=5)
         chunks: asyncio.Queue[Chunk | EngineUnavailable] = asyncio.Queue()
-        self._requests[request_id] = chunks
+        self._requests[request.request_id] = chunks
         finished = False
         if not self._outstanding:
             self._heard = time.monotonic()  # silence counts from the moment there is something to say
-        self._outstanding.add(request_id)
-        worker.send({"submit": request_id, "ids": list(ids), "max_new_tokens": max_new_tokens})
+        self._outstanding.add(request.request_id)
+        worker.send({"submit": request.request_id, "ids": list(request.ids), "max_new_tokens": request.max_new_tokens})
         try:
             while not finished:
                 try:
-                    async with asyncio.timeout(max(0.0, deadline.remaining())):
+                    async with asyncio.timeout(max(0.0, request.deadline.remaining())):
                         chunk = await chunks.get()
                 except TimeoutError:
                     raise DeadlineExceeded("The deadline passed while the model was writing.") from None
@@ -103,9 +90,9 @@ class EmbeddedEngine:
                 finished = chunk.finished is not None
                 yield chunk
         finally:
-            del self._requests[request_id]
+            del self._requests[request.request_id]
             if not finished:
-                worker.send({"cancel": request_id})
+                worker.send({"cancel": request.request_id})
 
     async def ready(self) -> None:
         """See `Engine.ready`."""

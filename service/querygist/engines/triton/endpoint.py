@@ -3,13 +3,12 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator
 
 import structlog
 from tritonclient.grpc.aio import InferenceServerClient
 
-from querygist.deadline import Deadline
-from querygist.engines.base import NO_HEADERS, Chunk, Identity
+from querygist.engines.base import Chunk, GenerationRequest, Identity
 from querygist.engines.canary import Canary
 from querygist.engines.triton import protocol as wire
 from querygist.engines.triton.failures import Failure
@@ -47,7 +46,7 @@ class Endpoint:
         self._plain = plain
         self._served: Served | None = None  # as last told
         self._streams = Streams(address, end_id=expected.end_id, stall_seconds=stall_seconds, failed=self._failed)
-        self._canary = Canary(self._ask_canary, patience=stall_seconds)
+        self._canary = Canary(self._stream, [expected.end_id], patience=stall_seconds)
         self._identified: float | None = None  # when it told so; None: to be asked before it is used again
         self._client: InferenceServerClient | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -70,48 +69,23 @@ class Endpoint:
         await self._streams.seen_off(CONNECT_SECONDS)
         await self._client.close()
 
-    async def generate(
-        self,
-        ids: Sequence[int],
-        *,
-        max_new_tokens: int,
-        deadline: Deadline,
-        request_id: str,
-        trace_headers: Mapping[str, str] = NO_HEADERS,
-    ) -> AsyncGenerator[Chunk, None]:
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         """See `Engine.generate`; also raises Overloaded when Triton's queue is full."""
         if self.trouble is not None:
             raise anew(self.trouble)
         self.load += 1
         try:
-            async with contextlib.aclosing(
-                self._stream(ids, max_new_tokens, deadline, request_id, trace_headers)
-            ) as chunks:
+            async with contextlib.aclosing(self._stream(request)) as chunks:
                 async for chunk in chunks:
                     self._canary.heard()
                     yield chunk
         finally:
             self.load -= 1
 
-    def _stream(
-        self,
-        ids: Sequence[int],
-        max_new_tokens: int,
-        deadline: Deadline,
-        request_id: str,
-        trace_headers: Mapping[str, str] = NO_HEADERS,
-    ) -> AsyncGenerator[Chunk, None]:
+    def _stream(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         if self._client is None or self._served is None:
             raise RuntimeError("start() comes first, and the server's identity")
-        return self._streams.run(
-            self._client,
-            ids,
-            lookahead=self._served.decoding(plain=self._plain),
-            max_new_tokens=max_new_tokens,
-            deadline=deadline,
-            request_id=request_id,
-            trace_headers=trace_headers,
-        )
+        return self._streams.run(self._client, request, lookahead=self._served.decoding(plain=self._plain))
 
     def _failed(self, failure: Failure) -> None:
         if isinstance(failure.error, EngineUnavailable) and failure.endpoint_failed:
@@ -166,6 +140,3 @@ class Endpoint:
             return
         self._served = Served.of(answer.config, self._expected, self.address)
         self._identified = time.monotonic()
-
-    def _ask_canary(self, deadline: Deadline, request_id: str) -> AsyncGenerator[Chunk, None]:
-        return self._stream([self._expected.end_id], 1, deadline, request_id)

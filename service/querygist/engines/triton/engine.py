@@ -1,10 +1,9 @@
 """Triton Inference Servers behind the gateway: TensorRT-LLM on GPUs or the CPU model, by the same tensors."""
 
 import contextlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
-from querygist.deadline import Deadline
-from querygist.engines.base import NO_HEADERS, Chunk, Identity, Status
+from querygist.engines.base import Chunk, GenerationRequest, Identity, Status
 from querygist.engines.triton.endpoint import Endpoint
 from querygist.engines.triton.pool import Servers
 from querygist.errors import EngineUnavailable, Overloaded
@@ -52,33 +51,14 @@ class TritonEngine:
         well = {endpoint.address: endpoint.trouble is None for endpoint in self.endpoints}
         return Status(servers=well, retries=self._retries)
 
-    async def generate(
-        self,
-        ids: Sequence[int],
-        *,
-        max_new_tokens: int,
-        deadline: Deadline,
-        request_id: str,
-        trace_headers: Mapping[str, str] = NO_HEADERS,
-    ) -> AsyncGenerator[Chunk, None]:
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         """See `Engine.generate`. Until its first token a request that fails is given to another server, once."""
-
-        def ask(endpoint: Endpoint) -> contextlib.aclosing[AsyncGenerator[Chunk, None]]:
-            return contextlib.aclosing(
-                endpoint.generate(
-                    ids,
-                    max_new_tokens=max_new_tokens,
-                    deadline=deadline,
-                    request_id=request_id,
-                    trace_headers=trace_headers,
-                )
-            )
 
         self._budget = min(RETRY_BURST, self._budget + RETRY_SHARE)
         first = self._choose(None)
         begun = False
         try:
-            async with ask(first) as chunks:
+            async with contextlib.aclosing(first.generate(request)) as chunks:
                 async for chunk in chunks:
                     begun = True
                     yield chunk
@@ -89,7 +69,7 @@ class TritonEngine:
                 raise
             self._budget -= 1
             self._retries += 1
-        async with ask(second) as chunks:
+        async with contextlib.aclosing(second.generate(request)) as chunks:
             async for chunk in chunks:
                 yield chunk
 

@@ -1,6 +1,6 @@
 """Tensors of Triton's `tensorrt_llm` model over gRPC: token ids there and back, nothing else."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,7 +12,7 @@ from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from querygist.engines.base import NO_HEADERS
+from querygist.engines.base import GenerationRequest
 
 MODEL = "tensorrt_llm"
 
@@ -45,31 +45,28 @@ class Pass:
 
 def stream(
     client: InferenceServerClient,
-    ids: Sequence[int],
+    request: GenerationRequest,
     *,
-    max_new_tokens: int,
     end_id: int,
     lookahead: tuple[int, int, int] | None,
-    request_id: str,
-    timeout: float,
-    trace_headers: Mapping[str, str] = NO_HEADERS,
 ) -> Any:
     """Open a stream for one request; an async iterator of (InferResult | None, error | None) with `cancel()`.
 
     `lookahead` is (window, n-gram, verification set); None leaves the inputs out, as an engine built without lookahead
-    wants it. `timeout` in seconds ends the stream with DEADLINE_EXCEEDED. The metadata carry `trace_headers`.
+    wants it. The request's deadline ends the stream with DEADLINE_EXCEEDED; the metadata carry its trace headers.
     """
-    request = {
+    message = {
         "model_name": MODEL,
-        "inputs": _inputs(ids, max_new_tokens, end_id, lookahead),
+        "inputs": _inputs(request.ids, request.max_new_tokens, end_id, lookahead),
         "outputs": _REQUESTED,
-        "request_id": request_id,
+        "request_id": request.request_id,
     }
 
     async def one() -> AsyncIterator[dict[str, Any]]:
-        yield request
+        yield message
 
-    return client.stream_infer(one(), stream_timeout=timeout, headers=dict(trace_headers))
+    timeout = max(0.001, request.deadline.remaining())
+    return client.stream_infer(one(), stream_timeout=timeout, headers=dict(request.trace_headers))
 
 
 def read(result: InferResult) -> Pass:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import grpc
@@ -10,8 +10,7 @@ import structlog
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from querygist.deadline import Deadline
-from querygist.engines.base import NO_HEADERS, Chunk
+from querygist.engines.base import Chunk, GenerationRequest
 from querygist.engines.triton import protocol as wire
 from querygist.engines.triton.failures import Failure, classify
 from querygist.errors import DeadlineExceeded, EngineUnavailable, ServiceError
@@ -36,35 +35,22 @@ class Streams:
     async def run(
         self,
         client: InferenceServerClient,
-        ids: Sequence[int],
+        request: GenerationRequest,
         *,
         lookahead: tuple[int, int, int] | None,
-        max_new_tokens: int,
-        deadline: Deadline,
-        request_id: str,
-        trace_headers: Mapping[str, str] = NO_HEADERS,
     ) -> AsyncGenerator[Chunk, None]:
         """See `Engine.generate`; also raises Overloaded when Triton's queue is full."""
-        call = wire.stream(
-            client,
-            ids,
-            max_new_tokens=max_new_tokens,
-            end_id=self._end_id,
-            lookahead=lookahead,
-            request_id=request_id,
-            timeout=max(0.001, deadline.remaining()),
-            trace_headers=trace_headers,
-        )
+        call = wire.stream(client, request, end_id=self._end_id, lookahead=lookahead)
         self._given_up[call] = None
         made = drafted = accepted = 0
-        patience = deadline.remaining()
+        patience = request.deadline.remaining()
         finished = None
         try:
             while finished is None:
-                now = await self._next(call, deadline, patience, request_id)
+                now = await self._next(call, request, patience)
                 made += len(now.ids)
                 # Triton tells no reason: a request that ended before its length was ended by the end id.
-                finished = ("length" if made >= max_new_tokens else "stop") if now.final else None
+                finished = ("length" if made >= request.max_new_tokens else "stop") if now.final else None
                 yield Chunk(now.ids, now.drafted - drafted, now.accepted - accepted, 0, finished)
                 drafted, accepted, patience = now.drafted, now.accepted, self._stall_seconds
         finally:
@@ -100,12 +86,12 @@ class Streams:
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
 
-    async def _next(self, call: Any, deadline: Deadline, patience: float, request_id: str) -> wire.Pass:
+    async def _next(self, call: Any, request: GenerationRequest, patience: float) -> wire.Pass:
         try:
-            async with asyncio.timeout(max(0.0, min(deadline.remaining(), patience))):
+            async with asyncio.timeout(max(0.0, min(request.deadline.remaining(), patience))):
                 result, error = await anext(call)
         except TimeoutError:
-            if deadline.remaining() <= 0:
+            if request.deadline.remaining() <= 0:
                 raise DeadlineExceeded("The deadline passed while the model was writing.") from None
             raise EngineUnavailable(
                 f"Triton at {self._address} fell silent for {patience:g} s.", retry_after=5
@@ -118,9 +104,9 @@ class Streams:
         except StopAsyncIteration:
             raise EngineUnavailable(f"Triton at {self._address} ended the stream early.", retry_after=1) from None
         except grpc.RpcError as failed:
-            raise self._classified(failed, request_id) from None
+            raise self._classified(failed, request.request_id) from None
         if error is not None:
-            raise self._classified(error, request_id)
+            raise self._classified(error, request.request_id)
         return wire.read(result)
 
     def _classified(self, failed: grpc.RpcError | InferenceServerException, request_id: str) -> ServiceError:

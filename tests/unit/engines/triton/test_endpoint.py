@@ -12,7 +12,7 @@ import pytest
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from querygist.deadline import Deadline
-from querygist.engines.base import Chunk, Identity
+from querygist.engines.base import Chunk, GenerationRequest, Identity
 from querygist.engines.triton.endpoint import Endpoint
 from querygist.errors import EngineUnavailable
 from querygist.triton_server.repository import CPU_MODEL, load_config
@@ -79,7 +79,7 @@ async def endpoint_of(identity: Identity, status: grpc.StatusCode | None) -> Asy
 
 
 def ask(endpoint: Endpoint) -> AsyncGenerator[Chunk, None]:
-    return endpoint.generate(PROMPT, max_new_tokens=9, deadline=Deadline.after(60), request_id="a")
+    return endpoint.generate(GenerationRequest(PROMPT, 9, Deadline.after(60), "a"))
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from querygist.deadline import Deadline
-from querygist.engines.base import Chunk, Identity, Status
+from querygist.engines.base import Chunk, GenerationRequest, Identity, Status
 from querygist.engines.triton.engine import RETRY_BURST, RETRY_SHARE, TritonEngine
 from querygist.errors import DeadlineExceeded, EngineUnavailable, Overloaded, ServiceError
 
@@ -37,16 +37,8 @@ class Double:
     async def close(self) -> None:
         self.life.append("closed")
 
-    async def generate(
-        self,
-        ids: Sequence[int],
-        *,
-        max_new_tokens: int,
-        deadline: Deadline,
-        request_id: str,
-        trace_headers: Mapping[str, str],
-    ) -> AsyncGenerator[Chunk, None]:
-        self.asked.append(request_id)
+    async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
+        self.asked.append(request.request_id)
         if self.trouble is not None:
             raise self.trouble
         self.load += 1
@@ -68,7 +60,7 @@ def engine_of(*doubles: Double) -> TritonEngine:
 
 async def ask(engine: TritonEngine, key: str = "a") -> list[Chunk]:
     deadline = Deadline.after(60)
-    return [chunk async for chunk in engine.generate([1], max_new_tokens=9, deadline=deadline, request_id=key)]
+    return [chunk async for chunk in engine.generate(GenerationRequest([1], 9, deadline, key))]
 
 
 def ill(address: str) -> Double:
@@ -135,7 +127,7 @@ async def test_what_has_begun_is_never_repeated() -> None:
     bad, good = Double("a", error=EngineUnavailable("It died."), begin=1), Double("b", load=1)
     engine, seen = engine_of(bad, good), []
     with pytest.raises(EngineUnavailable, match="It died"):
-        async for chunk in engine.generate([1], max_new_tokens=9, deadline=Deadline.after(60), request_id="a"):
+        async for chunk in engine.generate(GenerationRequest([1], 9, Deadline.after(60), "a")):
             seen.append(chunk)
     assert seen == [CHUNKS[0]]
     assert good.asked == []
@@ -205,7 +197,7 @@ async def test_one_that_is_well_is_enough() -> None:
 
 async def test_who_leaves_frees_the_place() -> None:
     one = Double("a")
-    chunks = engine_of(one).generate([1], max_new_tokens=9, deadline=Deadline.after(60), request_id="a")
+    chunks = engine_of(one).generate(GenerationRequest([1], 9, Deadline.after(60), "a"))
     await anext(chunks)
     assert one.load == 1
     await chunks.aclose()
@@ -214,7 +206,7 @@ async def test_who_leaves_frees_the_place() -> None:
 
 async def test_who_leaves_after_a_retry_frees_the_place() -> None:
     bad, good = Double("a", error=EngineUnavailable("It died.")), Double("b", load=1)
-    chunks = engine_of(bad, good).generate([1], max_new_tokens=9, deadline=Deadline.after(60), request_id="a")
+    chunks = engine_of(bad, good).generate(GenerationRequest([1], 9, Deadline.after(60), "a"))
     await anext(chunks)
     assert (bad.load, good.load) == (0, 2)
     await chunks.aclose()
