@@ -1,0 +1,188 @@
+"""The cache under any order of events: followers come and leave; computations go on, finish, fail and are cancelled."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from querygist.deadline import Deadline
+from querygist.errors import EngineUnavailable
+from querygist.metrics import Metrics
+from querygist.pipeline.cache import Flight, SummaryCache
+from querygist.pipeline.summary import Summary
+
+LONG = Deadline(float("inf"))
+KEYS = st.sampled_from((b"one", b"two", b"three"))
+
+
+@dataclass(eq=False)
+class Computation:
+    """One computation, moved on by the machine. `slow_to_stop`: it still has something to do when it is cancelled."""
+
+    slow_to_stop: bool
+    begun: int = 0
+    running: bool = False
+    cancelled: bool = False
+    pieces: list[str] = field(default_factory=list)
+    flight: Flight | None = None
+    end: asyncio.Event = field(default_factory=asyncio.Event)
+    error: EngineUnavailable | None = None
+
+    async def compute(self, flight: Flight) -> Summary:
+        self.begun, self.running, self.flight = self.begun + 1, True, flight
+        try:
+            await self.end.wait()
+            if self.error:
+                raise self.error
+            return self.summary
+        except asyncio.CancelledError:
+            self.cancelled = True
+            if self.slow_to_stop:
+                await asyncio.sleep(0)
+            raise
+        finally:
+            self.running = False
+
+    def publish(self, piece: str) -> None:
+        assert self.flight is not None
+        self.pieces.append(piece)
+        self.flight.publish(piece)
+
+    @property
+    def summary(self) -> Summary:
+        return Summary("".join(self.pieces), True, ((0, 4),), 1.0, 10, 2, False)
+
+
+async def followed(cache: SummaryCache, key: bytes, one: Computation) -> tuple[str, Summary]:
+    """Text and summary of `key`, computed by `one` if need be. The only user of the cache's interface here."""
+    if (kept := cache.get(key)) is not None:
+        return kept.text, kept
+    async with cache.follow(key, LONG, one.compute) as flight:
+        text = "".join([piece async for piece in flight.text(LONG)])
+        return text, await flight.result(LONG)
+
+
+@dataclass(eq=False)
+class Follower:
+    """A request that follows `computation`."""
+
+    computation: Computation
+    task: asyncio.Task[tuple[str, Summary]]
+
+
+class Board(RuleBasedStateMachine):
+    """One computation for each key at a time; all who follow it get its result or its error; the last to leave cancels
+    it; and nothing is left behind.
+
+    `settled` False leaves the event loop in the middle of what it does.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.cache = SummaryCache(max_bytes=100_000, ttl_seconds=1e9, metrics=Metrics())
+        self.computing: dict[bytes, Computation] = {}  # those that have not been told to end
+        self.kept: dict[bytes, Computation] = {}
+        self.computations: list[Computation] = []
+        self.settled = True
+        self.followers: dict[bytes, list[Follower]] = {}  # those that have not been told to leave
+
+    def settle(self, settled: bool = True) -> None:
+        async def turns() -> None:
+            for _ in range(10):
+                await asyncio.sleep(0)
+
+        self.settled = settled
+        if settled:
+            self.loop.run_until_complete(turns())
+
+    @rule(key=KEYS, slow_to_stop=st.booleans())
+    def follow(self, key: bytes, slow_to_stop: bool) -> None:
+        async def come() -> asyncio.Task[tuple[str, Summary]]:
+            return asyncio.create_task(followed(self.cache, key, own))
+
+        own = Computation(slow_to_stop)
+        self.computations.append(own)
+        follows = self.kept.get(key) or self.computing.get(key) or own
+        if not self.kept.get(key):
+            self.computing[key] = follows
+        task = self.loop.run_until_complete(come())
+        self.followers.setdefault(key, []).append(Follower(follows, task))
+        self.settle()
+        assert follows.begun == 1
+        assert own.begun == (own is follows), "what is kept or under way is not computed again"
+
+    @precondition(lambda self: self.computing)
+    @rule(data=st.data(), piece=st.sampled_from(("a", "bc")))
+    def publish(self, data: st.DataObject, piece: str) -> None:
+        self.computing[self._key(data)].publish(piece)
+
+    @precondition(lambda self: self.computing)
+    @rule(data=st.data(), fails=st.booleans(), settled=st.booleans())
+    def end(self, data: st.DataObject, fails: bool, settled: bool) -> None:
+        key = self._key(data)
+        one = self.computing.pop(key)
+        one.error = EngineUnavailable("gone") if fails else None
+        one.end.set()
+        if fails:
+            settled = True  # whoever comes now may still join it
+        else:
+            self.kept[key] = one
+        self.settle(settled)
+
+    @precondition(lambda self: self.computing)
+    @rule(data=st.data(), settled=st.booleans())
+    def leave(self, data: st.DataObject, settled: bool) -> None:
+        key = self._key(data)
+        there = self.followers[key]
+        left = there.pop(data.draw(st.integers(0, len(there) - 1)))
+        left.task.cancel()
+        last = not there
+        self.settle(settled or last)
+        if last:
+            one = self.computing.pop(key)
+            assert one.cancelled, "nobody is there to hear of it"
+
+    def _key(self, data: st.DataObject) -> bytes:
+        return data.draw(st.sampled_from(sorted(self.computing)))
+
+    @precondition(lambda self: self.settled)
+    @invariant()
+    def all_that_can_end_has_ended(self) -> None:
+        for key, there in self.followers.items():
+            waiting = [one for one in there if not one.task.done()]
+            assert all(one.computation is self.computing.get(key) for one in waiting)
+            for one in there:
+                if one.task.done():
+                    self._check(one)
+            self.followers[key] = waiting
+        assert set(self.cache._flights) == set(self.computing), "a flight for each computation, and none else"
+        assert [one for one in self.computations if one.running] == [
+            one for one in self.computations if one in self.computing.values()
+        ]
+
+    def _check(self, one: Follower) -> None:
+        assert one.computation.end.is_set()
+        if one.computation.error:
+            assert one.task.exception() is one.computation.error
+        else:
+            expected = one.computation.summary
+            assert one.task.result() == (expected.text, expected)
+
+    def teardown(self) -> None:
+        for one in self.computing.values():
+            one.end.set()
+        self.kept |= self.computing
+        self.computing.clear()
+        self.settle()
+        self.all_that_can_end_has_ended()
+        assert not any(self.followers.values())
+        assert self.cache._flights == {}
+        assert all(self.cache.get(key) == one.summary for key, one in self.kept.items())
+        self.loop.close()
+
+
+TestBoard = Board.TestCase
+TestBoard.settings = settings(max_examples=40, stateful_step_count=40, deadline=None, derandomize=True)
