@@ -14,6 +14,9 @@ from querygist.metrics import Metrics
 from querygist.pipeline.admission import Admission
 
 PLACES, SEATS = 2, 4
+SETTLED = 12
+"""Turns of the event loop in which everything that can run has run."""
+TURNS = st.sampled_from((0, 1, 2, SETTLED))
 LONG = float("inf")
 
 
@@ -50,7 +53,7 @@ class Request:
 class Crowd(RuleBasedStateMachine):
     """In flight <= places, first in first out, no place lost or lent twice, and nobody waits for ever.
 
-    `settled` False leaves the event loop in the middle of what it does: the next rule meets half-done hand-overs.
+    `turns` leaves the event loop in the middle of what it does: the next rule meets half-done hand-overs.
     """
 
     def __init__(self) -> None:
@@ -70,16 +73,13 @@ class Crowd(RuleBasedStateMachine):
     def clock(self) -> float:
         return self.now
 
-    def settle(self, settled: bool = True) -> None:
-        """Let every task that can run, run: admission itself never waits on time."""
-
-        async def turns() -> None:
-            for _ in range(10):
-                await asyncio.sleep(0)
-
-        self.settled = settled
-        if settled:
-            self.loop.run_until_complete(turns())
+    def turn(self, turns: int = SETTLED) -> None:
+        """Let the event loop go on so far: admission itself never waits on time."""
+        for _ in range(turns):
+            self.loop.call_soon(self.loop.stop)
+            self.loop.run_forever()
+        self.settled = turns == SETTLED
+        if self.settled:
             self.crowd = [one for one in self.crowd if not self._over(one)]
 
     def _over(self, one: Request) -> bool:
@@ -91,7 +91,7 @@ class Crowd(RuleBasedStateMachine):
 
     @rule(tokens=st.sampled_from((1, 50, 1000)), seconds=st.sampled_from((0.5, 5.0, LONG)))
     def arrive(self, tokens: int, seconds: float) -> None:
-        self.settle()
+        self.turn()
         full = self.admission.waiting == SEATS
         free = not self.admission.waiting and self.admission.in_flight < self.admission.places
 
@@ -100,7 +100,7 @@ class Crowd(RuleBasedStateMachine):
 
         one = self.loop.run_until_complete(come())
         self.crowd.append(one)
-        self.loop.run_until_complete(asyncio.sleep(0))
+        self.turn(2)
         if free:
             assert one.entered, "with a free place nobody is refused or made to wait"
         elif one.task.done():
@@ -109,23 +109,23 @@ class Crowd(RuleBasedStateMachine):
             assert isinstance(refused, Overloaded if full else DeadlineExceeded)
             assert full or seconds < LONG, "who has all the time in the world waits"
             assert refused.retry_after
-        self.settle()
+        self.turn()
         # An arrival looks at the places anew, and so does whoever leaves.
         assert full or not self.admission.waiting or self.admission.in_flight >= self.admission.places
 
     @precondition(lambda self: self.crowd)
-    @rule(data=st.data(), error=st.booleans(), settled=st.booleans())
-    def leave(self, data: st.DataObject, error: bool, settled: bool) -> None:
+    @rule(data=st.data(), error=st.booleans(), turns=TURNS)
+    def leave(self, data: st.DataObject, error: bool, turns: int) -> None:
         self._pick(data).leave(error=error)
-        self.settle(settled)
+        self.turn(turns)
 
     @precondition(lambda self: self.crowd)
-    @rule(data=st.data(), settled=st.booleans())
-    def give_up(self, data: st.DataObject, settled: bool) -> None:
+    @rule(data=st.data(), turns=TURNS)
+    def give_up(self, data: st.DataObject, turns: int) -> None:
         one = self._pick(data)
         self.crowd.remove(one)
         one.task.cancel()
-        self.settle(settled)
+        self.turn(turns)
 
     def _pick(self, data: st.DataObject) -> Request:
         return self.crowd[data.draw(st.integers(0, len(self.crowd) - 1))]
@@ -160,7 +160,7 @@ class Crowd(RuleBasedStateMachine):
         for one in self.crowd:
             one.leave()
         for _ in range(len(self.crowd) + 1):
-            self.settle()
+            self.turn()
         assert self.crowd == []
         assert (self.admission.in_flight, self.admission.waiting) == (0, 0)
         self.loop.close()

@@ -14,6 +14,9 @@ from querygist.pipeline.cache import Flight, SummaryCache
 from querygist.pipeline.summary import Summary
 
 LONG = Deadline(float("inf"))
+SETTLED = 12
+"""Turns of the event loop in which everything that can run has run."""
+TURNS = st.sampled_from((0, 1, 2, SETTLED))
 KEYS = st.sampled_from((b"one", b"two", b"three"))
 
 
@@ -76,7 +79,7 @@ class Board(RuleBasedStateMachine):
     """One computation for each key at a time; all who follow it get its result or its error; the last to leave cancels
     it; and nothing is left behind.
 
-    `settled` False leaves the event loop in the middle of what it does.
+    `turns` leaves the event loop in the middle of what it does.
     """
 
     def __init__(self) -> None:
@@ -89,14 +92,12 @@ class Board(RuleBasedStateMachine):
         self.settled = True
         self.followers: dict[bytes, list[Follower]] = {}  # those that have not been told to leave
 
-    def settle(self, settled: bool = True) -> None:
-        async def turns() -> None:
-            for _ in range(10):
-                await asyncio.sleep(0)
-
-        self.settled = settled
-        if settled:
-            self.loop.run_until_complete(turns())
+    def turn(self, turns: int = SETTLED) -> None:
+        """Let the event loop go on so far."""
+        for _ in range(turns):
+            self.loop.call_soon(self.loop.stop)
+            self.loop.run_forever()
+        self.settled = turns == SETTLED
 
     @rule(key=KEYS, slow_to_stop=st.booleans())
     def follow(self, key: bytes, slow_to_stop: bool) -> None:
@@ -110,7 +111,7 @@ class Board(RuleBasedStateMachine):
             self.computing[key] = follows
         task = self.loop.run_until_complete(come())
         self.followers.setdefault(key, []).append(Follower(follows, task))
-        self.settle()
+        self.turn()
         assert follows.begun == 1
         assert own.begun == (own is follows), "what is kept or under way is not computed again"
 
@@ -120,27 +121,27 @@ class Board(RuleBasedStateMachine):
         self.computing[self._key(data)].publish(piece)
 
     @precondition(lambda self: self.computing)
-    @rule(data=st.data(), fails=st.booleans(), settled=st.booleans())
-    def end(self, data: st.DataObject, fails: bool, settled: bool) -> None:
+    @rule(data=st.data(), fails=st.booleans(), turns=TURNS)
+    def end(self, data: st.DataObject, fails: bool, turns: int) -> None:
         key = self._key(data)
         one = self.computing.pop(key)
         one.error = EngineUnavailable("gone") if fails else None
         one.end.set()
         if fails:
-            settled = True  # whoever comes now may still join it
+            turns = SETTLED  # whoever comes now may still join it
         else:
             self.kept[key] = one
-        self.settle(settled)
+        self.turn(turns)
 
     @precondition(lambda self: self.computing)
-    @rule(data=st.data(), settled=st.booleans())
-    def leave(self, data: st.DataObject, settled: bool) -> None:
+    @rule(data=st.data(), turns=TURNS)
+    def leave(self, data: st.DataObject, turns: int) -> None:
         key = self._key(data)
         there = self.followers[key]
         left = there.pop(data.draw(st.integers(0, len(there) - 1)))
         left.task.cancel()
         last = not there
-        self.settle(settled or last)
+        self.turn(SETTLED if last else turns)
         if last:
             one = self.computing.pop(key)
             assert one.cancelled, "nobody is there to hear of it"
@@ -176,7 +177,7 @@ class Board(RuleBasedStateMachine):
             one.end.set()
         self.kept |= self.computing
         self.computing.clear()
-        self.settle()
+        self.turn()
         self.all_that_can_end_has_ended()
         assert not any(self.followers.values())
         assert self.cache._flights == {}
