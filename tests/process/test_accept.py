@@ -33,7 +33,7 @@ from tests import container_double
 from tests.conftest import REPOSITORY, WEIGHTS
 from tests.triton_servers import TritonServer
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 QUIET = Console(quiet=True)
 PATIENT = 60_000.0

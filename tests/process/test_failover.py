@@ -9,7 +9,7 @@ from loadtest.sweeps import failover, failover_report
 from loadtest.sweeps.cluster import cluster
 from querygist.evaluation.rows import rows
 
-pytestmark = pytest.mark.usefixtures("triton_installation")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("triton_installation")]
 
 
 async def test_a_client_loses_at_most_what_the_killed_servers_held(tmp_path: Path) -> None:

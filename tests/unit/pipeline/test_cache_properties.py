@@ -42,7 +42,7 @@ class Computation:
             return self.summary
         except asyncio.CancelledError:
             self.cancelled = True
-            if self.slow_to_stop:
+            for _ in range(3 if self.slow_to_stop else 0):
                 await asyncio.sleep(0)
             raise
         finally:
@@ -58,11 +58,14 @@ class Computation:
         return Summary("".join(self.pieces), True, ((0, 4),), 1.0, 10, 2, False)
 
 
-async def followed(cache: SummaryCache, key: bytes, one: Computation) -> tuple[str, Summary]:
+async def followed(cache: SummaryCache, key: bytes, one: Computation, streams: bool) -> tuple[str, Summary]:
     """Text and summary of `key`, computed by `one` if need be. The only user of the cache's interface here."""
     if (kept := cache.get(key)) is not None:
         return kept.text, kept
     async with cache.follow(key, LONG, one.compute) as flight:
+        if not streams:
+            summary = await flight.result(LONG)
+            return summary.text, summary
         text = "".join([piece async for piece in flight.text(LONG)])
         return text, await flight.result(LONG)
 
@@ -89,6 +92,7 @@ class Board(RuleBasedStateMachine):
         self.computing: dict[bytes, Computation] = {}  # those that have not been told to end
         self.kept: dict[bytes, Computation] = {}
         self.computations: list[Computation] = []
+        self.cancelled: list[Computation] = []
         self.settled = True
         self.followers: dict[bytes, list[Follower]] = {}  # those that have not been told to leave
 
@@ -99,10 +103,10 @@ class Board(RuleBasedStateMachine):
             self.loop.run_forever()
         self.settled = turns == SETTLED
 
-    @rule(key=KEYS, slow_to_stop=st.booleans())
-    def follow(self, key: bytes, slow_to_stop: bool) -> None:
+    @rule(key=KEYS, slow_to_stop=st.booleans(), streams=st.booleans())
+    def follow(self, key: bytes, slow_to_stop: bool, streams: bool) -> None:
         async def come() -> asyncio.Task[tuple[str, Summary]]:
-            return asyncio.create_task(followed(self.cache, key, own))
+            return asyncio.create_task(followed(self.cache, key, own, streams))
 
         own = Computation(slow_to_stop)
         self.computations.append(own)
@@ -140,11 +144,12 @@ class Board(RuleBasedStateMachine):
         there = self.followers[key]
         left = there.pop(data.draw(st.integers(0, len(there) - 1)))
         left.task.cancel()
-        last = not there
-        self.turn(SETTLED if last else turns)
-        if last:
-            one = self.computing.pop(key)
-            assert one.cancelled, "nobody is there to hear of it"
+        if not there:  # the last: the flight is gone at once, although its computation may still be stopping
+            for _ in range(SETTLED):
+                if key in self.cache._flights:
+                    self.turn(1)
+            self.cancelled.append(self.computing.pop(key))
+        self.turn(turns)
 
     def _key(self, data: st.DataObject) -> bytes:
         return data.draw(st.sampled_from(sorted(self.computing)))
@@ -159,6 +164,7 @@ class Board(RuleBasedStateMachine):
                 if one.task.done():
                     self._check(one)
             self.followers[key] = waiting
+        assert all(one.cancelled for one in self.cancelled), "nobody is there to hear of it"
         assert set(self.cache._flights) == set(self.computing), "a flight for each computation, and none else"
         assert [one for one in self.computations if one.running] == [
             one for one in self.computations if one in self.computing.values()
