@@ -19,7 +19,7 @@ FP8_CONFIG ?= training/configs/fp8.yaml
 PYTEST := $(BIN)/python -m pytest
 NOT_FAST := embedded or triton or browser or training or fp8 or slow
 
-.PHONY: help serve triton load model fp8 fp8-venv check lint fast test test-all docs lock clean
+.PHONY: help serve triton load model fp8 fp8-venv check lint fast test test-all system-packages docs lock clean
 
 help:
 	@echo "make serve     serve the API and the demo page on http://127.0.0.1:$(PORT)"
@@ -64,14 +64,17 @@ lint: $(VENV)/.develop
 fast: $(VENV)/.develop
 	$(PYTEST) -n 2 -m "not ($(NOT_FAST))" tests/unit tests/api
 
-test: .set-up $(TRITON_VENV)/.installed model check
+test:
+	@$(MAKE) --no-print-directory -j2 system-packages $(VENV)/.develop $(TRITON_VENV)/.installed
+	@$(MAKE) --no-print-directory model check
 	$(PYTEST) -m "(embedded or triton or browser or training) and not (fp8 or slow)"
 
-test-all: .set-up $(TRITON_VENV)/.installed $(FP8_VENV)/.installed model check
+test-all:
+	@$(MAKE) --no-print-directory -j2 system-packages $(VENV)/.develop $(TRITON_VENV)/.installed $(FP8_VENV)/.installed
+	@$(MAKE) --no-print-directory model check
 	$(PYTEST) -m "$(NOT_FAST)"
 
-.PHONY: .set-up
-.set-up: $(VENV)/.develop
+system-packages:
 	@sh tests/system-packages.sh
 
 docs: $(VENV)/.docs
