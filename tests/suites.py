@@ -20,7 +20,13 @@ MINUTES = {
     "fast": 4.0,  # all others: two processes share them
 }
 TESTS = Path(__file__).parent
-FOLDERS = {"contract": "triton", "e2e": "browser"}
+PLACES = {
+    "contract": "triton",
+    "e2e": "browser",
+    "unit/artifact/test_base_model.py": "embedded",  # these two export to OpenVINO and load what they exported
+    "unit/artifact/test_built_model.py": "embedded",
+}
+"""Folders and files of tests, and the marker of all in them."""
 FIXTURES = {"triton_installation": "triton", "embedded_server": "embedded"}
 
 
@@ -35,7 +41,8 @@ class Suites:
         """Mark by folder and by fixture."""
         for item in items:
             fixtures = getattr(item, "fixturenames", ())
-            if mark := FOLDERS.get(item.path.relative_to(TESTS).parts[0]):
+            place = item.path.relative_to(TESTS).as_posix()
+            for mark in (mark for start, mark in PLACES.items() if place.startswith(start)):
                 item.add_marker(mark)
             for mark in (mark for fixture, mark in FIXTURES.items() if fixture in fixtures):
                 item.add_marker(mark)
