@@ -1,4 +1,4 @@
-# Commands for everyone: `make serve`, `make triton`, `make load` and `make test`. Each does its own set-up, once.
+# Commands for everyone; `make help` lists them. Each does its own set-up, once.
 PORT ?= 8000
 PYTHON ?= python3
 VENV := .venv
@@ -15,22 +15,30 @@ FP8_PYTHON ?= $(PYTHON)
 FP8_VENV := .venv-fp8
 FP8_CONFIG ?= training/configs/fp8.yaml
 
-.PHONY: serve triton load test lint model fp8 fp8-venv clean help
+# Every test that needs nothing but Python and is quick has none of these markers (pyproject.toml, tests/suites.py).
+PYTEST := $(BIN)/python -m pytest
+NOT_FAST := embedded or triton or browser or training or fp8 or slow
+
+.PHONY: help serve triton load model fp8 fp8-venv check lint fast test test-all system-packages docs lock clean
 
 help:
-	@echo "make serve   serve the API and the demo page on http://127.0.0.1:$(PORT)"
-	@echo "make triton  the same, through a real Triton Inference Server on this machine's CPU"
-	@echo "make load    a minute of load on a server of its own, and whether it kept the objectives"
-	@echo "make test    every check: lint, types, unit, API, property, real-server and browser tests"
-	@echo "make lint    ruff, mypy, import-linter"
-	@echo "make model   fetch and build the model, nothing else"
-	@echo "make fp8     FP8 checkpoints for TensorRT-LLM, made and checked on this machine's CPU"
-	@echo "make clean   remove the virtual environments"
+	@echo "make serve     serve the API and the demo page on http://127.0.0.1:$(PORT)"
+	@echo "make triton    the same, through a real Triton Inference Server on this machine's CPU"
+	@echo "make load      a minute of load on a server of its own, and whether it kept the objectives"
+	@echo "make model     fetch and build the model, nothing else"
+	@echo "make fp8       FP8 checkpoints for TensorRT-LLM, made and checked on this machine's CPU"
+	@echo "make check     lint, types, unit and API tests on the fake engine: about a minute"
+	@echo "make test      that, the embedded engine, Triton, the browser and training: about ten minutes"
+	@echo "make test-all  every test there is, as CI runs them: less than half an hour"
+	@echo "make lint      ruff, mypy, import-linter"
+	@echo "make docs      the documentation as a site, in site/; a broken link fails"
+	@echo "make lock      constraints.txt anew from pyproject.toml (UPGRADE=--upgrade for newer releases)"
+	@echo "make clean     remove the virtual environments and what the tools keep"
 
 serve: $(VENV)/.serve model
 	$(BIN)/querygist serve --port $(PORT)
 
-triton: $(VENV)/.serve $(TRITON_VENV)/.installed model
+triton: $(VENV)/.triton $(TRITON_VENV)/.installed model
 	$(BIN)/querygist triton --port $(PORT)
 
 load: $(VENV)/.load model
@@ -44,19 +52,41 @@ fp8: $(VENV)/.develop fp8-venv
 
 fp8-venv: $(FP8_VENV)/.installed
 
-test: $(VENV)/.develop $(TRITON_VENV)/.installed $(FP8_VENV)/.installed model
-	sh tests/system-packages.sh
-	$(MAKE) lint
-	$(BIN)/python -m pytest
+check: $(VENV)/.develop
+	@$(MAKE) --no-print-directory -j2 --output-sync=target lint fast
 
 lint: $(VENV)/.develop
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+fast: $(VENV)/.develop
+	$(PYTEST) -n 2 -m "not ($(NOT_FAST))" tests/unit tests/api
+
+test:
+	@$(MAKE) --no-print-directory -j2 system-packages $(VENV)/.develop $(TRITON_VENV)/.installed
+	@$(MAKE) --no-print-directory model check
+	$(PYTEST) -m "(embedded or triton or browser or training) and not (fp8 or slow)"
+
+test-all:
+	@$(MAKE) --no-print-directory -j2 system-packages $(VENV)/.develop $(TRITON_VENV)/.installed $(FP8_VENV)/.installed
+	@$(MAKE) --no-print-directory model check
+	$(PYTEST) -m "$(NOT_FAST)"
+
+system-packages:
+	@sh tests/system-packages.sh
+
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --strict
+
+lock: $(VENV)/bin/python
+	$(BIN)/python -m pip install -qq uv
+	$(BIN)/python -m uv pip compile --quiet --universal --all-extras --python-version 3.11 $(UPGRADE) --no-emit-package pip \
+		--no-annotate --custom-compile-command "make lock" --output-file constraints.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) $(TRITON_VENV) $(FP8_VENV)
+	rm -rf $(VENV) $(TRITON_VENV) $(FP8_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache site
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), f"Python 3.11 to 3.13 is needed, this is {sys.version}: make PYTHON=python3.11"'
@@ -67,15 +97,25 @@ $(VENV)/.serve: $(VENV)/bin/python pyproject.toml constraints.txt
 	$(PIP) --editable .
 	@touch $@
 
+$(VENV)/.triton: $(VENV)/.serve
+	@echo "Installing Triton's client into $(VENV) ..."
+	$(PIP) --editable '.[triton]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.serve
+	@echo "Installing MkDocs into $(VENV) ..."
+	$(PIP) --editable '.[docs]'
+	@touch $@
+
 $(VENV)/.load: $(VENV)/.serve
 	@echo "Installing Locust into $(VENV) ..."
 	$(PIP) --editable '.[load]'
 	@touch $@
 
-$(VENV)/.develop: $(VENV)/.serve
+$(VENV)/.develop: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Installing what the tests need into $(VENV) ..."
-	$(PIP) --editable '.[dev,load,train,ray,otel]'
-	@touch $@
+	$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.serve $(VENV)/.triton $(VENV)/.load $(VENV)/.docs
 
 $(TRITON_VENV)/bin/python:
 	$(TRITON_PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 13), f"Triton needs Python 3.11 or 3.12, this is {sys.version}: make TRITON_PYTHON=python3.11"'

@@ -29,6 +29,7 @@ from querygist.errors import ConfigurationError
 from querygist.prompting.templates import BEST, LABEL, NO_ANSWER
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.triton_server.installation import Installation
+from tests.suites import Suites
 from tests.triton_servers import TritonServer, cpu_model
 
 # The same examples on every run; no time limit on one, because a busy machine is no bug.
@@ -37,6 +38,10 @@ hypothesis.settings.load_profile("querygist")
 
 REPOSITORY = Path(__file__).parent.parent
 WEIGHTS = REPOSITORY / "model_repository" / "weights"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Suites())
 
 
 def missing(what: str) -> None:

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from querygist import command_line, logs, settings
+from querygist.extras import extra
 from querygist.schemas import SummarizeRequest
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="What this document says about this query.")
@@ -52,7 +53,8 @@ def triton(
     gateway: Annotated[bool, typer.Option(help="Also serve the API and the demo page through this Triton.")] = True,
 ) -> None:
     """Run a real Triton server with the CPU model, kept alive, and the gateway in front of it."""
-    from querygist.triton_server.launch import launch
+    with extra("triton"):
+        from querygist.triton_server.launch import launch
 
     chosen = settings.load(port=port)
     logs.configure(log_format=chosen.log_format, level=chosen.log_level)
@@ -143,7 +145,9 @@ def model_repository(
 ) -> None:
     """Write the model repository of a Triton server with the CPU model, where `querygist triton` cannot run it."""
     from querygist.artifact import build
-    from querygist.triton_server.launch import cpu_repository
+
+    with extra("triton"):
+        from querygist.triton_server.launch import cpu_repository
 
     chosen = settings.load()
     typer.echo(cpu_repository(chosen, build(chosen), folder))

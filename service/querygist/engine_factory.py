@@ -5,8 +5,7 @@ from querygist.artifact.manifest import Manifest
 from querygist.engines.base import Engine
 from querygist.engines.openvino.engine import EmbeddedEngine
 from querygist.engines.openvino.options import EngineOptions
-from querygist.engines.triton.engine import TritonEngine
-from querygist.engines.triton.identity import check_reachable
+from querygist.extras import extra
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.settings import Settings
 
@@ -26,6 +25,9 @@ def create_engine(settings: Settings) -> tuple[Engine, Tokenizer]:
 
 def _triton(settings: Settings) -> tuple[Engine, Tokenizer]:
     """The gateway's side needs the manifest and the tokenizer only, except for another base: its tokenizer is built."""
+    with extra("triton"):
+        from querygist.engines.triton.engine import TritonEngine  # noqa: PLC0415
+        from querygist.engines.triton.identity import check_reachable  # noqa: PLC0415
     if settings.base:
         built = artifact.build(settings)
         identity, tokenizer_path = built.identity, built.tokenizer_path

@@ -17,7 +17,10 @@ def fake_server(identity: Identity, tokenizer: Tokenizer) -> Generator[Live, Non
         yield live
 
 
-@pytest.fixture(params=["fake", "embedded", "triton"])
+REAL = [pytest.param(name, marks=getattr(pytest.mark, name)) for name in ("embedded", "triton")]
+
+
+@pytest.fixture(params=["fake", *REAL])
 async def client(request: pytest.FixtureRequest) -> AsyncGenerator[httpx.AsyncClient, None]:
     live: Live = request.getfixturevalue(f"{request.param}_server")
     async with httpx.AsyncClient(base_url=live.url, timeout=120, headers={"X-Deadline-Ms": "60000"}) as client:

@@ -13,7 +13,7 @@ from tests.conftest import Live, Serve
 from tests.e2e.asking import DOCUMENT, QUERY, REPLY, answer_on, ask, marks_on, release, words
 from tests.e2e.conftest import OpenPage, Says
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.mark.parametrize("name", ["Penicillin", "Webb’s mirror", "Autumn leaves, in HTML"])

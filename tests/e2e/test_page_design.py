@@ -8,7 +8,7 @@ from tests.conftest import Live
 from tests.e2e.asking import answer_on, ask
 from tests.e2e.conftest import OpenPage
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 # [text, its contrast] of every visible text and placeholder, by WCAG 2.2's definition of contrast.
 CONTRASTS = """() => {

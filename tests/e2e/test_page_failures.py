@@ -13,7 +13,7 @@ from tests.conftest import Live, Serve
 from tests.e2e.asking import DOCUMENT, QUERY, REPLY, answer_on, ask, marks_on, release
 from tests.e2e.conftest import OpenPage, Says
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_a_refused_request_says_why(live: Live, open_page: OpenPage) -> None:

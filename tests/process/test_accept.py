@@ -22,7 +22,7 @@ from deploy.gpu.context import AcceptanceContext, Plan
 from tests.conftest import REPOSITORY, WEIGHTS
 from tests.triton_servers import TritonServer
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ from querygist.triton_server.repository import load_config
 from tests import dockerfile
 from tests.conftest import REPOSITORY, until_ready
 
+pytestmark = pytest.mark.slow
+
 STAGES = dockerfile.read()
 
 RELOCATED = ("/opt/querygist", "/var/lib/querygist", "/src", "/root/.cache/pip")

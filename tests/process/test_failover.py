@@ -10,7 +10,7 @@ from loadtest.sweeps import failover
 from querygist import json_files
 from querygist.evaluation.rows import rows
 
-pytestmark = pytest.mark.usefixtures("triton_installation")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("triton_installation")]
 
 
 async def test_a_client_loses_at_most_what_the_killed_servers_held(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from training.fp8.check import check_logits
 from training.fp8.expand import expand_kv_heads
 from training.fp8.source_model import shipped_student
 
+pytestmark = pytest.mark.fp8
+
 CALIBRATION = 4
 QUALITY = 3
 

@@ -14,6 +14,8 @@ import pytest
 from tests.conftest import REPOSITORY, WEIGHTS, until_ready
 from tests.process.conftest import Start, alive
 
+pytestmark = pytest.mark.embedded
+
 DOCUMENT = " ".join(f"On day {n} of the voyage the crew of ship number {n} saw whales." for n in range(60))
 BODY = {"query": "what did the crew see", "document": DOCUMENT, "max_words": 120}
 

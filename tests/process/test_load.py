@@ -26,6 +26,8 @@ from querygist.evaluation.rows import BUILT_IN, rows
 from querygist.prompting.tokenizer import Tokenizer
 from tests.conftest import REPOSITORY, Live, first_sentences_of_document, live_server
 
+pytestmark = pytest.mark.slow
+
 LOCUSTFILE = REPOSITORY / "loadtest" / "locustfile.py"
 
 Reply = Callable[[Sequence[int]], Sequence[int]]

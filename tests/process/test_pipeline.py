@@ -11,6 +11,8 @@ from querygist.artifact.manifest import Manifest
 from tests.conftest import REPOSITORY
 from tests.process.conftest import Start
 
+pytestmark = pytest.mark.training
+
 BODY = {
     "query": "Who built the harbour?",
     "document": "The harbour was built in 1867 by the Danish engineer Jens Holm. It has two quays.",

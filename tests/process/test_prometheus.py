@@ -29,6 +29,8 @@ from tests.process.prometheus_server import FOLDER, Prometheus, program, scrapin
 from tests.promql import WINDOW, Expression, expressions_of_panels, expressions_of_rules
 from tests.triton_servers import TritonServer
 
+pytestmark = pytest.mark.slow
+
 RECORDED = (REPOSITORY / "tests/data/tensorrt_llm_metrics.txt").read_bytes()
 
 RULES_TESTS = list((FOLDER / "rules_test").glob("*.yml"))

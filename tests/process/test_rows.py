@@ -11,6 +11,8 @@ import pytest
 from tests.conftest import Live
 from tests.process.conftest import Start
 
+pytestmark = pytest.mark.embedded
+
 ROWS = 20
 
 

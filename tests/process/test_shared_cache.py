@@ -24,6 +24,8 @@ from querygist.pipeline.summary import Summary
 from querygist.prompting.tokenizer import Tokenizer
 from tests.conftest import Serve, first_sentences_of_document, missing
 
+pytestmark = pytest.mark.slow
+
 KEY = b"\x01" * 32
 DONE = Summary("Owls eat mice.", True, ((0, 14),), 1.0, 10, 4, False)
 

@@ -22,6 +22,8 @@ from tests.conftest import REPOSITORY, until_ready
 from tests.process.conftest import Gateway, alive
 from tests.process.test_life import BODY, until_busy
 
+pytestmark = pytest.mark.triton
+
 PORTS = ["--port", "0", "--grpc-port", "0", "--metrics-port", "0"]
 PROMPT = 25.0
 """A request to a Triton that dies is refused in far less than this, s; its own deadline is 60."""

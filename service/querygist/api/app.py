@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
@@ -17,14 +17,17 @@ from querygist.api.lifecycle import Lifecycle
 from querygist.api.middleware import BodyLimitMiddleware, RequestMiddleware
 from querygist.api.state import Gateway
 from querygist.engines.base import Engine
+from querygist.extras import extra
 from querygist.metrics import Metrics
 from querygist.pipeline.admission import Admission
 from querygist.pipeline.cache import SummaryCache
-from querygist.pipeline.shared_cache import SharedCache
 from querygist.pipeline.summarizer import Summarizer
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.schemas import BatchDocument, BatchLine
 from querygist.settings import Settings
+
+if TYPE_CHECKING:  # an optional extra
+    from querygist.pipeline.shared_cache import SharedCache
 
 
 def create_app(
@@ -79,9 +82,11 @@ def create_app(
     return app
 
 
-def _shared_cache(settings: Settings, metrics: Metrics) -> SharedCache | None:
+def _shared_cache(settings: Settings, metrics: Metrics) -> "SharedCache | None":
     if settings.redis_url is None:
         return None
+    with extra("redis"):
+        from querygist.pipeline.shared_cache import SharedCache  # noqa: PLC0415
     return SharedCache(settings.redis_url.get_secret_value(), ttl_seconds=settings.cache_ttl_seconds, metrics=metrics)
 
 

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from math import inf
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from cachetools import TTLCache
 
@@ -21,8 +21,10 @@ from querygist.deadline import Deadline
 from querygist.engines.base import Identity
 from querygist.errors import DeadlineExceeded
 from querygist.metrics import Metrics
-from querygist.pipeline.shared_cache import SharedCache
 from querygist.pipeline.summary import Summary
+
+if TYPE_CHECKING:  # an optional extra
+    from querygist.pipeline.shared_cache import SharedCache
 
 T = TypeVar("T")
 
@@ -131,7 +133,7 @@ class SummaryCache:
     """Finished summaries and flights, by key. For one event loop."""
 
     def __init__(
-        self, *, max_bytes: int, ttl_seconds: float, metrics: Metrics, shared: SharedCache | None = None
+        self, *, max_bytes: int, ttl_seconds: float, metrics: Metrics, shared: "SharedCache | None" = None
     ) -> None:
         self._finished: TTLCache[bytes, Summary] = TTLCache(
             max_bytes, ttl_seconds, getsizeof=lambda summary: summary.size

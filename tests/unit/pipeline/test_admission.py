@@ -4,9 +4,6 @@ import asyncio
 import contextlib
 
 import pytest
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from querygist.deadline import Deadline
 from querygist.errors import DeadlineExceeded, Overloaded
@@ -238,69 +235,6 @@ async def test_a_place_given_to_one_who_just_left_is_passed_on() -> None:
     assert last.entered.is_set()
     await last.end()
     assert (admission.in_flight, admission.waiting) == (0, 0)
-
-
-class Crowd(RuleBasedStateMachine):
-    """Requests arrive, finish, fail and give up in any order: places and seats are never lost or lent twice."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.loop = asyncio.new_event_loop()
-        self.metrics = Metrics()
-        self.admission = Admission(max_in_flight=2, max_waiting=3, metrics=self.metrics)
-        self.holders: list[Holder] = []
-
-    def teardown(self) -> None:
-        for holder in self.holders:
-            holder.leave.set()
-        self.run(settle())
-        self.run(settle())
-        self.run(settle())
-        assert (self.admission.in_flight, self.admission.waiting) == (0, 0)
-        self.loop.close()
-
-    def run(self, awaitable: object) -> None:
-        self.loop.run_until_complete(awaitable)  # type: ignore[arg-type]
-
-    @rule()
-    def arrive(self) -> None:
-        async def begin() -> None:
-            holder = Holder(self.admission)
-            await settle()
-            if holder.task.done():
-                assert isinstance(holder.task.exception(), Overloaded)
-            else:
-                self.holders.append(holder)
-
-        self.run(begin())
-
-    @precondition(lambda self: self.holders)
-    @rule(data=st.data(), settled=st.booleans())
-    def finish(self, data: st.DataObject, settled: bool) -> None:
-        holder = self.holders.pop(data.draw(st.integers(0, len(self.holders) - 1)))
-        holder.leave.set()
-        if settled:
-            self.run(settle())
-
-    @precondition(lambda self: self.holders)
-    @rule(data=st.data(), settled=st.booleans())
-    def give_up(self, data: st.DataObject, settled: bool) -> None:
-        holder = self.holders.pop(data.draw(st.integers(0, len(self.holders) - 1)))
-        holder.task.cancel()
-        if settled:
-            self.run(settle())
-
-    @invariant()
-    def bounds(self) -> None:
-        assert 0 <= self.admission.in_flight <= 2
-        assert 0 <= self.admission.waiting <= 3
-        sample = self.metrics.registry.get_sample_value
-        assert sample("querygist_num_requests_running") == self.admission.in_flight
-        assert sample("querygist_num_requests_waiting") == self.admission.waiting
-
-
-TestCrowd = Crowd.TestCase
-TestCrowd.settings = hypothesis_settings(max_examples=60, stateful_step_count=30, deadline=None)
 
 
 async def test_each_server_has_places_of_its_own() -> None:

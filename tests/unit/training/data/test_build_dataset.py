@@ -23,6 +23,8 @@ from training.data import build_dataset, example_io, licences
 from training.data.build_examples import prepare, requested_words
 from training.data.truncation import Windows
 
+pytestmark = pytest.mark.training
+
 SMOKE = REPOSITORY / "training/configs/smoke.yaml"
 WRITTEN = ("train.jsonl", "validation.jsonl", "test.jsonl", "negatives_test.jsonl")
 ROWS = {row["id"]: row for row in map(json.loads, (REPOSITORY / "tests/data/rows.jsonl").read_text().splitlines())}

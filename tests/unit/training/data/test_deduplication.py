@@ -58,6 +58,7 @@ def test_a_leak_stops_the_run_and_names_both_sides() -> None:
     assert raised.value.detail.endswith("and 5 more")
 
 
+@pytest.mark.training
 def test_eleven_thousand_documents_take_seconds() -> None:
     chance = np.random.default_rng(1)
     vocabulary = np.array([f"w{i}" for i in range(20_000)])

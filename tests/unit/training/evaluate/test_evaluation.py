@@ -17,6 +17,8 @@ from training.evaluate import evaluation
 from training.generate.generator import GREEDY, Sampling, Written
 from training.sections import DataConfig, EvaluateConfig, ReportConfig, WriterConfig
 
+pytestmark = pytest.mark.training
+
 
 def example(number: int, source: str, kind: example_io.Kind = "positive") -> Example:
     references = (ANSWER,) if kind == "positive" else ()

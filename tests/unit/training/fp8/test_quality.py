@@ -22,6 +22,8 @@ from training.data import example_io
 from training.fp8 import quality, quality_report, readback, source_model
 from training.generate.generator import Written
 
+pytestmark = pytest.mark.training
+
 CONFIG = "seed: 1\ndata: {files: [unused.jsonl]}\nevaluate: {folder: %s}\nfp8: {quality_rows: 5}\n"
 
 

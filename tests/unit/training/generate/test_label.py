@@ -244,6 +244,7 @@ def test_samples_without_chance_are_refused() -> None:
         LabelConfig(samples=4, temperature=0)
 
 
+@pytest.mark.training
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore:`use_:DeprecationWarning")  # ray 2.60 warns of its own defaults
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # and leaves its processes' ends to the garbage collector

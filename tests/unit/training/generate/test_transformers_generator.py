@@ -22,6 +22,8 @@ from training.generate.generator import Sampling, Written
 from training.generate.transformers_generator import HuggingFaceWriter
 from training.train.modeling import save, with_lora
 
+pytestmark = pytest.mark.training
+
 EXAMPLES = [
     Example(str(i), "s", "who wrote it", "Anna wrote it. " * (1 + 5 * i % 7), "", 5 + 3 * i, "positive", derived=False)
     for i in range(7)

@@ -13,6 +13,8 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 from training.lookahead.decoding import Pass, decode, layout, prefill
 from training.lookahead.ngram_pool import Shape, replay
 
+pytestmark = pytest.mark.training
+
 VOCABULARY, END = 12, 0
 """Few tokens, so that n-grams come back and are accepted, as they are in documents."""
 

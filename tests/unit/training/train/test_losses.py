@@ -19,6 +19,8 @@ from training.train.dpo import Choice
 from training.train.encoding import Encoded
 from training.train.sft import choosing, likelihood
 
+pytestmark = pytest.mark.training
+
 numbers = st.floats(-8, 8, width=32)
 
 

@@ -26,6 +26,8 @@ from training.train.modeling import arithmetic, begin
 from training.train.sft import likelihood
 from training.train.trainer import Trainer, best_adapter
 
+pytestmark = pytest.mark.training
+
 PAD = 2
 LORA = StudentConfig(rank=4, alpha=8)
 RECIPE = RunConfig(learning_rate=1e-2, warm_up=2, steps=6, rows=4, micro_rows=4, every=3)

@@ -1,0 +1,69 @@
+"""The suites that `make check`, `make test` and `make test-all` are made of, and how many minutes each may take.
+
+A test belongs to the first suite of `MINUTES` whose marker it has: by its folder, its fixtures, or a `pytestmark`. In
+CI a suite beyond its budget fails the run, so that the checks stay ones that people run.
+"""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+MINUTES = {
+    "slow": 12.0,  # Locust, Prometheus, Redis, a cluster of Tritons, the acceptance, the Dockerfile
+    "fp8": 6.0,  # ModelOpt
+    "training": 8.0,
+    "triton": 6.0,
+    "browser": 4.0,
+    "embedded": 4.0,
+    "fast": 4.0,  # all others: two processes share them
+}
+TESTS = Path(__file__).parent
+PLACES = {
+    "contract": "triton",
+    "e2e": "browser",
+    "unit/artifact/test_base_model.py": "embedded",  # these two export to OpenVINO and load what they exported
+    "unit/artifact/test_built_model.py": "embedded",
+}
+"""Folders and files of tests, and the marker of all in them."""
+FIXTURES = {"triton_installation": "triton", "embedded_server": "embedded"}
+
+
+class Suites:
+    """Marks every test with its suite, and adds up what the suites took."""
+
+    def __init__(self) -> None:
+        self._seconds: Counter[str] = Counter()
+
+    @pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Mark by folder and by fixture."""
+        for item in items:
+            fixtures = getattr(item, "fixturenames", ())
+            place = item.path.relative_to(TESTS).as_posix()
+            for mark in (mark for start, mark in PLACES.items() if place.startswith(start)):
+                item.add_marker(mark)
+            for mark in (mark for fixture, mark in FIXTURES.items() if fixture in fixtures):
+                item.add_marker(mark)
+            own = {mark.name for mark in item.iter_markers()}
+            item.user_properties.append(("suite", next((name for name in MINUTES if name in own), "fast")))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Add a test's set-up, call or end; with xdist, in the process that reports."""
+        self._seconds[str(dict(report.user_properties)["suite"])] += report.duration
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Fail the run in CI where a suite went beyond its budget."""
+        if os.environ.get("CI") and self._beyond() and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what each suite took."""
+        for suite, seconds in self._seconds.most_common():
+            terminalreporter.write_line(f"suite {suite}: {seconds / 60:.1f} of {MINUTES[suite]:g} minutes")
+        for suite in self._beyond():
+            terminalreporter.write_line(f"The suite {suite} takes longer than it may (tests/suites.py).", red=True)
+
+    def _beyond(self) -> list[str]:
+        return [suite for suite, seconds in self._seconds.items() if seconds > 60 * MINUTES[suite]]
