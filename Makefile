@@ -31,7 +31,7 @@ help:
 	@echo "make test      that, the embedded engine, Triton, the browser and training: about ten minutes"
 	@echo "make test-all  every test there is, as CI runs them: less than half an hour"
 	@echo "make lint      ruff, mypy, import-linter"
-	@echo "make docs      the documentation as a site, in site/; a broken link fails"
+	@echo "make docs      the documentation as a site, in build/site; a broken link fails"
 	@echo "make lock      constraints.txt anew from pyproject.toml (UPGRADE=--upgrade for newer releases)"
 	@echo "make clean     remove the virtual environments and what the tools keep"
 
@@ -78,7 +78,7 @@ system-packages:
 	@sh tests/system-packages.sh
 
 docs: $(VENV)/.docs
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lock: $(VENV)/bin/python
 	$(BIN)/python -m pip install -qq uv
@@ -86,7 +86,7 @@ lock: $(VENV)/bin/python
 		--no-annotate --custom-compile-command "make lock" --output-file constraints.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) $(TRITON_VENV) $(FP8_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache site
+	rm -rf $(VENV) $(TRITON_VENV) $(FP8_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build/site
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), f"Python 3.11 to 3.13 is needed, this is {sys.version}: make PYTHON=python3.11"'

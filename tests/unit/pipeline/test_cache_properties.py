@@ -60,9 +60,7 @@ class Computation:
 
 async def followed(cache: SummaryCache, key: bytes, one: Computation, streams: bool) -> tuple[str, Summary]:
     """Text and summary of `key`, computed by `one` if need be. The only user of the cache's interface here."""
-    if (kept := cache.get(key)) is not None:
-        return kept.text, kept
-    async with cache.follow(key, LONG, one.compute) as flight:
+    async with cache.flight(key, LONG, one.compute) as flight:
         if not streams:
             summary = await flight.result(LONG)
             return summary.text, summary

@@ -75,7 +75,6 @@ class Batcher:
         self._lanes = {usual.drafting: usual}
         self._commands: queue.SimpleQueue[_Submit | _Cancel | None] = queue.SimpleQueue()
         self._active: dict[str, _Active] = {}
-        self._running = True
 
     def submit(self, key: str, ids: Sequence[int], decoding: Decoding, sink: Sink) -> None:
         """Ask for a continuation of `ids`; `sink` hears of every pass."""
@@ -91,28 +90,27 @@ class Batcher:
 
     def run(self) -> None:
         """Step while there is work, sleep while there is none, until `stop`. Raises what a pipeline raises."""
-        while self._running:
-            self._take_commands()
+        while self._take_commands():
             for lane in {id(active.lane): active.lane for active in self._active.values()}.values():
                 lane.step()
             self._deliver()
         for key in list(self._active):
             self._end(key, Progress((), finished="cancelled"))
 
-    def _take_commands(self) -> None:
-        """Carry out what is asked; waits when idle."""
+    def _take_commands(self) -> bool:
+        """Carry out what is asked; wait when idle. False when asked to stop."""
         wait = not self._active
         while wait or not self._commands.empty():
             command = self._commands.get()
             wait = False
             if command is None:
-                self._running = False
-                return
+                return False
             if isinstance(command, _Submit):
                 self._start(command)
             elif (active := self._active.get(command.key)) is not None:
                 active.handle.cancel()
                 self._end(command.key, Progress((), finished="cancelled"))
+        return True
 
     def _start(self, command: _Submit) -> None:
         decoding = command.decoding
