@@ -185,7 +185,10 @@ class Board(RuleBasedStateMachine):
         self.all_that_can_end_has_ended()
         assert not any(self.followers.values())
         assert self.cache._flights == {}
-        assert all(self.cache.get(key) == one.summary for key, one in self.kept.items())
+        for key, one in self.kept.items():
+            again = Computation(slow_to_stop=False)
+            assert self.loop.run_until_complete(followed(self.cache, key, again, streams=False))[1] == one.summary
+            assert not again.begun
         self.loop.close()
 
 
