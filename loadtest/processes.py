@@ -42,7 +42,7 @@ async def gateway(
     with tempfile.TemporaryFile() as log:
         began = time.monotonic()
         process = subprocess.Popen(
-            [sys.executable, "-m", "service", *command, "--port", "0"],
+            [sys.executable, "-m", "querygist", *command, "--port", "0"],
             env=environment | {"QUERYGIST_LOG_FORMAT": "json"},
             stderr=log,
         )

@@ -48,7 +48,7 @@ def cpu_model(installation: Installation, log: Path) -> Generator[TritonServer, 
     environment = {"QUERYGIST_LOG_FORMAT": "json", "QUERYGIST_TRITON_VENV": str(installation.venv)}
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "service", "triton", "--no-gateway", "--grpc-port", "0", "--metrics-port", "0"],
+            [sys.executable, "-m", "querygist", "triton", "--no-gateway", "--grpc-port", "0", "--metrics-port", "0"],
             env=os.environ | environment, stderr=stderr, cwd=Path(__file__).parent.parent,
         )  # fmt: skip
     try:

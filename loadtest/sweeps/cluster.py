@@ -42,7 +42,7 @@ class Server:
         """Start it; it is not ready yet."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "service", *self.arguments],
+                [sys.executable, "-m", "querygist", *self.arguments],
                 env=os.environ | self.environment,
                 stderr=log,
                 start_new_session=True,

@@ -1,4 +1,4 @@
-"""`python -m service` is the `querygist` command."""
+"""`python -m querygist` is the `querygist` command."""
 
 from querygist.cli import main
 

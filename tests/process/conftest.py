@@ -54,7 +54,7 @@ def start(tmp_path: Path) -> Start:
         environment = os.environ | {f"QUERYGIST_{name}": value for name, value in settings.items()}
         with log.open("wb") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-m", "service", "serve", "--port", "0"],
+                [sys.executable, "-m", "querygist", "serve", "--port", "0"],
                 env=environment | {"QUERYGIST_LOG_FORMAT": "json"}, stderr=stderr, cwd=REPOSITORY,
             )  # fmt: skip
         try:

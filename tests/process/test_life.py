@@ -88,7 +88,7 @@ async def test_before_the_model_is_loaded_the_service_lives_but_is_not_ready(sta
 def run(*arguments: str, stdin: str | None = None, **settings: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {f"QUERYGIST_{name}": value for name, value in settings.items()}
     return subprocess.run(
-        [sys.executable, "-m", "service", *arguments],
+        [sys.executable, "-m", "querygist", *arguments],
         input=stdin, capture_output=True, text=True, env=environment, cwd=REPOSITORY, timeout=120, check=False,
     )  # fmt: skip
 

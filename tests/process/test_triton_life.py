@@ -73,7 +73,7 @@ async def launching(tmp_path: Path, venv: Path, **settings: str) -> AsyncGenerat
     environment |= {"QUERYGIST_LOG_FORMAT": "json", "QUERYGIST_TRITON_VENV": str(venv), "TMPDIR": str(temporary)}
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "service", "triton", *PORTS],
+            [sys.executable, "-m", "querygist", "triton", *PORTS],
             env=environment, stderr=stderr, cwd=REPOSITORY, start_new_session=True,
         )  # fmt: skip
     try:
@@ -184,7 +184,7 @@ def test_a_port_that_is_taken_is_told_before_anything_starts(triton_installation
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         result = subprocess.run(
-            [sys.executable, "-m", "service", "triton", *PORTS, option, str(port)],
+            [sys.executable, "-m", "querygist", "triton", *PORTS, option, str(port)],
             env=os.environ | {"QUERYGIST_TRITON_VENV": str(triton_installation.venv)},
             capture_output=True, text=True, cwd=REPOSITORY, timeout=60, check=False,
         )  # fmt: skip
@@ -197,7 +197,7 @@ def test_a_port_that_is_taken_is_told_before_anything_starts(triton_installation
 
 def test_without_a_triton_server_the_command_says_how_to_get_one(tmp_path: Path) -> None:
     result = subprocess.run(
-        [sys.executable, "-m", "service", "triton"], capture_output=True, text=True, cwd=REPOSITORY, timeout=60,
+        [sys.executable, "-m", "querygist", "triton"], capture_output=True, text=True, cwd=REPOSITORY, timeout=60,
         env=os.environ | {"QUERYGIST_TRITON_VENV": str(tmp_path)}, check=False,
     )  # fmt: skip
     assert result.returncode == 1
@@ -215,7 +215,7 @@ async def test_two_tritons_serve_side_by_side_without_a_gateway(
         with log.open("wb") as stderr:
             processes.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "service", "triton", *PORTS, "--no-gateway"],
+                    [sys.executable, "-m", "querygist", "triton", *PORTS, "--no-gateway"],
                     env=environment, stderr=stderr, cwd=REPOSITORY,
                 )
             )  # fmt: skip

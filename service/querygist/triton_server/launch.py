@@ -113,7 +113,7 @@ class _Launch:
 
     async def _start_gateway(self, grpc_port: int, port: int) -> asyncio.subprocess.Process:
         return await spawn(
-            sys.executable, "-m", "service", "serve", "--engine", "triton", "--port", str(port),
+            sys.executable, "-m", "querygist", "serve", "--engine", "triton", "--port", str(port),
             environment=os.environ | {"QUERYGIST_TRITON_ENDPOINTS": f"{HOST}:{grpc_port}"},
         )  # fmt: skip
 
