@@ -1,5 +1,6 @@
 """Other base models: a GGUF, a Hugging Face folder, a hub id."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from querygist.artifact import built_model
-from querygist.artifact.hf_to_gguf import convert
+from querygist.artifact import built_model, hugging_face
+from querygist.artifact.resolved_model import resolve
 from querygist.errors import ArtifactError
 from tests.unit.artifact import reference, tiny
 from tests.unit.artifact.building import PROMPT, Choice, add_adapter, engine_greedy
@@ -18,7 +19,7 @@ from tests.unit.artifact.building import PROMPT, Choice, add_adapter, engine_gre
 
 def test_another_gguf_serves_without_the_adapter(choice: Choice, tmp_path: Path) -> None:
     add_adapter(choice.weights_dir)
-    convert(tiny.write_folder(tmp_path / "other", seed=9), tmp_path / "other.gguf")
+    tiny.write_gguf(tmp_path / "other.gguf", seed=9)
     built = built_model.build(replace(choice, base=str(tmp_path / "other.gguf")))
     sha256 = tiny.sha256(tmp_path / "other.gguf")
     assert (built.identity.name, built.identity.version) == ("other", sha256[:12])
@@ -28,15 +29,34 @@ def test_another_gguf_serves_without_the_adapter(choice: Choice, tmp_path: Path)
     assert engine_greedy(built, PROMPT, 12) == reference.greedy(tiny.weights(seed=9), PROMPT, 12)
 
 
-def test_a_hugging_face_folder_serves_with_its_own_tokenizer(choice: Choice, tmp_path: Path) -> None:
-    folder = tiny.write_folder(tmp_path / "tuned", seed=5, eos_token_id=[0, 2])
-    at_folder = replace(choice, base=str(folder))
-    built = built_model.build(at_folder)
-    assert (built.identity.name, built.identity.end_id) == ("tuned", 2)
-    assert built.tokenizer_path.read_bytes() == (folder / "tokenizer.json").read_bytes()
-    assert engine_greedy(built, PROMPT, 12) == reference.greedy(tiny.weights(seed=5), PROMPT, 12)
+def test_other_weights_in_a_folder_are_another_model(choice: Choice, tmp_path: Path) -> None:
+    at_folder = replace(choice, base=str(tiny.write_folder(tmp_path / "tuned", seed=5)))
+    before = resolve(at_folder)
     tiny.write_folder(tmp_path / "tuned", seed=6)
-    assert built_model.build(at_folder).path != built.path
+    assert resolve(at_folder).folder != before.folder
+
+
+def test_a_missing_exporter_names_the_extra(choice: Choice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hugging_face, "find_spec", lambda name: None if name == "nncf" else name)
+    folder = tiny.write_folder(tmp_path / "tuned")
+    with pytest.raises(ArtifactError, match=r"needs nncf: pip install 'querygist\[export\]'"):
+        built_model.build(replace(choice, base=str(folder), precision="int8"))
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "model.safetensors"])
+def test_a_file_missing_from_a_folder_is_named(choice: Choice, tmp_path: Path, name: str) -> None:
+    folder = tiny.write_folder(tmp_path / "tuned")
+    (folder / name).unlink()
+    with pytest.raises(ArtifactError, match=f"has no {name}"):
+        resolve(replace(choice, base=str(folder)))
+
+
+def test_a_missing_shard_is_named(choice: Choice, tmp_path: Path) -> None:
+    folder = tiny.write_folder(tmp_path / "tuned")
+    index = {"weight_map": {"a": "model.safetensors", "b": "model-2.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(ArtifactError, match=r"has no model-2\.safetensors"):
+        resolve(replace(choice, base=str(folder)))
 
 
 @pytest.mark.parametrize("base", ["/nowhere/model", "no-such-folder", "./a/b", "absent.gguf"])
@@ -55,7 +75,8 @@ def test_a_file_that_is_no_gguf_is_told(choice: Choice, tmp_path: Path) -> None:
     ("config", "message"),
     [
         ({"max_position_embeddings": 512}, "reads 512 tokens at most, and the model manifest's context needs 1088"),
-        ({"rope_scaling": {"rope_type": "llama3"}}, "type 'llama3'"),
+        ({"vocab_size": 100}, f"knows 100 token ids, and its tokenizer makes {tiny.VOCABULARY}"),
+        ({"vocab_size": None}, r"config\.json does not describe .* at vocab_size"),
     ],
 )
 def test_a_folder_that_does_not_fit_is_told(
