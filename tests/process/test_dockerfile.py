@@ -179,7 +179,6 @@ def test_the_image_has_tritons_model_repository_and_what_delivers_engines(image:
     config = load_config(image.root / "var/lib/querygist/triton/tensorrt_llm")
     assert {"querygist_identity", "querygist_engine"} <= set(config.parameters)
     assert not (image.root / "var/lib/querygist/base").exists(), "merged, and not needed any more"
-    python = image.root / "opt/querygist/bin/python"
-    words = [python, "-m", "querygist.trtllm.deliver", "--help"]
+    words = [image.root / "opt/querygist/bin/querygist", "engine", "deliver", "--help"]
     done = subprocess.run(words, capture_output=True, text=True, cwd="/", check=False)
     assert done.returncode == 0, done.stderr

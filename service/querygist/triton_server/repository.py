@@ -15,7 +15,7 @@ CPU_MODEL = MODEL_REPOSITORY / "cpu" / "tensorrt_llm"
 """The CPU model as it is shipped: config.pbtxt and 1/model.py."""
 
 GPU_MODEL = CPU_MODEL.parent.parent / "gpu" / CPU_MODEL.name
-"""The configuration of a TensorRT-LLM engine: what `python -m training build-engine` fills in for one."""
+"""The configuration of a TensorRT-LLM engine: what `querygist engine build` fills in for one."""
 
 CONFIG = "config.pbtxt"
 

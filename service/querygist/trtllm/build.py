@@ -1,4 +1,4 @@
-"""From a checkpoint to a folder that Triton serves: the engine, its manifest, and its config.pbtxt."""
+"""From a checkpoint to folders that Triton serves: engine, manifest and config.pbtxt, with lookahead and without it."""
 
 import json
 import shutil
@@ -6,15 +6,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from querygist.engines.triton import identity, tensorrt_llm
 from querygist.engines.triton.protocol import LOOKAHEAD
-from querygist.errors import ArtifactError
+from querygist.errors import ArtifactError, ConfigurationError
 from querygist.files import sha256_of
 from querygist.triton_backend.inputs import MAX_SEQ_LEN
 from querygist.triton_backend.lookahead import Lookahead
 from querygist.triton_server import repository
 from querygist.trtllm.checkpoint import Checkpoint
-from querygist.trtllm.container import Container
+from querygist.trtllm.container import IMAGE, Container
 from querygist.trtllm.engine_manifest import EngineManifest
 from querygist.trtllm.limits import Limits, check
 from querygist.trtllm.machine import Machine
@@ -65,6 +67,36 @@ class Recipe:
             *("--use_fp8_context_fmha", "enable" if self.checkpoint.kv_cache == "fp8" else "disable"),
             *("--multiple_profiles", "enable"),
         ]
+
+
+def build_engines(
+    checkpoint: Path,
+    out: Path,
+    console: Console,
+    *,
+    lookahead: str | None = None,
+    max_seq_len: int | None = None,
+    served_from: Path | None = None,
+    here: bool = False,
+) -> None:
+    """Build `out`/lookahead and `out`/plain, in the pinned container or, with `here`, as whoever is inside of it.
+
+    `lookahead` is "W,N,G", `max_seq_len` in tokens; without, they are those of the committed config.pbtxt and of the
+    CPU model. `served_from`: where the server will find `out`. Raises QuerygistError.
+    """
+    read = Checkpoint.read(checkpoint)
+    limits = limits_for(read, max_seq_len or MAX_SEQ_LEN)
+    out.mkdir(parents=True, exist_ok=True)
+    container = Container(None if here else IMAGE, (checkpoint, out))
+    machine = Machine.ask(container)
+    recipes = [Recipe("lookahead", read, parse_lookahead(lookahead), limits), Recipe("plain", read, None, limits)]
+    for recipe in recipes:  # both of them, before the first minutes are spent
+        check(limits, recipe.lookahead, read, machine.compute_capability)
+    for recipe in recipes:
+        with console.status(f"building {recipe.name}: some minutes; its log is {out / recipe.name}.log"):
+            made = build(recipe, container, machine, out, served_from=served_from)
+        drafts = recipe.lookahead.max_draft_len if recipe.lookahead else 0
+        console.print(f"{made}, {drafts} draft tokens in a pass, for {machine.gpu}")
 
 
 def build(
@@ -148,3 +180,20 @@ def _agree(recipe: Recipe, engine: Path) -> None:
     ]
     if other:
         raise ArtifactError(f"trtllm-build built another engine than it was asked for: {'; '.join(other)}.")
+
+
+def parse_lookahead(text: str | None) -> Lookahead:
+    """Read "W,N,G"; None is that of the committed config.pbtxt. Raises ConfigurationError."""
+    shipped = repository.lookahead(repository.load_config(repository.GPU_MODEL))
+    if text is None:
+        return Lookahead(*shipped)
+    try:
+        window, ngram, verification_set = map(int, text.split(","))
+        lookahead = Lookahead(window, ngram, verification_set)
+        if not lookahead.max_draft_len:
+            raise ValueError("it drafts nothing: that is the engine `plain`, which is built as well")
+    except ValueError as error:
+        raise ConfigurationError(
+            f"The lookahead {text!r} cannot be built ({error}). Write W,N,G such as {','.join(map(str, shipped))}."
+        ) from error
+    return lookahead

@@ -48,7 +48,7 @@ class EngineManifest(BaseModel):
             found = {name: sha256_of(folder / name) for name in manifest.engine}
         except (OSError, ValidationError) as error:
             raise ArtifactError(
-                f"{folder} is not an engine that `python -m training build-engine` finished ({error}). Build it again."
+                f"{folder} is not an engine that `querygist engine build` finished ({error}). Build it again."
             ) from error
         if changed := [name for name, digest in manifest.engine.items() if found[name] != digest]:
             raise ArtifactError(

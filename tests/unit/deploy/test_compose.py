@@ -138,7 +138,7 @@ def test_one_engine_is_chosen_by_each_profile() -> None:
 
 def test_the_engine_is_served_from_where_it_was_delivered() -> None:
     source, target = of("engine")["command"]
-    assert of("engine")["entrypoint"] == ["python", "-m", "querygist.trtllm.deliver"]
+    assert of("engine")["entrypoint"] == ["querygist", "engine", "deliver"]
     assert f"--model-repository={target}" in of("triton-gpu")["command"]
     mounts = {mount["target"]: mount["source"] for mount in of("engine")["volumes"]}
     assert mounts["/models"] == of("triton-gpu")["volumes"][0]["source"]

@@ -45,7 +45,7 @@ def test_gateways_together_fill_a_batch(gpu: list[Object]) -> None:
 def test_triton_serves_what_was_delivered_and_checked(gpu: list[Object]) -> None:
     spec = named(gpu, "Deployment", "triton")["spec"]["template"]["spec"]
     (deliver,), (triton,) = spec["initContainers"], spec["containers"]
-    assert deliver["command"][:3] == ["python", "-m", "querygist.trtllm.deliver"]
+    assert deliver["command"][:3] == ["querygist", "engine", "deliver"]
     source, target = deliver["command"][3:]
     assert f"--model-repository={target}" in triton["command"]
     mounts = {mount["mountPath"]: mount for mount in deliver["volumeMounts"]}

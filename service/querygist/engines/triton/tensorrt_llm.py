@@ -1,7 +1,7 @@
 """What a TensorRT-LLM engine was built for, as its server's configuration tells, against what is expected of it.
 
 A TensorRT-LLM engine is bound to one model, one lookahead configuration and one context; none of them shows in the
-tensors it serves. `python -m training build-engine` writes them down beside the engine and, as the parameter PARAMETER,
+tensors it serves. `querygist engine build` writes them down beside the engine and, as the parameter PARAMETER,
 into the config.pbtxt it is served with (service/querygist/trtllm/engine_manifest.py).
 """
 
