@@ -11,9 +11,9 @@ from deploy.gpu.steps import Found, StepFailed
 from deploy.gpu.template import differences
 from deploy.gpu.workplace import Workplace
 from querygist.engines.base import Identity
+from querygist.engines.lookahead import Lookahead
 from querygist.engines.triton.tensorrt_llm import differing
 from querygist.errors import ArtifactError
-from querygist.triton_backend.lookahead import Lookahead
 from querygist.triton_server import repository
 from querygist.trtllm.build import Recipe, build, limits_for
 from querygist.trtllm.checkpoint import Checkpoint, identity_of, sign, with_fp16_kv_cache

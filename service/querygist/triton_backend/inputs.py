@@ -10,8 +10,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from querygist.engines.lookahead import Lookahead
 from querygist.engines.openvino.pipeline import Decoding
-from querygist.triton_backend.lookahead import Lookahead
 from querygist.triton_backend.stop_words import sequences
 
 Tensors = Mapping[str, NDArray[Any]]

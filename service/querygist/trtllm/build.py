@@ -8,12 +8,12 @@ from typing import Any
 
 from rich.console import Console
 
+from querygist.engines.lookahead import Lookahead
 from querygist.engines.triton import identity, tensorrt_llm
 from querygist.engines.triton.protocol import LOOKAHEAD
 from querygist.errors import ArtifactError, ConfigurationError
 from querygist.files import sha256_of
 from querygist.triton_backend.inputs import MAX_SEQ_LEN
-from querygist.triton_backend.lookahead import Lookahead
 from querygist.triton_server import repository
 from querygist.trtllm.checkpoint import Checkpoint
 from querygist.trtllm.container import IMAGE, Container

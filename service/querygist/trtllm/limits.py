@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from querygist.engines.lookahead import Lookahead
 from querygist.errors import ConfigurationError
-from querygist.triton_backend.lookahead import Lookahead
 from querygist.trtllm.checkpoint import Checkpoint
 
 FP8_SM = (8, 9)

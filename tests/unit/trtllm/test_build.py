@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 
 from querygist.engines.base import Identity
+from querygist.engines.lookahead import Lookahead
 from querygist.engines.triton.identity import Served
 from querygist.errors import ArtifactError, ConfigurationError, QuerygistError
 from querygist.files import sha256_of
-from querygist.triton_backend.lookahead import Lookahead
 from querygist.triton_server.repository import load_config
 from querygist.trtllm.build import Recipe, build_engines, limits_for, parse_lookahead
 from querygist.trtllm.checkpoint import Checkpoint

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from querygist.engines.base import Identity
-from querygist.triton_backend.lookahead import Lookahead
+from querygist.engines.lookahead import Lookahead
 
 BACKEND = "tensorrtllm"
 """The backend in config.pbtxt that loads such engines."""

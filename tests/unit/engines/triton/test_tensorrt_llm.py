@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from querygist.engines.base import Identity
+from querygist.engines.lookahead import Lookahead
 from querygist.engines.triton import protocol
 from querygist.engines.triton.identity import PARAMETER as IDENTITY
 from querygist.engines.triton.identity import Served
 from querygist.engines.triton.tensorrt_llm import PARAMETER, EngineFacts
 from querygist.errors import ArtifactError
-from querygist.triton_backend.lookahead import Lookahead
 from querygist.triton_server.repository import GPU_MODEL, load_config
 from querygist.trtllm.build import parameters
 from querygist.trtllm.engine_manifest import EngineManifest
