@@ -1,7 +1,6 @@
 """Another base model from a Hugging Face folder, through transformers' exporter: 25 s of CPU time."""
 
 import importlib.util
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ import pytest
 from querygist.artifact import build
 from tests.conftest import missing
 from tests.unit.artifact import reference, tiny
-from tests.unit.artifact.building import PROMPT, Choice, engine_greedy
+from tests.unit.artifact.building import PROMPT, chosen, engine_greedy, replace
 from tests.unit.artifact.conftest import tiny_gguf, tiny_wheel, weights_dir  # noqa: F401  fixtures
 
 
@@ -19,7 +18,7 @@ def test_an_exported_folder_answers_as_its_weights_do(weights_dir: Path, tmp_pat
     if absent:
         missing(f"{', '.join(absent)} not installed: pip install 'querygist[export]'")
     folder = tiny.write_folder(tmp_path / "tuned", seed=5, eos_token_id=[0, 2])
-    built = build(replace(Choice(weights_dir, tmp_path / "cache"), base=str(folder), precision="int8"))
+    built = build(replace(chosen(weights_dir, tmp_path / "cache"), base=str(folder), precision="int8"))
     assert (built.identity.name, built.identity.end_id) == ("tuned", 2)
     assert (built.identity.adapter_sha256, built.identity.vocabulary_size) == (None, tiny.VOCABULARY)
     assert built.tokenizer_path.read_bytes() == (folder / "tokenizer.json").read_bytes()

@@ -21,11 +21,12 @@ from filelock import FileLock
 from querygist.artifact import hugging_face, lora, merge, openvino_ir, tokenizer_from_gguf
 from querygist.artifact.fetch import fetch_wheel
 from querygist.artifact.fingerprint import FINGERPRINT, TOKENIZER, Fingerprint, StoredFile
-from querygist.artifact.resolved_model import ModelChoice, ResolvedModel, hub_id, resolve
+from querygist.artifact.resolved_model import ResolvedModel, hub_id, resolve
 from querygist.engines.base import Identity
 from querygist.errors import ArtifactError
 from querygist.files import work_folder
 from querygist.prompting.tokenizer import Tokenizer
+from querygist.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +39,17 @@ class BuiltModel:
     fingerprint: Fingerprint
 
 
-def fetch_base(choice: ModelChoice) -> Path:
+def fetch_base(settings: Settings) -> Path:
     """Have the base model on this machine, and return its file or folder. Raises ArtifactError."""
-    return _base_path(_fetch_and_resolve(choice))
+    return _base_path(_fetch_and_resolve(settings))
 
 
-def build(choice: ModelChoice, say: Callable[[str], None] = lambda _: None) -> BuiltModel:
+def build(settings: Settings, say: Callable[[str], None] = lambda _: None) -> BuiltModel:
     """Return the built model, made now if it is not there (10 s to minutes). Safe in several processes at once.
 
     `say` is told what begins. Raises ArtifactError: inputs missing, changed, not fitting, or out of reach; disk full.
     """
-    model = _fetch_and_resolve(choice)
+    model = _fetch_and_resolve(settings)
     folder = model.folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -65,9 +66,9 @@ def build(choice: ModelChoice, say: Callable[[str], None] = lambda _: None) -> B
     return BuiltModel(folder, folder / TOKENIZER, model.identity(fingerprint), fingerprint)
 
 
-def info(choice: ModelChoice) -> dict[str, Any]:
+def info(settings: Settings) -> dict[str, Any]:
     """Return what `querygist model info` prints, ready for JSON. Neither downloads nor builds. Raises ArtifactError."""
-    model = resolve(choice)
+    model = resolve(settings)
     fingerprint = Fingerprint.read(model.folder, model.content_hash)
     described: dict[str, Any] = {
         "name": model.base.name,
@@ -92,11 +93,11 @@ def info(choice: ModelChoice) -> dict[str, Any]:
     return described
 
 
-def _fetch_and_resolve(choice: ModelChoice) -> ResolvedModel:
-    """Resolve the choice; a hub id is downloaded first, because its files' hashes are part of the answer."""
-    if hub := hub_id(choice.base):
-        hugging_face.fetch(hub, choice.cache_dir)
-    return resolve(choice)
+def _fetch_and_resolve(settings: Settings) -> ResolvedModel:
+    """Resolve the settings; a hub id is downloaded first, because its files' hashes are part of the answer."""
+    if hub := hub_id(settings.base):
+        hugging_face.fetch(hub, settings.cache_dir)
+    return resolve(settings)
 
 
 def _base_path(model: ResolvedModel) -> Path:

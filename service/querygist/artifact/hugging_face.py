@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from querygist.artifact import openvino_ir
-from querygist.artifact.manifest import Precision
 from querygist.errors import ArtifactError
+from querygist.settings import Precision
 
 CONFIG, TOKENIZER, WEIGHTS, SHARDS = "config.json", "tokenizer.json", "*.safetensors", "model.safetensors.index.json"
 

@@ -9,11 +9,9 @@ from querygist.engines.base import Identity
 from querygist.errors import ArtifactError
 from querygist.files import sha256_of
 from querygist.prompting import templates
+from querygist.settings import Precision
 
 MANIFEST_FILE = "manifest.json"
-
-Precision = Literal["int8", "fp32"]
-"""What the engine computes with: 8-bit weights, or fp32 arithmetic over weights stored in 16 bits."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^\w[\w.+-]*$")]

@@ -12,8 +12,8 @@ import gguf
 import numpy as np
 
 from querygist.artifact.lora import Floats, Lora
-from querygist.artifact.manifest import Precision
 from querygist.errors import ArtifactError
+from querygist.settings import Precision
 
 # gguf tells about every file it writes, at the level of our own messages.
 logging.getLogger("gguf.gguf_writer").setLevel(logging.WARNING)

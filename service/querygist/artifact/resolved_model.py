@@ -10,44 +10,21 @@ import re
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from querygist.artifact import hugging_face
 from querygist.artifact.fingerprint import TOKENIZER, Fingerprint
-from querygist.artifact.manifest import AdapterEntry, Manifest, Precision
+from querygist.artifact.manifest import AdapterEntry, Manifest
 from querygist.engines.base import Identity
 from querygist.errors import ArtifactError
 from querygist.files import sha256_of
 from querygist.prompting import templates
+from querygist.settings import Precision, Settings
 
 _FORMAT = 1
 """Raised when this package would build other bytes from the same ingredients."""
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-
-
-class ModelChoice(Protocol):
-    """What of the settings decides which model is served."""
-
-    @property
-    def weights_dir(self) -> Path:
-        """The folder of manifest, tokenizer and adapter."""
-        ...
-
-    @property
-    def cache_dir(self) -> Path:
-        """The folder for downloads and builds."""
-        ...
-
-    @property
-    def base(self) -> str | None:
-        """Another base model: a path or hub id."""
-        ...
-
-    @property
-    def precision(self) -> Precision:
-        """What the engine computes with."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +109,17 @@ class ResolvedModel:
         )
 
 
-def resolve(choice: ModelChoice) -> ResolvedModel:
-    """Check the manifest and its files, and find the base.
+def resolve(settings: Settings) -> ResolvedModel:
+    """Return the model that the settings mean, its manifest and files checked.
 
     Raises ArtifactError: a file missing or changed, a base that leads nowhere, a hub id that was never downloaded.
     """
-    manifest = Manifest.load(choice.weights_dir)
-    if choice.base is None:
+    manifest = Manifest.load(settings.weights_dir)
+    if settings.base is None:
         base = BaseModel("gguf", manifest.name, manifest.base.sha256, path=None)
     else:
-        base = _other_base(choice.base, choice.cache_dir, manifest)
-    return ResolvedModel(manifest, choice.weights_dir, choice.cache_dir, base, choice.precision)
+        base = _other_base(settings.base, settings.cache_dir, manifest)
+    return ResolvedModel(manifest, settings.weights_dir, settings.cache_dir, base, settings.precision)
 
 
 def hub_id(base: str | None) -> str | None:

@@ -8,8 +8,9 @@ import pytest
 
 from querygist.artifact import openvino_ir
 from querygist.artifact.manifest import Base
+from querygist.settings import Settings
 from tests.unit.artifact import tiny
-from tests.unit.artifact.building import Choice, copy_instead
+from tests.unit.artifact.building import chosen, copy_instead
 from tests.unit.artifact.package_index import WHEEL
 
 
@@ -78,9 +79,9 @@ def weights_dir(tmp_path: Path, tiny_gguf: Path, tiny_wheel: Path) -> Path:
 
 
 @pytest.fixture
-def choice(weights_dir: Path, tmp_path: Path, tiny_gguf: Path) -> Choice:
+def choice(weights_dir: Path, tmp_path: Path, tiny_gguf: Path) -> Settings:
     """The shipped tiny model, its base from a file so that most tests need no index."""
-    return Choice(weights_dir, tmp_path / "cache", base=str(tiny_gguf))
+    return chosen(weights_dir, tmp_path / "cache", base=str(tiny_gguf))
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,9 @@ import pytest
 from querygist.artifact import built_model, openvino_ir
 from querygist.artifact.fingerprint import StoredFile
 from querygist.errors import ArtifactError
+from querygist.settings import Settings
 from tests.unit.artifact import reference, tiny
-from tests.unit.artifact.building import PROMPT, Choice, add_adapter, copy_instead, engine_greedy
+from tests.unit.artifact.building import PROMPT, add_adapter, copy_instead, engine_greedy, replace
 from tests.unit.artifact.test_manifest import change
 
 
@@ -26,7 +26,7 @@ def verify(built: built_model.BuiltModel) -> None:
     assert {name: StoredFile.of(built.path / name) for name in built.fingerprint.files} == built.fingerprint.files
 
 
-def test_the_engine_computes_the_model_that_was_shipped(choice: Choice) -> None:
+def test_the_engine_computes_the_model_that_was_shipped(choice: Settings) -> None:
     """Hugging Face weights -> GGUF -> merge -> IR -> engine gives what plain arithmetic on the weights gives."""
     base_alone = reference.greedy(tiny.weights(seed=0), PROMPT, 12)
     assert engine_greedy(built_model.build(choice), PROMPT, 12) == base_alone
@@ -36,7 +36,7 @@ def test_the_engine_computes_the_model_that_was_shipped(choice: Choice) -> None:
 
 
 @pytest.mark.usefixtures("no_openvino")
-def test_a_build_is_made_once_and_adopted_afterwards(choice: Choice) -> None:
+def test_a_build_is_made_once_and_adopted_afterwards(choice: Settings) -> None:
     said: list[str] = []
     first = built_model.build(choice, said.append)
     assert said[0] == "base model tiny"
@@ -48,7 +48,7 @@ def test_a_build_is_made_once_and_adopted_afterwards(choice: Choice) -> None:
 
 
 @pytest.mark.usefixtures("no_openvino")
-def test_the_identity_is_the_manifests_of_today(choice: Choice) -> None:
+def test_the_identity_is_the_manifests_of_today(choice: Settings) -> None:
     first = built_model.build(choice)
     assert (first.identity.name, first.identity.version, first.identity.precision) == ("tiny", "1.2.3", "fp32")
     change(choice.weights_dir, lambda manifest: manifest.update(version="1.2.4"))
@@ -58,7 +58,7 @@ def test_the_identity_is_the_manifests_of_today(choice: Choice) -> None:
 
 
 @pytest.mark.usefixtures("no_openvino")
-def test_every_ingredient_has_its_own_build(choice: Choice) -> None:
+def test_every_ingredient_has_its_own_build(choice: Settings) -> None:
     built = [built_model.build(choice), built_model.build(replace(choice, precision="int8"))]
     add_adapter(choice.weights_dir)
     built.append(built_model.build(choice))
@@ -70,7 +70,7 @@ def test_every_ingredient_has_its_own_build(choice: Choice) -> None:
 
 @pytest.mark.usefixtures("no_openvino")
 @pytest.mark.parametrize("name", [*openvino_ir.FILES, "tokenizer.json", "built.json"])
-def test_a_build_with_a_cut_or_missing_file_is_made_again(choice: Choice, name: str) -> None:
+def test_a_build_with_a_cut_or_missing_file_is_made_again(choice: Settings, name: str) -> None:
     first = built_model.build(choice)
     path = first.path / name
     path.write_bytes(path.read_bytes()[:-1])
@@ -81,14 +81,14 @@ def test_a_build_with_a_cut_or_missing_file_is_made_again(choice: Choice, name: 
     verify(built_model.build(choice))
 
 
-def _build_in_process(choice: Choice, done: "multiprocessing.Queue[tuple[list[str], str]]") -> None:
+def _build_in_process(choice: Settings, done: "multiprocessing.Queue[tuple[list[str], str]]") -> None:
     openvino_ir.export = copy_instead
     said: list[str] = []
     built = built_model.build(choice, said.append)
     done.put((said, str(built.path)))
 
 
-def test_two_processes_build_once(choice: Choice) -> None:
+def test_two_processes_build_once(choice: Settings) -> None:
     context = multiprocessing.get_context("spawn")
     done = context.Queue()
     both = [context.Process(target=_build_in_process, args=(choice, done)) for _ in range(2)]
@@ -101,16 +101,17 @@ def test_two_processes_build_once(choice: Choice) -> None:
     assert sorted(bool(said) for said, _ in results) == [False, True]
 
 
-def test_a_killed_build_leaves_nothing_that_looks_finished(choice: Choice, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_build_leaves_nothing_that_looks_finished(choice: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """The child kills itself where the most is on disk: all files written, the fingerprint and the name not yet."""
     program = f"""
         import os, signal
         from pathlib import Path
         from querygist.artifact import built_model, openvino_ir
-        from tests.unit.artifact.building import Choice, copy_instead
+        from tests.unit.artifact.building import chosen, copy_instead
         openvino_ir.export = copy_instead
         built_model._publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-        built_model.build(Choice(Path({str(choice.weights_dir)!r}), Path({str(choice.cache_dir)!r}), {choice.base!r}))
+        weights_dir, cache_dir = Path({str(choice.weights_dir)!r}), Path({str(choice.cache_dir)!r})
+        built_model.build(chosen(weights_dir, cache_dir, base={choice.base!r}))
     """
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=False)
     assert killed.returncode == -signal.SIGKILL
@@ -125,7 +126,7 @@ def test_a_killed_build_leaves_nothing_that_looks_finished(choice: Choice, monke
 
 
 @pytest.mark.usefixtures("no_openvino")
-def test_a_failed_build_leaves_nothing(choice: Choice, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_build_leaves_nothing(choice: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
@@ -137,7 +138,7 @@ def test_a_failed_build_leaves_nothing(choice: Choice, monkeypatch: pytest.Monke
 
 @pytest.mark.usefixtures("no_openvino")
 def test_the_base_comes_from_the_index_when_no_other_is_named(
-    choice: Choice,
+    choice: Settings,
 ) -> None:
     from_file = built_model.build(choice)
     fetching = replace(choice, base=None)
@@ -146,7 +147,7 @@ def test_the_base_comes_from_the_index_when_no_other_is_named(
     assert built_model.build(fetching) == from_file  # the same bytes are the same model, wherever they came from
 
 
-def test_a_tokenizer_of_another_size_than_the_manifests_is_told(choice: Choice) -> None:
+def test_a_tokenizer_of_another_size_than_the_manifests_is_told(choice: Settings) -> None:
     change(choice.weights_dir, lambda manifest: manifest["tokenizer"].update(vocabulary_size=300))
     with pytest.raises(ArtifactError, match=f"has {tiny.VOCABULARY} ids; the model manifest says 300"):
         built_model.build(choice)
@@ -159,7 +160,7 @@ def test_openvinos_refusal_is_told_in_its_own_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_openvino")
-def test_info_tells_what_would_be_served_and_whether_it_is_built(choice: Choice) -> None:
+def test_info_tells_what_would_be_served_and_whether_it_is_built(choice: Settings) -> None:
     before = built_model.info(choice)
     assert before["built"] is None
     assert not (choice.cache_dir / "built").exists()
