@@ -16,8 +16,7 @@ import httpx
 from loadtest.processes import READY_SECONDS
 from querygist.errors import ConfigurationError
 from querygist.triton_server.ports import claim
-from querygist.triton_server.processes import kill_group
-from querygist.triton_server.server_process import HOST
+from querygist.triton_server.server_process import HOST, kill_group
 
 _ACTIVE = re.compile(r"^querygist_batcher_active_requests(?:\{.*\})? ([\d.e+]+)$", re.MULTILINE)
 

@@ -10,8 +10,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
+from querygist import json_files
 from querygist.artifact import openvino_ir
 from querygist.errors import ArtifactError
 from querygist.settings import Precision
@@ -40,17 +41,7 @@ class ModelConfig(BaseModel):
 
 def read_config(folder: Path) -> ModelConfig:
     """Read the folder's config.json. Raises ArtifactError, naming the field."""
-    path = folder / CONFIG
-    try:
-        return ModelConfig.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise ArtifactError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        raise ArtifactError(
-            f"{path} does not describe a language model this project can serve, at "
-            f"{'.'.join(map(str, first['loc']))}: {first['msg']}."
-        ) from error
+    return json_files.load(ModelConfig, folder / CONFIG, "language model's configuration", raising=ArtifactError)
 
 
 def model_files(folder: Path) -> list[Path]:

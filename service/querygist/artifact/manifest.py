@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from querygist import json_files
 from querygist.engines.base import Identity
 from querygist.errors import ArtifactError
 from querygist.files import sha256_of
@@ -90,19 +91,8 @@ class Manifest(_Strict):
         Raises ArtifactError, naming the file, when one is missing, unreadable, changed, or of a newer release.
         """
         path = weights_dir / MANIFEST_FILE
-        try:
-            manifest = cls.model_validate_json(path.read_bytes())
-        except OSError as error:
-            raise ArtifactError(
-                f"Cannot read the model manifest {path}: {error.strerror}. "
-                "Point QUERYGIST_WEIGHTS_DIR at the folder that holds manifest.json (model_repository/weights)."
-            ) from error
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-            raise ArtifactError(
-                f"The model manifest {path} is not valid at {where}: {first['msg']}. Restore it from the release."
-            ) from error
+        remedy = "Restore it from the release, or point QUERYGIST_WEIGHTS_DIR at its folder (model_repository/weights)."
+        manifest = json_files.load(cls, path, "model manifest", remedy, raising=ArtifactError)
         if manifest.prompt_version not in templates.VERSIONS:
             raise ArtifactError(
                 f"The model manifest {path} asks for prompt version {manifest.prompt_version!r}; this release knows "

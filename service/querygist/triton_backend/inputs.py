@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from querygist.engines.lookahead import Lookahead
 from querygist.engines.openvino.pipeline import Decoding
-from querygist.triton_backend.stop_words import sequences
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -161,7 +160,7 @@ def _ask(read: _Row, ids: tuple[int, ...], lookahead: Lookahead, limits: Limits,
         chosen = lookahead.for_request(
             {name: read.integer(name, 0) for name in Lookahead.INPUTS if name in read.tensors}
         )
-        stop_sequences = sequences(words.reshape(-1, 2, words.shape[-1])[read.row]) if words is not None else ()
+        stops = stop_sequences(words.reshape(-1, 2, words.shape[-1])[read.row]) if words is not None else ()
     except ValueError as error:
         raise InputError(str(error)) from None
     return Ask(
@@ -172,7 +171,7 @@ def _ask(read: _Row, ids: tuple[int, ...], lookahead: Lookahead, limits: Limits,
             end_id=None if end_id == -1 else end_id,
             candidates=chosen.candidates,
             min_tokens=min_tokens,
-            stop_sequences=stop_sequences,
+            stop_sequences=stops,
         ),
         streaming=read.flag("streaming"),
         exclude_input=read.flag("exclude_input_in_output", exclude_input),
@@ -184,3 +183,23 @@ def _ask(read: _Row, ids: tuple[int, ...], lookahead: Lookahead, limits: Limits,
 
 def _told(values: NDArray[Any]) -> str:
     return ", ".join(map(str, values.reshape(-1).tolist()[:4]))
+
+
+def stop_sequences(words: NDArray[Any]) -> tuple[tuple[int, ...], ...]:
+    """Split a word list, int32[2, n]: the words' ids one after the other, then the offsets at which each ends, then -1.
+
+    After convertWordList (utils.cc). Raises ValueError, naming the input, when it is not such a list.
+    """
+    ids, offsets = words.tolist()
+    ends = offsets[: offsets.index(-1)] if -1 in offsets else offsets
+    if any(offset != -1 for offset in offsets[len(ends) :]):
+        raise ValueError("stop_words_list has an offset after the first -1.")
+    found, start = [], 0
+    for end in ends:
+        if not start < end <= len(ids):
+            raise ValueError(
+                f"stop_words_list has the offset {end} after {start}; offsets must grow and end at {len(ids)} at most."
+            )
+        found.append(tuple(ids[start:end]))
+        start = end
+    return tuple(found)

@@ -20,10 +20,8 @@ from querygist.settings import Settings
 from querygist.triton_server import repository
 from querygist.triton_server.installation import Installation
 from querygist.triton_server.ports import claim
-from querygist.triton_server.probe import Probe
-from querygist.triton_server.processes import kill_group, spawn
-from querygist.triton_server.server_process import HOST, Ports, ServerOptions
-from querygist.triton_server.supervisor import Supervisor
+from querygist.triton_server.server_process import HOST, Ports, ServerOptions, kill_group, spawn
+from querygist.triton_server.supervisor import Probe, Supervisor
 
 GATEWAY_EXIT_SECONDS = 15.0
 """Beyond its own budget for draining; a gateway that takes longer hangs."""

@@ -9,6 +9,7 @@ import contextlib
 import re
 import time
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import httpx
@@ -16,10 +17,10 @@ import structlog
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from querygist.engines.triton import protocol
 from querygist.engines.triton.failures import classify
 from querygist.engines.triton.protocol import ERRORS, status_of
 from querygist.errors import Overloaded
-from querygist.triton_server.probe import Probe
 from querygist.triton_server.server_process import HOST, ServerOptions, ServerProcess, running
 
 LOAD_SECONDS = 300.0
@@ -49,7 +50,41 @@ RECONNECT = [
     ("grpc.max_reconnect_backoff_ms", 200),
 ]
 
+CANARY_ID = "querygist-supervisor"
+
 log = structlog.get_logger("querygist.triton")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What to ask: a prompt that is the end id, decoded with the server's own lookahead (window, n-gram, set)."""
+
+    end_id: int
+    lookahead: tuple[int, int, int]
+
+    async def run(self, client: InferenceServerClient, *, timeout: float) -> None:  # noqa: ASYNC109
+        """Have one token generated. Raises one of ERRORS, or TimeoutError after `timeout` seconds of silence."""
+        call = protocol.stream(
+            client,
+            [self.end_id],
+            max_new_tokens=1,
+            end_id=self.end_id,
+            lookahead=self.lookahead,
+            request_id=CANARY_ID,
+            timeout=2 * timeout,  # ours comes first
+        )
+        try:
+            async with asyncio.timeout(timeout):
+                final = False
+                async for result, error in call:
+                    if error is not None:
+                        raise error
+                    final = protocol.read(result).final
+            if not final:
+                raise InferenceServerException("the stream ended early", status="StatusCode.INTERNAL")
+        except BaseException:
+            call.cancel()  # not after the end: a stream cancelled too late keeps Triton from unloading the model
+            raise
 
 
 class Supervisor:

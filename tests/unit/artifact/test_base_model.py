@@ -76,7 +76,7 @@ def test_a_file_that_is_no_gguf_is_told(choice: Settings, tmp_path: Path) -> Non
     [
         ({"max_position_embeddings": 512}, "reads 512 tokens at most, and the model manifest's context needs 1088"),
         ({"vocab_size": 100}, f"knows 100 token ids, and its tokenizer makes {tiny.VOCABULARY}"),
-        ({"vocab_size": None}, r"config\.json does not describe .* at vocab_size"),
+        ({"vocab_size": None}, r"config\.json is not a language model.* wrong at vocab_size"),
     ],
 )
 def test_a_folder_that_does_not_fit_is_told(

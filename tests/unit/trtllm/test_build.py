@@ -137,7 +137,7 @@ def test_an_engine_that_changed_later_is_noticed(
     with pytest.raises(ArtifactError, match=f"{name} in .* changed after engine_manifest.json"):
         EngineManifest.read(version)
     (version / "engine_manifest.json").unlink()
-    with pytest.raises(ArtifactError, match="not an engine that `querygist engine build` finished"):
+    with pytest.raises(ArtifactError, match="manifest of an engine that `querygist engine build` finished"):
         EngineManifest.read(version)
 
 
