@@ -31,7 +31,7 @@ from querygist.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class BuiltModel:
-    """What an engine needs: `path` is the folder for ContinuousBatchingPipeline, `tokenizer_path` a file in it."""
+    """A model ready to load: `path` is the folder for ContinuousBatchingPipeline, `tokenizer_path` a file in it."""
 
     path: Path
     tokenizer_path: Path
@@ -47,7 +47,8 @@ def fetch_base(settings: Settings) -> Path:
 def build(settings: Settings, say: Callable[[str], None] = lambda _: None) -> BuiltModel:
     """Return the built model, made now if it is not there (10 s to minutes). Safe in several processes at once.
 
-    `say` is told what begins. Raises ArtifactError: inputs missing, changed, not fitting, or out of reach; disk full.
+    `say` is called with each step that begins. Raises ArtifactError: inputs missing, changed, not fitting, or out of
+    reach; disk full.
     """
     model = _fetch_and_resolve(settings)
     folder = model.folder

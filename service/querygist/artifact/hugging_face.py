@@ -27,7 +27,7 @@ _NEEDED: dict[Precision, tuple[str, ...]] = {
 
 
 class ModelConfig(BaseModel):
-    """What of config.json the service must know: token limits, and the id, or ids, that end a text."""
+    """The part of config.json that the service must know: token limits, and the id, or ids, that end a text."""
 
     max_position_embeddings: int
     vocab_size: int

@@ -1,4 +1,4 @@
-"""What the shipped model is, exactly: `model_repository/weights/manifest.json`."""
+"""The manifest, which says exactly what the shipped model is: `model_repository/weights/manifest.json`."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -21,7 +21,7 @@ logging.getLogger("gguf.gguf_writer").setLevel(logging.WARNING)
 Type = gguf.GGMLQuantizationType
 
 STORED_AS: dict[Precision, Any] = {"int8": Type.Q8_0, "fp32": Type.F16}
-"""How matrices are stored. OpenVINO GenAI's GGUF reader refuses F32, so "fp32" computes in fp32 over weights rounded to
+"""Storage of matrices. OpenVINO GenAI's GGUF reader refuses F32, so "fp32" computes in fp32 over weights rounded to
 F16 (a relative 2^-11, far below the 4-bit steps of the shipped base)."""
 
 _FILE_TYPE = {
@@ -47,10 +47,10 @@ def reader(path: Any) -> Any:
 
 def field(opened: Any, key: str) -> Any:
     """Return one metadata value of an open GGUF. Raises ArtifactError when it is not there."""
-    found = opened.get_field(key)
-    if found is None:
+    value = opened.get_field(key)
+    if value is None:
         raise ArtifactError(f"The GGUF has no {key}, which a Llama model needs. Fetch or export it again.")
-    return found.contents()
+    return value.contents()
 
 
 def shape_of(tensor: Any) -> tuple[int, ...]:
@@ -59,7 +59,7 @@ def shape_of(tensor: Any) -> tuple[int, ...]:
 
 
 def merge(base: Any, lora: Lora | None, target: Path, stored_as: Any) -> None:
-    """Write `base` (an open reader) plus `lora` to `target`: matrices F32, F16 or Q8_0 as told, vectors always F32.
+    """Write `base` (an open reader) plus `lora` to `target`: matrices F32, F16 or Q8_0 (`stored_as`), vectors F32.
 
     Raises ArtifactError, naming the tensor, when the adapter does not fit the base or a tensor cannot be stored so.
     """

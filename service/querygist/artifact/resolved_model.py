@@ -1,4 +1,4 @@
-"""Which model the settings mean: its base, adapter, identity, the hash over them, and the folder of its build.
+"""The model that the settings mean: its base, adapter, identity, the hash over them, and the folder of its build.
 
 Nothing here writes or downloads; `build` does.
 """
@@ -62,7 +62,7 @@ class ResolvedModel:
 
     @property
     def prompt_version(self) -> str:
-        """The manifest's; a base that was not trained for it is told in words what to do."""
+        """The manifest's; a base that was not trained for it gets instructions in words."""
         return self.manifest.prompt_version if self.is_shipped else templates.UNTRAINED
 
     @property

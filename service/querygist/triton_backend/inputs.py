@@ -1,4 +1,4 @@
-"""From a request's input tensors to what the batcher is asked for, as TensorRT-LLM 1.2.1 reads them.
+"""Read a request's input tensors into what the batcher is asked for, as TensorRT-LLM 1.2.1 reads them.
 
 Semantics after triton_backend/inflight_batcher_llm/src/utils.cc (createRequestsFromInputTensors) and
 cpp/tensorrt_llm/batch_manager/llmRequest.cpp (LlmRequest::validate) of TensorRT-LLM.
@@ -16,7 +16,7 @@ from querygist.engines.openvino.pipeline import Decoding
 Tensors = Mapping[str, NDArray[Any]]
 
 MAX_SEQ_LEN = 1152
-"""What TensorRT-LLM's engine is built for: 896 tokens of prompt, 192 of output, 39 drafts, rounded up."""
+"""Longest sequence of TensorRT-LLM's engine: 896 tokens of prompt, 192 of output, 39 drafts, rounded up."""
 
 NEUTRAL = {
     "beam_width": (1,),
@@ -70,7 +70,7 @@ class InputError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the engine takes, in tokens; `sequence` binds prompt, output and the drafts of one pass together."""
+    """Limits of the engine, in tokens; `sequence` binds prompt, output and the drafts of one pass together."""
 
     prompt: int
     sequence: int
@@ -91,7 +91,7 @@ class Ask:
 
 
 def asks(tensors: Tensors, *, lookahead: Lookahead, limits: Limits, exclude_input: bool) -> Iterator[Ask]:
-    """One `Ask` for each row of input_ids int32[batch, length]; rows are cut to input_lengths where there are several.
+    """Yield one `Ask` for each row of input_ids int32[batch, length]; several rows are cut to input_lengths.
 
     `lookahead` is the server's; `exclude_input` is what holds where the request does not say. Raises InputError.
     """
@@ -99,7 +99,7 @@ def asks(tensors: Tensors, *, lookahead: Lookahead, limits: Limits, exclude_inpu
         if name in NEUTRAL:
             if any(value not in NEUTRAL[name] for value in values.reshape(-1).tolist()):
                 raise InputError(
-                    f"{name} is {_told(values)}, which the CPU model cannot do: it decodes greedily, with one beam, "
+                    f"{name} is {_text(values)}, which the CPU model cannot do: it decodes greedily, with one beam, "
                     f"and returns tokens only. Leave it out, or send {NEUTRAL[name][-1]}."
                 )
         elif name not in HONOURED | WITHOUT_EFFECT:
@@ -115,7 +115,7 @@ def asks(tensors: Tensors, *, lookahead: Lookahead, limits: Limits, exclude_inpu
 
 
 def wants_stop(tensors: Tensors) -> bool:
-    """Whether the request asks to end another one with its id."""
+    """Return True if the request asks to end another one with its id."""
     return "stop" in tensors and bool(tensors["stop"].reshape(-1)[0])
 
 
@@ -181,7 +181,7 @@ def _ask(read: _Row, ids: tuple[int, ...], lookahead: Lookahead, limits: Limits,
     )
 
 
-def _told(values: NDArray[Any]) -> str:
+def _text(values: NDArray[Any]) -> str:
     return ", ".join(map(str, values.reshape(-1).tolist()[:4]))
 
 
@@ -194,12 +194,12 @@ def stop_sequences(words: NDArray[Any]) -> tuple[tuple[int, ...], ...]:
     ends = offsets[: offsets.index(-1)] if -1 in offsets else offsets
     if any(offset != -1 for offset in offsets[len(ends) :]):
         raise ValueError("stop_words_list has an offset after the first -1.")
-    found, start = [], 0
+    split, start = [], 0
     for end in ends:
         if not start < end <= len(ids):
             raise ValueError(
                 f"stop_words_list has the offset {end} after {start}; offsets must grow and end at {len(ids)} at most."
             )
-        found.append(tuple(ids[start:end]))
+        split.append(tuple(ids[start:end]))
         start = end
-    return tuple(found)
+    return tuple(split)

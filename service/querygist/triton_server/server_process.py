@@ -29,7 +29,7 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  where glibc's shm_open puts what
 LINE_LIMIT = 1 << 20
 
 SETPRIV = shutil.which("setpriv")
-"""From util-linux. It asks the kernel to end the child with its parent, then becomes the child."""
+"""A program of util-linux that asks the kernel to end the child with its parent, then becomes the child."""
 
 log = structlog.get_logger("querygist.triton")
 
@@ -65,7 +65,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """What a server is started with; see `Installation` and `repository.render`."""
+    """The options a server is started with; see `Installation` and `repository.render`."""
 
     binary: Path
     environment: Mapping[str, str]

@@ -32,7 +32,7 @@ LOAD_PROBE_SECONDS = 0.1
 
 CANARY_SECONDS = 3.0
 """A canary that is not answered by then is given up and the next one sent: one that waited at a model process when it
-died is never answered, the next is told.
+died is never answered, the next fails at once.
 """
 
 METRICS_SECONDS = 1.0
@@ -57,7 +57,7 @@ log = structlog.get_logger("querygist.triton")
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What to ask: a prompt that is the end id, decoded with the server's own lookahead (window, n-gram, set)."""
+    """The canary: a prompt that is the end id, decoded with the server's own lookahead (window, n-gram, set)."""
 
     end_id: int
     lookahead: tuple[int, int, int]
@@ -123,7 +123,7 @@ class Supervisor:
             self._server.kill()
 
     async def _one_life(self) -> None:
-        """From a server's start to its failure."""
+        """Run a server from its start to its failure."""
         try:
             async with running(self._options) as server:
                 self._server = server
@@ -198,14 +198,14 @@ class Supervisor:
                 return f"no token was made for {self._stall_seconds:g} s"
 
     async def _tokens_made(self, otherwise: float) -> float:
-        """How many tokens the model has made since the server's start; `otherwise` when the server does not say."""
+        """Return the tokens the model has made since the server's start; `otherwise` when the server does not say."""
         try:
             async with httpx.AsyncClient(timeout=METRICS_SECONDS, trust_env=False) as client:
                 page = (await client.get(f"http://{HOST}:{self._options.ports.metrics}/metrics")).text
         except httpx.HTTPError:
             return otherwise
-        found = TOKENS_MADE.search(page)
-        return float(found[1]) if found else otherwise
+        match = TOKENS_MADE.search(page)
+        return float(match[1]) if match else otherwise
 
 
 async def _first(*coroutines: Coroutine[Any, Any, str | None]) -> str | None:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from querygist.trtllm.limits import Limits, check
 from querygist.trtllm.machine import Machine
 
 ENGINE, ENGINE_CONFIG = "rank0.engine", "config.json"
-"""What trtllm-build writes."""
+"""Files that trtllm-build writes."""
 
 
 def limits_for(checkpoint: Checkpoint, max_seq_len: int = MAX_SEQ_LEN) -> Limits:
@@ -115,11 +115,11 @@ def build(
     engine.mkdir(parents=True)
     command = recipe.command(engine)
     container.run(command, out / f"{recipe.name}.log")
-    _agree(recipe, engine)
+    _check_built(recipe, engine)
     manifest = EngineManifest(
         name=recipe.name,
         model=replace(recipe.checkpoint.identity, precision=recipe.checkpoint.weights),
-        lookahead=_numbers(recipe.lookahead),
+        lookahead=astuple(recipe.lookahead) if recipe.lookahead else None,
         limits=recipe.limits,
         weights=recipe.checkpoint.weights,
         kv_cache=recipe.checkpoint.kv_cache,
@@ -146,37 +146,32 @@ def build(
 
 
 def parameters(manifest: EngineManifest, version: Path) -> dict[str, str]:
-    """What config.pbtxt says of an engine that the server finds in the folder `version`."""
-    found = {
+    """Return config.pbtxt's parameters of an engine that the server finds in the folder `version`."""
+    values = {
         identity.PARAMETER: json.dumps(asdict(manifest.model)),
         tensorrt_llm.PARAMETER: manifest.model_dump_json(),
         "gpt_model_path": str(version),
     }
     if manifest.lookahead is not None:
-        found |= dict(zip(LOOKAHEAD, map(str, manifest.lookahead), strict=True))
-    return found
+        values |= dict(zip(LOOKAHEAD, map(str, manifest.lookahead), strict=True))
+    return values
 
 
-def _numbers(lookahead: Lookahead | None) -> tuple[int, int, int] | None:
-    return (lookahead.window, lookahead.ngram, lookahead.verification_set) if lookahead else None
-
-
-def _agree(recipe: Recipe, engine: Path) -> None:
-    """trtllm-build adjusts what it does not like with a warning; an engine of other limits is not the one asked for."""
+def _check_built(recipe: Recipe, engine: Path) -> None:
+    """Reject an engine with other limits than asked for: trtllm-build adjusts what it does not like with a warning."""
     try:
-        found: dict[str, Any] = json.loads((engine / ENGINE_CONFIG).read_text(encoding="utf-8"))["build_config"]
-        built = (engine / ENGINE).is_file()
+        config: dict[str, Any] = json.loads((engine / ENGINE_CONFIG).read_text(encoding="utf-8"))["build_config"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"trtllm-build wrote no {ENGINE_CONFIG} with a build_config ({error!r}).") from error
-    if not built:
+    if not (engine / ENGINE).is_file():
         raise ArtifactError(f"trtllm-build wrote no {ENGINE} into {engine}.")
     limits = asdict(recipe.limits)
     del limits["max_output_len"]
     wanted = limits | {"max_draft_len": recipe.lookahead.max_draft_len if recipe.lookahead else 0}
     other = [
-        f"{name} is {found.get(name)} and {value} was asked for"
+        f"{name} is {config.get(name)} and {value} was asked for"
         for name, value in wanted.items()
-        if found.get(name) != value
+        if config.get(name) != value
     ]
     if other:
         raise ArtifactError(f"trtllm-build built another engine than it was asked for: {'; '.join(other)}.")

@@ -24,7 +24,7 @@ Precision = Literal["fp8", "fp16"]
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What of a checkpoint decides how it can be built. `positions`: the longest sequence the model knows."""
+    """A checkpoint, as far as it decides how it can be built. `positions`: the longest sequence the model knows."""
 
     folder: Path
     identity: Identity

@@ -1,4 +1,4 @@
-"""What an engine is: `engine_manifest.json` beside it, and the same in the config.pbtxt it is served with.
+"""The identity of an engine: `engine_manifest.json` beside it, and the same in the config.pbtxt it is served with.
 
 The gateway reads it there and refuses an engine that is not the one it expects (`engines/triton/tensorrt_llm.py`).
 """
