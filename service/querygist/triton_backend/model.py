@@ -30,19 +30,15 @@ class TokenSource(Protocol):
 
     def submit(self, key: str, ids: tuple[int, ...], decoding: Decoding, sink: Sink) -> None:
         """See Batcher.submit."""
-        ...
 
     def cancel(self, key: str) -> None:
         """See Batcher.cancel."""
-        ...
 
     def stop(self) -> None:
         """See Batcher.stop."""
-        ...
 
     def run(self) -> None:
         """See Batcher.run."""
-        ...
 
 
 class _Request:

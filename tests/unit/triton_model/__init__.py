@@ -1,1 +1,0 @@
-"""The CPU model behind Triton, without a Triton."""
