@@ -24,8 +24,7 @@ from querygist.settings import Settings
 from querygist.triton_server import repository, server_process
 from querygist.triton_server.installation import Installation
 from querygist.triton_server.ports import claim
-from querygist.triton_server.processes import kill_group
-from querygist.triton_server.server_process import HOST, Ports, ServerOptions
+from querygist.triton_server.server_process import HOST, Ports, ServerOptions, kill_group
 
 Engine = Literal["embedded", "triton"]
 

@@ -35,23 +35,6 @@ _add("quantize", pipeline.quantize)
 _add("lookahead-sweep", pipeline.lookahead_sweep)
 
 
-@app.command("build-engine")
-def build_engine(
-    checkpoint: Annotated[Path, typer.Option(help="A TensorRT-LLM checkpoint: config.json and rank0.safetensors.")],
-    out: Annotated[Path, typer.Option(help="Gets the model repositories `lookahead` and `plain`.")],
-    lookahead: Annotated[str | None, typer.Option(help="W,N,G instead of what config.pbtxt says.")] = None,
-    max_seq_len: Annotated[int | None, typer.Option(help="Tokens of prompt, output and drafts together.")] = None,
-    served_from: Annotated[Path | None, typer.Option(help="Where the server finds OUT, if elsewhere.")] = None,
-    here: Annotated[bool, typer.Option(help="This is the pinned container; otherwise docker runs it.")] = False,
-) -> None:
-    """Build the GPU's engines, with lookahead decoding and without, each as a repository that Triton serves."""
-    from querygist.trtllm import command as stage  # noqa: PLC0415  it needs protobuf and OpenVINO, as no other stage does
-
-    stage.run(
-        checkpoint, out, console, lookahead=lookahead, max_seq_len=max_seq_len, served_from=served_from, here=here
-    )
-
-
 @app.command()
 def workload(
     outputs: Annotated[Path, typer.Option(help="What the evaluation wrote: work_dir/evaluate/<system>-<hash>.jsonl.")],

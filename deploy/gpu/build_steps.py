@@ -14,9 +14,9 @@ from deploy.gpu.context import AcceptanceContext
 from deploy.gpu.criteria import FP16, PLAIN, PLAIN_KV16, SERVED, SERVED_KV16
 from deploy.gpu.step_runner import Measured, StepFailed
 from querygist.engines.base import Identity
+from querygist.engines.lookahead import Lookahead
 from querygist.engines.triton.tensorrt_llm import differing
 from querygist.errors import ArtifactError, ConfigurationError
-from querygist.triton_backend.lookahead import Lookahead
 from querygist.triton_server import repository
 from querygist.trtllm.build import Recipe, build, limits_for
 from querygist.trtllm.checkpoint import Checkpoint, identity_of, sign, with_fp16_kv_cache

@@ -27,6 +27,8 @@ from loadtest.load.traffic import MAX_WORDS
 from loadtest.servers import gateway, scripted_triton
 from querygist import settings
 from querygist.artifact.manifest import Manifest
+from querygist.deadline import Deadline
+from querygist.engines.base import GenerationRequest
 from querygist.engines.triton import protocol
 from querygist.errors import QuerygistError
 from querygist.evaluation import report_files
@@ -49,10 +51,8 @@ def direct(client: InferenceServerClient, asked: Sequence[list[int]], end_id: in
 
     async def send(number: int) -> float:
         since, ids = stopwatch(), asked[number % len(asked)]
-        async for result, _ in protocol.stream(
-            client, ids, max_new_tokens=MAX_NEW_TOKENS, end_id=end_id, lookahead=(4, 6, 4), request_id=str(number),
-            timeout=DEADLINE,
-        ):  # fmt: skip
+        request = GenerationRequest(ids, MAX_NEW_TOKENS, Deadline.after(DEADLINE), str(number))
+        async for result, _ in protocol.stream(client, request, end_id=end_id, lookahead=(4, 6, 4)):
             protocol.read(result)
         return since()
 

@@ -19,6 +19,8 @@ from querygist.schemas import SummarizeRequest
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="What this document says about this query.")
 model_app = typer.Typer(no_args_is_help=True, help="The model artifact: fetch the base model, build, inspect.")
 app.add_typer(model_app, name="model")
+engine_app = typer.Typer(no_args_is_help=True, help="TensorRT-LLM engines for Triton on a GPU: build, deliver.")
+app.add_typer(engine_app, name="engine")
 
 
 def main() -> None:
@@ -159,3 +161,33 @@ def model_info() -> None:
     from querygist.artifact import info
 
     typer.echo(json.dumps(info(settings.load()), indent=2))
+
+
+@engine_app.command("build")
+def engine_build(
+    checkpoint: Annotated[Path, typer.Option(help="A TensorRT-LLM checkpoint: config.json and rank0.safetensors.")],
+    out: Annotated[Path, typer.Option(help="Gets the model repositories `lookahead` and `plain`.")],
+    lookahead: Annotated[str | None, typer.Option(help="W,N,G instead of what config.pbtxt says.")] = None,
+    max_seq_len: Annotated[int | None, typer.Option(help="Tokens of prompt, output and drafts together.")] = None,
+    served_from: Annotated[Path | None, typer.Option(help="Where the server finds OUT, if elsewhere.")] = None,
+    here: Annotated[bool, typer.Option(help="This is the pinned container; otherwise docker runs it.")] = False,
+) -> None:
+    """Build the GPU's engines, with lookahead decoding and without, each as a repository that Triton serves."""
+    from querygist.trtllm.build import build_engines
+
+    console = Console(soft_wrap=True)
+    build_engines(
+        checkpoint, out, console, lookahead=lookahead, max_seq_len=max_seq_len, served_from=served_from, here=here
+    )
+
+
+@engine_app.command("deliver")
+def engine_deliver(
+    source: Annotated[Path, typer.Argument(help="A model repository, such as /engines/lookahead.")],
+    target: Annotated[Path, typer.Argument(help="Where Triton reads it, such as /models/lookahead.")],
+) -> None:
+    """Copy a model repository with a TensorRT-LLM engine, and check that it arrived whole and is the right one."""
+    from querygist.trtllm.deliver import deliver
+
+    manifest = deliver(source, target)
+    typer.echo(json.dumps({"event": "engine_delivered", "to": str(target), "engine": manifest.engine}))

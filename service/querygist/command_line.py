@@ -1,4 +1,4 @@
-"""How the project's command lines end: an expected failure is one message and exit code 1, never a traceback."""
+"""End the project's command lines well: an expected failure is one message and exit code 1, never a traceback."""
 
 import sys
 from typing import NoReturn

@@ -1,4 +1,4 @@
-"""From settings to an engine and its tokenizer, everything about the model checked on the way."""
+"""Make an engine and its tokenizer from the settings, with everything about the model checked on the way."""
 
 from querygist import artifact
 from querygist.artifact.manifest import Manifest
@@ -11,7 +11,7 @@ from querygist.settings import Settings
 
 
 def create_engine(settings: Settings) -> tuple[Engine, Tokenizer]:
-    """The engine that `settings.engine` names, not yet started. Builds the embedded one's model if it is not built yet.
+    """Return the engine that `settings.engine` names, not yet started; the embedded one's model is built if need be.
 
     Raises ArtifactError when the model is missing, damaged or not what its manifest says, or when a Triton server that
     answers now serves another one.
@@ -24,7 +24,7 @@ def create_engine(settings: Settings) -> tuple[Engine, Tokenizer]:
 
 
 def _triton(settings: Settings) -> tuple[Engine, Tokenizer]:
-    """The gateway's side needs the manifest and the tokenizer only, except for another base: its tokenizer is built."""
+    """Return the gateway's side: the manifest and its tokenizer are enough, and for another base a built tokenizer."""
     with extra("triton"):
         from querygist.engines.triton.engine import TritonEngine  # noqa: PLC0415
         from querygist.engines.triton.identity import check_reachable  # noqa: PLC0415
@@ -44,7 +44,7 @@ def _triton(settings: Settings) -> tuple[Engine, Tokenizer]:
 
 
 def engine_options(settings: Settings, built: artifact.BuiltModel) -> EngineOptions:
-    """The OpenVINO engine's options for a built model."""
+    """Return the OpenVINO engine's options for a built model."""
     return EngineOptions(
         model=built.path,
         end_id=built.identity.end_id,

@@ -11,6 +11,7 @@ from querygist.errors import ConfigurationError
 from querygist.files import MODEL_REPOSITORY
 
 Precision = Literal["int8", "fp32"]
+"""What the engine computes with: 8-bit weights, or fp32 arithmetic over weights stored in 16 bits."""
 
 
 def _default_cache_dir() -> Path:

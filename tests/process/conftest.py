@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +41,8 @@ class Gateway:
         return found[-1]
 
 
+PROGRAM = (sys.executable, "-m", "querygist")
+
 Start = Callable[..., contextlib.AbstractAsyncContextManager[Gateway]]
 
 
@@ -49,13 +51,15 @@ def start(tmp_path: Path) -> Start:
     """`async with start(SETTING=value) as gateway`: ready when the block begins."""
 
     @contextlib.asynccontextmanager
-    async def starting(ready: bool = True, **settings: str) -> AsyncGenerator[Gateway, None]:
+    async def starting(
+        ready: bool = True, program: Sequence[str] = PROGRAM, cwd: Path = REPOSITORY, **settings: str
+    ) -> AsyncGenerator[Gateway, None]:
         log = tmp_path / f"gateway-{len(list(tmp_path.iterdir()))}.log"
         environment = os.environ | {f"QUERYGIST_{name}": value for name, value in settings.items()}
         with log.open("wb") as stderr:
             process = subprocess.Popen(
-                [sys.executable, "-m", "querygist", "serve", "--port", "0"],
-                env=environment | {"QUERYGIST_LOG_FORMAT": "json"}, stderr=stderr, cwd=REPOSITORY,
+                [*program, "serve", "--port", "0"],
+                env=environment | {"QUERYGIST_LOG_FORMAT": "json"}, stderr=stderr, cwd=cwd,
             )  # fmt: skip
         try:
             async with asyncio.timeout(60):

@@ -188,7 +188,6 @@ def test_the_image_has_tritons_models_and_delivers_engines(image: Image) -> None
     config = load_config(image.root / "var/lib/querygist/triton/tensorrt_llm")
     assert {"querygist_identity", "querygist_engine"} <= set(config.parameters)
     assert not (image.root / "var/lib/querygist/base").exists(), "merged, and not needed any more"
-    python = image.root / "opt/querygist/bin/python"
-    words = [python, "-m", "querygist.trtllm.deliver", "--help"]
+    words = [image.root / "opt/querygist/bin/querygist", "engine", "deliver", "--help"]
     done = subprocess.run(words, capture_output=True, text=True, cwd="/", check=False)
     assert done.returncode == 0, done.stderr

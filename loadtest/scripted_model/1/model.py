@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from loadtest.scripted_model.source import ScriptedSource
-from querygist.triton_backend.model import Host, TokenSource
+from querygist.triton_backend.model import TokenSource, TritonModel
 
 
-class TritonPythonModel(Host):
+class TritonPythonModel(TritonModel):
     """The name Triton looks for."""
 
     def make_source(self, parameters: dict[str, str]) -> TokenSource:

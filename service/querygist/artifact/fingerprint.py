@@ -1,4 +1,4 @@
-"""The receipt of a finished build: what must lie in its folder."""
+"""The fingerprint of a finished build: what must lie in its folder."""
 
 from datetime import datetime
 from pathlib import Path
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from querygist.files import sha256_of
 
-RECEIPT = "built.json"
+FINGERPRINT = "built.json"
 TOKENIZER = "tokenizer.json"
 
 
@@ -25,7 +25,7 @@ class StoredFile(BaseModel):
         return cls(size=path.stat().st_size, sha256=sha256_of(path))
 
 
-class Receipt(BaseModel):
+class Fingerprint(BaseModel):
     """Written last into a build's folder, from what was measured."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,14 +37,14 @@ class Receipt(BaseModel):
     files: dict[str, StoredFile]
 
     @classmethod
-    def of(cls, folder: Path, content_hash: str) -> "Receipt | None":
-        """The receipt in `folder` if it is of this content and every file has its size; None means: build it.
+    def read(cls, folder: Path, content_hash: str) -> "Fingerprint | None":
+        """Return the fingerprint in `folder` if it is of this content and every file has its size; None: build it.
 
-        Cheap on purpose (each start does it): hashes are compared by `artifact.verify`.
+        Hashes are not compared: each start does this.
         """
         try:
-            receipt = cls.model_validate_json((folder / RECEIPT).read_bytes())
-            whole = all((folder / name).stat().st_size == file.size for name, file in receipt.files.items())
+            fingerprint = cls.model_validate_json((folder / FINGERPRINT).read_bytes())
+            whole = all((folder / name).stat().st_size == file.size for name, file in fingerprint.files.items())
         except (OSError, ValidationError):
             return None
-        return receipt if whole and receipt.content_hash == content_hash else None
+        return fingerprint if whole and fingerprint.content_hash == content_hash else None

@@ -2,16 +2,30 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, deserialize
 
-from querygist.artifact.gguf_llama import PROJECTIONS, Floats
 from querygist.artifact.manifest import AdapterEntry
-from querygist.artifact.tensors import read_tensors
 from querygist.errors import ArtifactError
+
+Floats = npt.NDArray[np.float32]
+
+PROJECTIONS = {
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+"""The linear layers of a Llama block, Hugging Face name to GGUF name: what a LoRA may touch."""
 
 _NAME = re.compile(r"base_model\.model\.model\.layers\.(\d+)\.((?:self_attn|mlp)\.\w+)\.lora_([AB])\.weight")
 _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
@@ -25,6 +39,8 @@ _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
 }
 """Options of peft's adapter_config.json that change the merge, with the only values it knows."""
 
+_NATIVE = {"F32": "<f4", "F16": "<f2", "F64": "<f8"}
+
 
 @dataclass(frozen=True, slots=True)
 class Lora:
@@ -34,12 +50,32 @@ class Lora:
     scale: float
 
     def delta(self, name: str) -> Floats | None:
-        """The addition to one tensor, in Hugging Face's row order; None when there is none, or it is all zero."""
+        """Return the addition to one tensor, in Hugging Face's row order; None when there is none, or only zeros."""
         if name not in self.pairs:
             return None
         down, up = self.pairs[name]
         addition = up @ down * np.float32(self.scale)
         return addition if addition.any() else None
+
+
+def read_tensors(path: Path) -> Iterator[tuple[str, Floats]]:
+    """Yield names and values of a safetensors file as fp32.
+
+    Raises ArtifactError for a file that is not safetensors, or for a tensor that is not bf16, f16, f32 or f64.
+    """
+    try:
+        tensors = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
+    except (OSError, SafetensorError) as error:
+        raise ArtifactError(f"{path} cannot be read as safetensors ({error}). Export it again.") from error
+    for name, tensor in tensors:
+        dtype = tensor["dtype"]
+        if dtype == "BF16":  # numpy has none; it is the upper half of an fp32
+            values = (np.frombuffer(tensor["data"], "<u2").astype(np.uint32) << 16).view(np.float32)
+        elif dtype in _NATIVE:
+            values = np.frombuffer(tensor["data"], _NATIVE[dtype]).astype(np.float32)
+        else:
+            raise ArtifactError(f"{path}: tensor {name!r} is of type {dtype}; use bf16, f16 or f32.")
+        yield name, values.reshape(tensor["shape"])
 
 
 def load(weights_dir: Path, entry: AdapterEntry) -> Lora:

@@ -1,19 +1,18 @@
-"""What the shipped model is, exactly: `model_repository/weights/manifest.json`."""
+"""The manifest, which says exactly what the shipped model is: `model_repository/weights/manifest.json`."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from querygist import json_files
 from querygist.engines.base import Identity
 from querygist.errors import ArtifactError
 from querygist.files import sha256_of
 from querygist.prompting import templates
+from querygist.settings import Precision
 
 MANIFEST_FILE = "manifest.json"
-
-Precision = Literal["int8", "fp32"]
-"""What the engine computes with: 8-bit weights, or fp32 arithmetic over weights stored in 16 bits."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^\w[\w.+-]*$")]
@@ -92,19 +91,8 @@ class Manifest(_Strict):
         Raises ArtifactError, naming the file, when one is missing, unreadable, changed, or of a newer release.
         """
         path = weights_dir / MANIFEST_FILE
-        try:
-            manifest = cls.model_validate_json(path.read_bytes())
-        except OSError as error:
-            raise ArtifactError(
-                f"Cannot read the model manifest {path}: {error.strerror}. "
-                "Point QUERYGIST_WEIGHTS_DIR at the folder that holds manifest.json (model_repository/weights)."
-            ) from error
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-            raise ArtifactError(
-                f"The model manifest {path} is not valid at {where}: {first['msg']}. Restore it from the release."
-            ) from error
+        remedy = "Restore it from the release, or point QUERYGIST_WEIGHTS_DIR at its folder (model_repository/weights)."
+        manifest = json_files.load(cls, path, "model manifest", remedy, raising=ArtifactError)
         if manifest.prompt_version not in templates.VERSIONS:
             raise ArtifactError(
                 f"The model manifest {path} asks for prompt version {manifest.prompt_version!r}; this release knows "

@@ -1,4 +1,4 @@
-"""GGUF -> OpenVINO's own format (IR), which loads in a third of the time: run as a process of its own.
+"""OpenVINO's own format (IR), which loads in a third of a GGUF's time; converters run as processes of their own.
 
 OpenVINO GenAI has no call that only converts: it leaves the IR beside the GGUF when it loads one. Loading takes
 memory for the whole model and prints, so a child process does it and takes both with it when it ends.
@@ -13,14 +13,21 @@ from querygist.errors import ArtifactError
 FILES = ("openvino_model.xml", "openvino_model.bin")
 
 
-def export(gguf: Path) -> None:
-    """Write FILES beside `gguf`. Raises ArtifactError with OpenVINO's last words when it refuses the model."""
+def convert(module: str, source: str, into: str, *arguments: str) -> None:
+    """Run a converter, `python -m module source into ...`. Raises ArtifactError with its last words if it fails."""
     done = subprocess.run(  # noqa: S603  our own interpreter, our own module
-        [sys.executable, "-m", "querygist.artifact.openvino_ir", str(gguf)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", module, source, into, *arguments], capture_output=True, text=True, check=False
     )
-    if done.returncode != 0 or not all((gguf.parent / name).is_file() for name in FILES):
+    if done.returncode != 0 or not all((Path(into) / name).is_file() for name in FILES):
         said = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise ArtifactError(f"OpenVINO GenAI cannot convert {gguf}: {said}. Is the model a Llama, and is memory free?")
+        raise ArtifactError(
+            f"{source} cannot be converted to OpenVINO's format: {said} Is the architecture supported, and memory free?"
+        )
+
+
+def export(gguf: Path) -> None:
+    """Write FILES beside `gguf`. Raises ArtifactError when OpenVINO refuses the model."""
+    convert(__name__, str(gguf), str(gguf.parent))
 
 
 def main(gguf: str) -> None:

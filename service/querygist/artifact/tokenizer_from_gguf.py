@@ -4,20 +4,19 @@ A GGUF carries tokens, merges and token types, but names its pre-tokenizer only 
 means is llama.cpp's convention (llama-vocab.cpp), kept here for the shipped model's family and for plain GPT-2.
 """
 
-from pathlib import Path
 from typing import Any
 
 import gguf
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
+from querygist.artifact.merge import field
 from querygist.errors import ArtifactError
-from querygist.files import replacing
 
 _CONTROL, _USER_DEFINED = int(gguf.TokenType.CONTROL), int(gguf.TokenType.USER_DEFINED)
 
 
 def _pre_tokenizer(pre: str) -> pre_tokenizers.PreTokenizer:
-    """The pre-tokenizer that llama.cpp means by `tokenizer.ggml.pre`."""
+    """Return the pre-tokenizer that llama.cpp means by `tokenizer.ggml.pre`."""
     if pre == "smollm":
         return pre_tokenizers.Sequence(
             [
@@ -33,30 +32,23 @@ def _pre_tokenizer(pre: str) -> pre_tokenizers.PreTokenizer:
     )
 
 
-def _field(reader: Any, key: str) -> Any:
-    field = reader.get_field(key)
-    if field is None:
-        raise ArtifactError(f"The GGUF has no {key}: it carries no vocabulary this project can read.")
-    return field.contents()
-
-
 def build(reader: Any) -> Tokenizer:
-    """The tokenizer of an open `gguf.GGUFReader`.
+    """Return the tokenizer of an open `gguf.GGUFReader`.
 
     Raises ArtifactError for a vocabulary that is not byte-level BPE, or with an unknown pre-tokenizer.
     """
-    kind = _field(reader, "tokenizer.ggml.model")
+    kind = field(reader, "tokenizer.ggml.model")
     if kind != "gpt2":
         raise ArtifactError(
             f"The GGUF's vocabulary is of the kind {kind!r}; only 'gpt2' (byte-level BPE) is supported. "
             "Serve the model from its Hugging Face folder, which brings a tokenizer.json."
         )
-    tokens: list[str] = _field(reader, "tokenizer.ggml.tokens")
-    types: list[int] = _field(reader, "tokenizer.ggml.token_type")
-    merges = [tuple(merge.split(" ", 1)) for merge in _field(reader, "tokenizer.ggml.merges")]
+    tokens: list[str] = field(reader, "tokenizer.ggml.tokens")
+    types: list[int] = field(reader, "tokenizer.ggml.token_type")
+    merges = [tuple(merge.split(" ", 1)) for merge in field(reader, "tokenizer.ggml.merges")]
     vocabulary = {token: id_ for id_, token in enumerate(tokens)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
-    tokenizer.pre_tokenizer = _pre_tokenizer(_field(reader, "tokenizer.ggml.pre"))
+    tokenizer.pre_tokenizer = _pre_tokenizer(field(reader, "tokenizer.ggml.pre"))
     tokenizer.decoder = decoders.ByteLevel()
     by_id = list(zip(tokens, types, strict=True))
     tokenizer.add_special_tokens(
@@ -66,10 +58,3 @@ def build(reader: Any) -> Tokenizer:
         [AddedToken(token, special=False, normalized=False) for token, type_ in by_id if type_ == _USER_DEFINED]
     )
     return tokenizer
-
-
-def write(gguf_path: Path, target: Path) -> None:
-    """Write the GGUF's tokenizer to `target` (compact JSON, the same bytes every time), atomically."""
-    text = build(gguf.GGUFReader(str(gguf_path))).to_str(pretty=False)
-    with replacing(target) as partial:
-        partial.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""From a request's input tensors to what the batcher is asked for, as TensorRT-LLM 1.2.1 reads them.
+"""Read a request's input tensors into what the batcher is asked for, as TensorRT-LLM 1.2.1 reads them.
 
 Semantics after triton_backend/inflight_batcher_llm/src/utils.cc (createRequestsFromInputTensors) and
 cpp/tensorrt_llm/batch_manager/llmRequest.cpp (LlmRequest::validate) of TensorRT-LLM.
@@ -10,14 +10,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from querygist.engines.lookahead import Lookahead
 from querygist.engines.openvino.pipeline import Decoding
-from querygist.triton_backend.lookahead import Lookahead
-from querygist.triton_backend.stop_words import sequences
 
 Tensors = Mapping[str, NDArray[Any]]
 
 MAX_SEQ_LEN = 1152
-"""What TensorRT-LLM's engine is built for: 896 tokens of prompt, 192 of output, 39 drafts, rounded up."""
+"""Longest sequence of TensorRT-LLM's engine: 896 tokens of prompt, 192 of output, 39 drafts, rounded up."""
 
 NEUTRAL = {
     "beam_width": (1,),
@@ -71,7 +70,7 @@ class InputError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the engine takes, in tokens; `sequence` binds prompt, output and the drafts of one pass together."""
+    """Limits of the engine, in tokens; `sequence` binds prompt, output and the drafts of one pass together."""
 
     prompt: int
     sequence: int
@@ -92,7 +91,7 @@ class Ask:
 
 
 def asks(tensors: Tensors, *, lookahead: Lookahead, limits: Limits, exclude_input: bool) -> Iterator[Ask]:
-    """One `Ask` for each row of input_ids int32[batch, length]; rows are cut to input_lengths where there are several.
+    """Yield one `Ask` for each row of input_ids int32[batch, length]; several rows are cut to input_lengths.
 
     `lookahead` is the server's; `exclude_input` is what holds where the request does not say. Raises InputError.
     """
@@ -100,7 +99,7 @@ def asks(tensors: Tensors, *, lookahead: Lookahead, limits: Limits, exclude_inpu
         if name in NEUTRAL:
             if any(value not in NEUTRAL[name] for value in values.reshape(-1).tolist()):
                 raise InputError(
-                    f"{name} is {_told(values)}, which the CPU model cannot do: it decodes greedily, with one beam, "
+                    f"{name} is {_text(values)}, which the CPU model cannot do: it decodes greedily, with one beam, "
                     f"and returns tokens only. Leave it out, or send {NEUTRAL[name][-1]}."
                 )
         elif name not in HONOURED | WITHOUT_EFFECT:
@@ -116,7 +115,7 @@ def asks(tensors: Tensors, *, lookahead: Lookahead, limits: Limits, exclude_inpu
 
 
 def wants_stop(tensors: Tensors) -> bool:
-    """Whether the request asks to end another one with its id."""
+    """Return True if the request asks to end another one with its id."""
     return "stop" in tensors and bool(tensors["stop"].reshape(-1)[0])
 
 
@@ -161,7 +160,7 @@ def _ask(read: _Row, ids: tuple[int, ...], lookahead: Lookahead, limits: Limits,
         chosen = lookahead.for_request(
             {name: read.integer(name, 0) for name in Lookahead.INPUTS if name in read.tensors}
         )
-        stop_sequences = sequences(words.reshape(-1, 2, words.shape[-1])[read.row]) if words is not None else ()
+        stops = stop_sequences(words.reshape(-1, 2, words.shape[-1])[read.row]) if words is not None else ()
     except ValueError as error:
         raise InputError(str(error)) from None
     return Ask(
@@ -172,7 +171,7 @@ def _ask(read: _Row, ids: tuple[int, ...], lookahead: Lookahead, limits: Limits,
             end_id=None if end_id == -1 else end_id,
             candidates=chosen.candidates,
             min_tokens=min_tokens,
-            stop_sequences=stop_sequences,
+            stop_sequences=stops,
         ),
         streaming=read.flag("streaming"),
         exclude_input=read.flag("exclude_input_in_output", exclude_input),
@@ -182,5 +181,25 @@ def _ask(read: _Row, ids: tuple[int, ...], lookahead: Lookahead, limits: Limits,
     )
 
 
-def _told(values: NDArray[Any]) -> str:
+def _text(values: NDArray[Any]) -> str:
     return ", ".join(map(str, values.reshape(-1).tolist()[:4]))
+
+
+def stop_sequences(words: NDArray[Any]) -> tuple[tuple[int, ...], ...]:
+    """Split a word list, int32[2, n]: the words' ids one after the other, then the offsets at which each ends, then -1.
+
+    After convertWordList (utils.cc). Raises ValueError, naming the input, when it is not such a list.
+    """
+    ids, offsets = words.tolist()
+    ends = offsets[: offsets.index(-1)] if -1 in offsets else offsets
+    if any(offset != -1 for offset in offsets[len(ends) :]):
+        raise ValueError("stop_words_list has an offset after the first -1.")
+    split, start = [], 0
+    for end in ends:
+        if not start < end <= len(ids):
+            raise ValueError(
+                f"stop_words_list has the offset {end} after {start}; offsets must grow and end at {len(ids)} at most."
+            )
+        split.append(tuple(ids[start:end]))
+        start = end
+    return tuple(split)

@@ -1,4 +1,4 @@
-"""The batcher's second host: a decoupled model of Triton's python backend.
+"""The batcher behind a decoupled model of Triton's python backend.
 
 `execute` only takes requests in; one thread runs the batcher and sends what it makes; one watches for requests that
 were cancelled and passes counts on to Triton's metrics.
@@ -16,33 +16,29 @@ from typing import Any, Protocol
 
 import triton_python_backend_utils as pb_utils
 
+from querygist.engines.lookahead import Lookahead
 from querygist.engines.openvino.options import EngineOptions
 from querygist.engines.openvino.pipeline import Decoding
 from querygist.engines.openvino.scheduler import Batcher, Progress, Sink
 from querygist.triton_backend.counters import Counts
 from querygist.triton_backend.inputs import MAX_SEQ_LEN, InputError, Limits, asks, wants_stop
-from querygist.triton_backend.lookahead import Lookahead
 from querygist.triton_backend.outputs import Reply
 
 
 class TokenSource(Protocol):
-    """What makes tokens: the batcher, or a script in its place."""
+    """A source of tokens: the batcher, or a script in its place."""
 
     def submit(self, key: str, ids: tuple[int, ...], decoding: Decoding, sink: Sink) -> None:
         """See Batcher.submit."""
-        ...
 
     def cancel(self, key: str) -> None:
         """See Batcher.cancel."""
-        ...
 
     def stop(self) -> None:
         """See Batcher.stop."""
-        ...
 
     def run(self) -> None:
         """See Batcher.run."""
-        ...
 
 
 class _Request:
@@ -66,16 +62,16 @@ class _Request:
             self._sender.send(response, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL if self._ended else 0)
 
     def cancelled(self) -> bool:
-        """Whether nobody waits for the rest."""
+        """Return True if the client has cancelled, and the final response was not sent."""
         with self._lock:
             return not self._ended and bool(self._sender.is_cancelled())
 
 
-class Host:
-    """What Triton calls. The model file derives `TritonPythonModel` from it."""
+class TritonModel:
+    """The calls that Triton makes. The model file derives `TritonPythonModel` from it."""
 
     def make_source(self, parameters: dict[str, str]) -> TokenSource:
-        """The batcher, its model loaded. Raises RuntimeError from OpenVINO when it cannot."""
+        """Return the batcher, its model loaded. Raises RuntimeError from OpenVINO when it cannot."""
         options = json.loads(parameters["querygist_engine"])
         return Batcher(EngineOptions(**options | {"model": Path(options["model"])}))
 
@@ -166,13 +162,13 @@ class Host:
             self._source.cancel(key)
 
     def _run(self) -> None:
-        """The batcher's thread."""
-        with _or_end():
+        """Run the batcher, in its thread."""
+        with _exit_on_error():
             self._source.run()
 
     def _watch(self) -> None:
-        """The thread that sees who has left."""
-        with _or_end():
+        """Cancel prompts whose client has left, in a thread of its own."""
+        with _exit_on_error():
             while not self._stopping.wait(self._period):
                 with self._lock:
                     requests = list(self._requests.items())
@@ -183,8 +179,8 @@ class Host:
 
 
 @contextmanager
-def _or_end() -> Generator[None, None, None]:
-    """If one of the threads fails, nothing here can answer any more: better no stub than a silent one."""
+def _exit_on_error() -> Generator[None, None, None]:
+    """End the process if a thread fails: nothing here can answer any more, and no stub is better than a silent one."""
     try:
         yield
     except BaseException as error:

@@ -1,4 +1,4 @@
-"""From what the batcher reports to output tensors, as TensorRT-LLM 1.2.1 fills them.
+"""Write what the batcher reports into output tensors, as TensorRT-LLM 1.2.1 fills them.
 
 After ModelInstanceState::fillTritonResponse (triton_backend/inflight_batcher_llm/src/model_instance_state.cc) and
 LlmRequest::createResult: a streamed response carries the new tokens only, and sequence_length counts those; a whole one
@@ -32,7 +32,7 @@ class Reply:
         self._last_token = 0
 
     def add(self, progress: Progress) -> Outputs | None:
-        """Tensors to send now, with a batch dimension of 1; None: nothing to tell yet."""
+        """Return tensors to send now, with a batch dimension of 1; None: nothing to tell yet."""
         now = time.monotonic_ns()
         self._first_scheduled = self._first_scheduled or now
         if progress.ids:

@@ -1,1 +1,1 @@
-"""A real Triton Inference Server without a GPU: found, started, kept alive. The gateway itself never imports this."""
+"""A real Triton Inference Server without a GPU: located, started, kept alive. The gateway itself never imports this."""

@@ -1,4 +1,4 @@
-"""Where a Triton server is: in a virtual environment of its own, because it needs numpy 1 and the gateway numpy 2.
+"""A Triton server in a virtual environment of its own, because it needs numpy 1 and the gateway numpy 2.
 
 `nvidia-pytriton`'s wheel carries the genuine server (2.51.0, python backend only); its Python API is never imported.
     site-packages/pytriton/tritonserver/bin/tritonserver
@@ -21,7 +21,7 @@ PYTHONS = ("3.11", "3.12")
 """Both the project and the server's python backend run on these; with 3.13 its stubs do not start."""
 
 NEEDED = ("nvidia-pytriton", "numpy", "openvino", "openvino-genai", "openvino-tokenizers", "querygist")
-"""What the model imports inside of the server, and the server."""
+"""The server, and what the model imports inside of it."""
 
 STUB = "triton_python_backend_stub"
 
@@ -54,12 +54,17 @@ class Installation:
             _refuse(
                 f"{venv} has Python {python}; Triton's python backend and this project share {' and '.join(PYTHONS)}."
             )
-        found = cls(venv, python, sites[0])
-        found._check_distributions()
-        for path in (found.binary, found._stub, found._backend / "libtriton_python.so", found._libraries):
+        installation = cls(venv, python, sites[0])
+        installation._check_distributions()
+        for path in (
+            installation.binary,
+            installation._stub,
+            installation._backend / "libtriton_python.so",
+            installation._libraries,
+        ):
             if not path.exists():
                 _refuse(f"{path} is missing.")
-        return found
+        return installation
 
     @property
     def binary(self) -> Path:
@@ -67,7 +72,7 @@ class Installation:
         return self._root / "bin" / "tritonserver"
 
     def backend_directory(self, into: Path) -> Path:
-        """Make what `--backend-directory` wants in `into`, and return it: the right Python's stub beside the backend.
+        """Fill `into` for `--backend-directory`, and return it: the right Python's stub beside the backend.
 
         Symlinks, because the files find their libraries relative to where they really are. OSError when it exists.
         """
@@ -78,7 +83,7 @@ class Installation:
         return into
 
     def environment(self) -> Mapping[str, str]:
-        """This process's environment, changed so that the server finds its libraries and the stub its Python.
+        """Return this process's environment, changed so that the server finds its libraries and the stub its Python.
 
         Raises ConfigurationError when the environment's Python has no shared library, which the stub is linked to.
         """
@@ -117,7 +122,7 @@ class Installation:
             _refuse(f"{self.venv} has numpy {versions['numpy']}; Triton's python backend crashes with numpy 2.")
 
     def _libpython_folder(self) -> Path:
-        """Where the environment's base Python keeps its shared library."""
+        """Return the folder of the base Python's shared library."""
         name = f"libpython{self.python}.so.1.0"
         python = self.venv / "bin" / "python"
         try:

@@ -20,13 +20,11 @@ from querygist.settings import Settings
 from querygist.triton_server import repository
 from querygist.triton_server.installation import Installation
 from querygist.triton_server.ports import claim
-from querygist.triton_server.probe import Probe
-from querygist.triton_server.processes import kill_group, spawn
-from querygist.triton_server.server_process import HOST, Ports, ServerOptions
-from querygist.triton_server.supervisor import Supervisor
+from querygist.triton_server.server_process import HOST, Ports, ServerOptions, kill_group, spawn
+from querygist.triton_server.supervisor import Probe, Supervisor
 
 GATEWAY_EXIT_SECONDS = 15.0
-"""Beyond its own budget for draining; a gateway that takes longer hangs."""
+"""Allowed beyond the gateway's own budget for draining; one that takes longer hangs."""
 
 log = structlog.get_logger("querygist.triton")
 
@@ -36,8 +34,9 @@ def launch(
 ) -> int:
     """Run until a signal, or until the gateway ends by itself; returns the exit code.
 
-    `settings.port` is the gateway's. A port that is 0 becomes a free one. `say` is told what takes long before the
-    first log line. Raises ConfigurationError when a port is taken or no Triton server is installed, and ArtifactError.
+    `settings.port` is the gateway's. A port that is 0 becomes a free one. `say` is called with what takes long before
+    the first log line. Raises ConfigurationError when a port is taken or no Triton server is installed, and
+    ArtifactError.
     """
     installation = Installation.find(settings.triton_venv)
     environment = installation.environment()
@@ -61,7 +60,7 @@ def launch(
 
 
 def cpu_repository(settings: Settings, built: artifact.BuiltModel, into: Path) -> Path:
-    """Write the CPU model, told which model it is and what its OpenVINO engine is built with, into the model repository
+    """Write the CPU model, with which model it is and what its OpenVINO engine is built with, into the model repository
     `into`; returns that. Raises ConfigurationError.
     """
     most = repository.load_config(repository.CPU_MODEL).max_batch_size
@@ -73,7 +72,7 @@ def cpu_repository(settings: Settings, built: artifact.BuiltModel, into: Path) -
 
 
 class _Launch:
-    """The two children and the signals that end them."""
+    """The two child processes and the signals that end them."""
 
     def __init__(self, settings: Settings, supervisor: Supervisor) -> None:
         self._settings = settings
@@ -83,8 +82,8 @@ class _Launch:
         self._forced = False
 
     async def run(self, grpc_port: int, port: int | None) -> int:
-        """Until the first signal: 0 then, 1 when a second one came. Or until the gateway ends by itself: its exit code
-        then. Triton ends last, so that requests the gateway has taken on are answered.
+        """Run until the first signal and return 0, or 1 after a second one; or until the gateway ends, and return its
+        exit code. Triton ends last, so that requests the gateway has taken on are answered.
         """
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self._end)

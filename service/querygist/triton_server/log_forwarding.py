@@ -1,4 +1,4 @@
-"""What Triton prints, line by line, as structured log events."""
+"""Forward Triton's output, line by line, as structured log events."""
 
 import asyncio
 import json
@@ -35,9 +35,9 @@ def log_line(line: str) -> None:
     """Log one line. Empty lines and frames of tables say nothing and are dropped."""
     if not line:
         return
-    found = GLOG.fullmatch(line)
-    if found:
-        level, source, message = LEVELS[found[1]], found[2], _unquoted(found[3])
+    match = GLOG.fullmatch(line)
+    if match:
+        level, source, message = LEVELS[match[1]], match[2], _unquoted(match[3])
     else:  # printed by the model, by a library, or by Triton about its tables and command line
         level, source, message = "debug" if line.startswith(TABLE) else "warning", None, line
     if EXPECTED.search(message):

@@ -17,7 +17,7 @@ ATTEMPTS = 100
 
 
 def claim(wanted: Sequence[tuple[str, int]]) -> list[int]:
-    """The ports of (host, port) pairs, a free one for each 0; all different, and free at this moment.
+    """Return the ports of (host, port) pairs, a free one for each 0; all different, and free at this moment.
 
     Raises ConfigurationError naming a port that is taken.
     """

@@ -15,13 +15,13 @@ CPU_MODEL = MODEL_REPOSITORY / "cpu" / "tensorrt_llm"
 """The CPU model as it is shipped: config.pbtxt and 1/model.py."""
 
 GPU_MODEL = CPU_MODEL.parent.parent / "gpu" / CPU_MODEL.name
-"""The configuration of a TensorRT-LLM engine: what `python -m training build-engine` fills in for one."""
+"""The configuration of a TensorRT-LLM engine: what `querygist engine build` fills in for one."""
 
 CONFIG = "config.pbtxt"
 
 
 def load_config(model: Path) -> ModelConfig:
-    """A model folder's configuration. Raises ConfigurationError when it cannot be read."""
+    """Read a model folder's configuration. Raises ConfigurationError when it cannot be read."""
     path = model / CONFIG
     try:
         return text_format.Parse(path.read_text(encoding="utf-8"), ModelConfig())
@@ -30,7 +30,7 @@ def load_config(model: Path) -> ModelConfig:
 
 
 def lookahead(config: ModelConfig) -> tuple[int, int, int]:
-    """The (window, n-gram, verification set) the model decodes with, from its configuration's parameters."""
+    """Return the (window, n-gram, verification set) the model decodes with, from its configuration's parameters."""
     window, ngram, verification_set = (int(config.parameters[name].string_value) for name in LOOKAHEAD)
     return window, ngram, verification_set
 

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import os
 import secrets
+import shutil
+import signal
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,7 +14,6 @@ from pathlib import Path
 import structlog
 
 from querygist.triton_server.log_forwarding import forward
-from querygist.triton_server.processes import kill_group, spawn
 
 HOST = "127.0.0.1"
 """The server is old and has no authentication: nobody but this machine may talk to it."""
@@ -25,7 +26,33 @@ STOP_SECONDS = 10.0
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  where glibc's shm_open puts what the python backend shares with its stubs
 
+LINE_LIMIT = 1 << 20
+
+SETPRIV = shutil.which("setpriv")
+"""A program of util-linux that asks the kernel to end the child with its parent, then becomes the child."""
+
 log = structlog.get_logger("querygist.triton")
+
+
+async def spawn(
+    *command: str | Path, environment: Mapping[str, str], output: int | None = None
+) -> asyncio.subprocess.Process:
+    """Start `command` in a session of its own, its output (stdout and stderr) to `output` or to this process's own.
+
+    A Ctrl-C that reaches the whole foreground group passes it by; when this process is killed, it gets a SIGTERM.
+    Raises OSError.
+    """
+    until_parent_ends = (SETPRIV, "--pdeathsig", "TERM", "--") if SETPRIV else ()
+    return await asyncio.create_subprocess_exec(
+        *until_parent_ends, *command, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=output,
+        stderr=None if output is None else asyncio.subprocess.STDOUT, start_new_session=True, limit=LINE_LIMIT,
+    )  # fmt: skip
+
+
+def kill_group(leader: int) -> None:
+    """Kill a process started by `spawn` and what it started itself."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +65,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """What a server is started with; see `Installation` and `repository.render`."""
+    """The options a server is started with; see `Installation` and `repository.render`."""
 
     binary: Path
     environment: Mapping[str, str]

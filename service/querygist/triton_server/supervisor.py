@@ -9,6 +9,7 @@ import contextlib
 import re
 import time
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import httpx
@@ -16,10 +17,12 @@ import structlog
 from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from querygist.deadline import Deadline
+from querygist.engines.base import GenerationRequest
+from querygist.engines.triton import protocol
 from querygist.engines.triton.failures import classify
 from querygist.engines.triton.protocol import ERRORS, status_of
 from querygist.errors import Overloaded
-from querygist.triton_server.probe import Probe
 from querygist.triton_server.server_process import HOST, ServerOptions, ServerProcess, running
 
 LOAD_SECONDS = 300.0
@@ -31,7 +34,7 @@ LOAD_PROBE_SECONDS = 0.1
 
 CANARY_SECONDS = 3.0
 """A canary that is not answered by then is given up and the next one sent: one that waited at a model process when it
-died is never answered, the next is told.
+died is never answered, the next fails at once.
 """
 
 METRICS_SECONDS = 1.0
@@ -49,7 +52,35 @@ RECONNECT = [
     ("grpc.max_reconnect_backoff_ms", 200),
 ]
 
+CANARY_ID = "querygist-supervisor"
+
 log = structlog.get_logger("querygist.triton")
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The canary: a prompt that is the end id, decoded with the server's own lookahead (window, n-gram, set)."""
+
+    end_id: int
+    lookahead: tuple[int, int, int]
+
+    async def run(self, client: InferenceServerClient, *, timeout: float) -> None:  # noqa: ASYNC109
+        """Have one token generated. Raises one of ERRORS, or TimeoutError after `timeout` seconds of silence."""
+        ours_first = Deadline.after(2 * timeout)
+        request = GenerationRequest([self.end_id], 1, ours_first, CANARY_ID)
+        call = protocol.stream(client, request, end_id=self.end_id, lookahead=self.lookahead)
+        try:
+            async with asyncio.timeout(timeout):
+                final = False
+                async for result, error in call:
+                    if error is not None:
+                        raise error
+                    final = protocol.read(result).final
+            if not final:
+                raise InferenceServerException("the stream ended early", status="StatusCode.INTERNAL")
+        except BaseException:
+            call.cancel()  # not after the end: a stream cancelled too late keeps Triton from unloading the model
+            raise
 
 
 class Supervisor:
@@ -88,7 +119,7 @@ class Supervisor:
             self._server.kill()
 
     async def _one_life(self) -> None:
-        """From a server's start to its failure."""
+        """Run a server from its start to its failure."""
         try:
             async with running(self._options) as server:
                 self._server = server
@@ -163,14 +194,14 @@ class Supervisor:
                 return f"no token was made for {self._stall_seconds:g} s"
 
     async def _tokens_made(self, otherwise: float) -> float:
-        """How many tokens the model has made since the server's start; `otherwise` when the server does not say."""
+        """Return the tokens the model has made since the server's start; `otherwise` when the server does not say."""
         try:
             async with httpx.AsyncClient(timeout=METRICS_SECONDS, trust_env=False) as client:
                 page = (await client.get(f"http://{HOST}:{self._options.ports.metrics}/metrics")).text
         except httpx.HTTPError:
             return otherwise
-        found = TOKENS_MADE.search(page)
-        return float(found[1]) if found else otherwise
+        match = TOKENS_MADE.search(page)
+        return float(match[1]) if match else otherwise
 
 
 async def _first(*coroutines: Coroutine[Any, Any, str | None]) -> str | None:

@@ -1,26 +1,28 @@
-"""From a checkpoint to a folder that Triton serves: the engine, its manifest, and its config.pbtxt."""
+"""From a checkpoint to folders that Triton serves: engine, manifest and config.pbtxt, with lookahead and without it."""
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
+from querygist.engines.lookahead import Lookahead
 from querygist.engines.triton import identity, tensorrt_llm
 from querygist.engines.triton.protocol import LOOKAHEAD
-from querygist.errors import ArtifactError
+from querygist.errors import ArtifactError, ConfigurationError
 from querygist.files import sha256_of
 from querygist.triton_backend.inputs import MAX_SEQ_LEN
-from querygist.triton_backend.lookahead import Lookahead
 from querygist.triton_server import repository
 from querygist.trtllm.checkpoint import Checkpoint
-from querygist.trtllm.container import Container
+from querygist.trtllm.container import IMAGE, Container
 from querygist.trtllm.engine_manifest import EngineManifest
 from querygist.trtllm.limits import Limits, check
 from querygist.trtllm.machine import Machine
 
 ENGINE, ENGINE_CONFIG = "rank0.engine", "config.json"
-"""What trtllm-build writes."""
+"""Files that trtllm-build writes."""
 
 
 def limits_for(checkpoint: Checkpoint, max_seq_len: int = MAX_SEQ_LEN) -> Limits:
@@ -67,6 +69,36 @@ class Recipe:
         ]
 
 
+def build_engines(
+    checkpoint: Path,
+    out: Path,
+    console: Console,
+    *,
+    lookahead: str | None = None,
+    max_seq_len: int | None = None,
+    served_from: Path | None = None,
+    here: bool = False,
+) -> None:
+    """Build `out`/lookahead and `out`/plain, in the pinned container or, with `here`, as whoever is inside of it.
+
+    `lookahead` is "W,N,G", `max_seq_len` in tokens; without, they are those of the committed config.pbtxt and of the
+    CPU model. `served_from`: where the server will find `out`. Raises QuerygistError.
+    """
+    read = Checkpoint.read(checkpoint)
+    limits = limits_for(read, max_seq_len or MAX_SEQ_LEN)
+    out.mkdir(parents=True, exist_ok=True)
+    container = Container(None if here else IMAGE, (checkpoint, out))
+    machine = Machine.ask(container)
+    recipes = [Recipe("lookahead", read, parse_lookahead(lookahead), limits), Recipe("plain", read, None, limits)]
+    for recipe in recipes:  # both of them, before the first minutes are spent
+        check(limits, recipe.lookahead, read, machine.compute_capability)
+    for recipe in recipes:
+        with console.status(f"building {recipe.name}: some minutes; its log is {out / recipe.name}.log"):
+            made = build(recipe, container, machine, out, served_from=served_from)
+        drafts = recipe.lookahead.max_draft_len if recipe.lookahead else 0
+        console.print(f"{made}, {drafts} draft tokens in a pass, for {machine.gpu}")
+
+
 def build(
     recipe: Recipe, container: Container, machine: Machine, out: Path, *, served_from: Path | None = None
 ) -> Path:
@@ -83,11 +115,11 @@ def build(
     engine.mkdir(parents=True)
     command = recipe.command(engine)
     container.run(command, out / f"{recipe.name}.log")
-    _agree(recipe, engine)
+    _check_built(recipe, engine)
     manifest = EngineManifest(
         name=recipe.name,
         model=replace(recipe.checkpoint.identity, precision=recipe.checkpoint.weights),
-        lookahead=_numbers(recipe.lookahead),
+        lookahead=astuple(recipe.lookahead) if recipe.lookahead else None,
         limits=recipe.limits,
         weights=recipe.checkpoint.weights,
         kv_cache=recipe.checkpoint.kv_cache,
@@ -114,37 +146,49 @@ def build(
 
 
 def parameters(manifest: EngineManifest, version: Path) -> dict[str, str]:
-    """What config.pbtxt says of an engine that the server finds in the folder `version`."""
-    found = {
+    """Return config.pbtxt's parameters of an engine that the server finds in the folder `version`."""
+    values = {
         identity.PARAMETER: json.dumps(asdict(manifest.model)),
         tensorrt_llm.PARAMETER: manifest.model_dump_json(),
         "gpt_model_path": str(version),
     }
     if manifest.lookahead is not None:
-        found |= dict(zip(LOOKAHEAD, map(str, manifest.lookahead), strict=True))
-    return found
+        values |= dict(zip(LOOKAHEAD, map(str, manifest.lookahead), strict=True))
+    return values
 
 
-def _numbers(lookahead: Lookahead | None) -> tuple[int, int, int] | None:
-    return (lookahead.window, lookahead.ngram, lookahead.verification_set) if lookahead else None
-
-
-def _agree(recipe: Recipe, engine: Path) -> None:
-    """trtllm-build adjusts what it does not like with a warning; an engine of other limits is not the one asked for."""
+def _check_built(recipe: Recipe, engine: Path) -> None:
+    """Reject an engine with other limits than asked for: trtllm-build adjusts what it does not like with a warning."""
     try:
-        found: dict[str, Any] = json.loads((engine / ENGINE_CONFIG).read_text(encoding="utf-8"))["build_config"]
-        built = (engine / ENGINE).is_file()
+        config: dict[str, Any] = json.loads((engine / ENGINE_CONFIG).read_text(encoding="utf-8"))["build_config"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"trtllm-build wrote no {ENGINE_CONFIG} with a build_config ({error!r}).") from error
-    if not built:
+    if not (engine / ENGINE).is_file():
         raise ArtifactError(f"trtllm-build wrote no {ENGINE} into {engine}.")
     limits = asdict(recipe.limits)
     del limits["max_output_len"]
     wanted = limits | {"max_draft_len": recipe.lookahead.max_draft_len if recipe.lookahead else 0}
     other = [
-        f"{name} is {found.get(name)} and {value} was asked for"
+        f"{name} is {config.get(name)} and {value} was asked for"
         for name, value in wanted.items()
-        if found.get(name) != value
+        if config.get(name) != value
     ]
     if other:
         raise ArtifactError(f"trtllm-build built another engine than it was asked for: {'; '.join(other)}.")
+
+
+def parse_lookahead(text: str | None) -> Lookahead:
+    """Read "W,N,G"; None is that of the committed config.pbtxt. Raises ConfigurationError."""
+    shipped = repository.lookahead(repository.load_config(repository.GPU_MODEL))
+    if text is None:
+        return Lookahead(*shipped)
+    try:
+        window, ngram, verification_set = map(int, text.split(","))
+        lookahead = Lookahead(window, ngram, verification_set)
+        if not lookahead.max_draft_len:
+            raise ValueError("it drafts nothing: that is the engine `plain`, which is built as well")
+    except ValueError as error:
+        raise ConfigurationError(
+            f"The lookahead {text!r} cannot be built ({error}). Write W,N,G such as {','.join(map(str, shipped))}."
+        ) from error
+    return lookahead

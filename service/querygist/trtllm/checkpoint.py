@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from querygist import json_files
 from querygist.engines.base import Identity
 from querygist.errors import ArtifactError
 from querygist.files import replacing, sha256_of
@@ -23,7 +24,7 @@ Precision = Literal["fp8", "fp16"]
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """What of a checkpoint decides how it can be built. `positions`: the longest sequence the model knows."""
+    """A checkpoint, as far as it decides how it can be built. `positions`: the longest sequence the model knows."""
 
     folder: Path
     identity: Identity
@@ -36,12 +37,12 @@ class Checkpoint:
 
     @classmethod
     def read(cls, folder: Path) -> "Checkpoint":
-        """Raises ArtifactError when the folder is none, is split over several GPUs, or does not say whose it is."""
+        """Read a checkpoint. Raises ArtifactError for another folder, several GPUs, or one that names no model."""
         config = _json(folder / CONFIG)
         if not (folder / WEIGHTS).is_file():
             raise ArtifactError(f"{folder} has no {WEIGHTS}. {_EXPORT}")
         try:
-            identity = Identity(**_json(folder / IDENTITY))
+            identity = identity_of(folder)
             if (ranks := config.get("mapping", {}).get("world_size", 1)) != 1:
                 raise ValueError(f"it is split over {ranks} GPUs and this model needs one")
             quantization = config["quantization"]
@@ -70,11 +71,8 @@ def sign(folder: Path, identity: Identity) -> None:
 
 
 def identity_of(folder: Path) -> Identity:
-    """What `sign` wrote. Raises ArtifactError."""
-    try:
-        return Identity(**_json(folder / IDENTITY))
-    except TypeError as error:
-        raise ArtifactError(f"{folder / IDENTITY} names no model ({error}). {_EXPORT}") from error
+    """Return what `sign` wrote. Raises ArtifactError."""
+    return json_files.load(Identity, folder / IDENTITY, "model's identity", _EXPORT, raising=ArtifactError)
 
 
 def with_fp16_kv_cache(source: Path, into: Path) -> Path:
@@ -123,15 +121,7 @@ def _precision(name: str, algorithm: str | None, dtype: str) -> Precision:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found, dict):
-            raise TypeError("not a JSON object")
-    except OSError as error:
-        raise ArtifactError(f"Cannot read {path}: {error.strerror}. {_EXPORT}") from error
-    except (ValueError, TypeError) as error:
-        raise ArtifactError(f"{path} is damaged ({error}). {_EXPORT}") from error
-    return found
+    return json_files.load(dict[str, Any], path, "file of a TensorRT-LLM checkpoint", _EXPORT, raising=ArtifactError)
 
 
 _EXPORT = "`python -m training quantize` exports a checkpoint of the shipped model."

@@ -1,4 +1,4 @@
-"""Where TensorRT-LLM's commands run: in the pinned container, or here when this is that container."""
+"""Run TensorRT-LLM's commands: in the pinned container, or here when this is that container."""
 
 import subprocess
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Container:
     folders: Sequence[Path]
 
     def command(self, words: Sequence[str], *, name: str | None = None) -> list[str]:
-        """The command line that runs `words`; `name` is the container's.
+        """Return the command line that runs `words`; `name` is the container's.
 
         The network is the host's, so that a server's ports are; memory limits are those of NVIDIA's documentation of
         the image (`docker run --gpus all --net host --ulimit memlock=-1 --ulimit stack=67108864`).
@@ -51,21 +51,21 @@ class Container:
             raise CommandFailed(f"{words[0]} failed with exit code {code}; its log is {log}:\n{last_lines(log)}")
 
     def last_line(self, words: Sequence[str]) -> str:
-        """Run a short command; the last line it prints. (The image prints a banner first, tensorrt_llm its version.)
+        """Run a short command and return its last line. (The image prints a banner first, tensorrt_llm its version.)
 
         Raises CommandFailed.
         """
         done = _finish(self.command(words), words[0], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         lines = done.stdout.decode(errors="replace").split("\n")
-        told = next((line for line in reversed(lines) if line.strip()), "")
-        if done.returncode or not told:
+        line = next((line for line in reversed(lines) if line.strip()), "")
+        if done.returncode or not line:
             said = done.stderr.decode(errors="replace").strip().splitlines()[-_SHOWN:]
             raise CommandFailed("\n".join([f"{words[0]} failed with exit code {done.returncode}:", *said]))
-        return told.strip()
+        return line.strip()
 
 
 def last_lines(log: Path) -> str:
-    """What a person looks at first of a failed command's log."""
+    """Return the end of a failed command's log, which a person looks at first."""
     return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-_SHOWN:])
 
 

@@ -1,35 +1,19 @@
-"""Bring a built engine to where Triton reads it: `python -m querygist.trtllm.deliver SOURCE TARGET`, an init container.
+"""Bring a built engine to where Triton reads it: `querygist engine deliver SOURCE TARGET`, an init container.
 
-SOURCE is a model repository that `python -m training build-engine` wrote. It is checked where it arrives: every file
+SOURCE is a model repository that `querygist engine build` wrote. It is checked where it arrives: every file
 against the engine's manifest, and the manifest against the model that this release's gateway expects. Needs no GPU.
 """
 
-import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from querygist import command_line, settings
+from querygist import settings
 from querygist.artifact.manifest import Manifest
 from querygist.engines.triton.tensorrt_llm import differing
 from querygist.errors import ArtifactError
 from querygist.triton_server.repository import GPU_MODEL, load_config
 from querygist.trtllm.engine_manifest import EngineManifest
-
-app = typer.Typer(add_completion=False)
-
-
-@app.command()
-def main(
-    source: Annotated[Path, typer.Argument(help="A model repository, such as /engines/lookahead.")],
-    target: Annotated[Path, typer.Argument(help="Where Triton reads it, such as /models/lookahead.")],
-) -> None:
-    """Copy a model repository with a TensorRT-LLM engine, and check that it arrived whole and is the right one."""
-    manifest = deliver(source, target)
-    typer.echo(json.dumps({"event": "engine_delivered", "to": str(target), "engine": manifest.engine}))
 
 
 def deliver(source: Path, target: Path) -> EngineManifest:
@@ -51,7 +35,3 @@ def deliver(source: Path, target: Path) -> EngineManifest:
             f"--served-from {target.parent}."
         )
     return manifest
-
-
-if __name__ == "__main__":
-    command_line.run(app)

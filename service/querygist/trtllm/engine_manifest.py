@@ -1,12 +1,13 @@
-"""What an engine is: `engine_manifest.json` beside it, and the same in the config.pbtxt it is served with.
+"""The identity of an engine: `engine_manifest.json` beside it, and the same in the config.pbtxt it is served with.
 
 The gateway reads it there and refuses an engine that is not the one it expects (`engines/triton/tensorrt_llm.py`).
 """
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from querygist import json_files
 from querygist.engines.base import Identity
 from querygist.errors import ArtifactError
 from querygist.files import replacing, sha256_of
@@ -41,16 +42,11 @@ class EngineManifest(BaseModel):
 
     @classmethod
     def read(cls, folder: Path) -> "EngineManifest":
-        """The manifest of the engine in `folder`, whose files are compared with it. Raises ArtifactError."""
-        path = folder / MANIFEST
-        try:
-            manifest = cls.model_validate_json(path.read_bytes())
-            found = {name: sha256_of(folder / name) for name in manifest.engine}
-        except (OSError, ValidationError) as error:
-            raise ArtifactError(
-                f"{folder} is not an engine that `python -m training build-engine` finished ({error}). Build it again."
-            ) from error
-        if changed := [name for name, digest in manifest.engine.items() if found[name] != digest]:
+        """Read the manifest of the engine in `folder`, and compare its files with it. Raises ArtifactError."""
+        what = "manifest of an engine that `querygist engine build` finished"
+        manifest = json_files.load(cls, folder / MANIFEST, what, "Build it again.", raising=ArtifactError)
+        files = {name: folder / name for name in manifest.engine}
+        if changed := [n for n, path in files.items() if not path.is_file() or sha256_of(path) != manifest.engine[n]]:
             raise ArtifactError(
                 f"{', '.join(changed)} in {folder} changed after {MANIFEST} was written. Build the engine again."
             )

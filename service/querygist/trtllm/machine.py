@@ -1,4 +1,4 @@
-"""What engines are built with and for: the container's versions, and the GPU an engine is bound to."""
+"""The machine that engines are built with and for: the container's versions, and the GPU an engine is bound to."""
 
 import json
 from dataclasses import dataclass
@@ -43,11 +43,11 @@ class Machine:
         try:
             name, capability, driver, memory = (field.strip() for field in gpu.split(","))
             major, minor = map(int, capability.split("."))
-            told = json.loads(versions)
-            found = cls(
-                tensorrt_llm=str(told["tensorrt_llm"]),
-                tensorrt=str(told["tensorrt"]),
-                cuda=str(told["cuda"]),
+            parsed = json.loads(versions)
+            machine = cls(
+                tensorrt_llm=str(parsed["tensorrt_llm"]),
+                tensorrt=str(parsed["tensorrt"]),
+                cuda=str(parsed["cuda"]),
                 driver=driver,
                 gpu=name,
                 compute_capability=(major, minor),
@@ -55,9 +55,9 @@ class Machine:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise CommandFailed(f"nvidia-smi said {gpu!r} and python3 {versions!r}: not what was asked for.") from error
-        if found.tensorrt_llm != TENSORRT_LLM:
+        if machine.tensorrt_llm != TENSORRT_LLM:
             raise ConfigurationError(
-                f"The container has TensorRT-LLM {found.tensorrt_llm}, and {TENSORRT_LLM} is needed: flags, tensors "
+                f"The container has TensorRT-LLM {machine.tensorrt_llm}, and {TENSORRT_LLM} is needed: flags, tensors "
                 "and lookahead decoding are those of that release. Use the pinned image."
             )
-        return found
+        return machine

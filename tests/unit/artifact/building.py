@@ -1,25 +1,26 @@
 """What tests of the build share: the settings' part, an adapter, the engine's own words."""
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from querygist import settings
 from querygist.artifact import built_model, openvino_ir
-from querygist.artifact.manifest import Precision
+from querygist.settings import Settings
 from tests.unit.artifact import reference, tiny
 from tests.unit.artifact.test_manifest import change
 
 PROMPT = [1, 40, 60, 75, 99, 130, 2, 77, 41, 200]
 
 
-@dataclass(frozen=True)
-class Choice:
-    weights_dir: Path
-    cache_dir: Path
-    base: str | None = None
-    precision: Precision = "fp32"
+def chosen(weights_dir: Path, cache_dir: Path, **others: object) -> Settings:
+    """Settings that mean the model in `weights_dir`, in fp32."""
+    return settings.load(**{"weights_dir": weights_dir, "cache_dir": cache_dir, "precision": "fp32"} | others)
+
+
+def replace(choice: Settings, **changes: object) -> Settings:
+    return choice.model_copy(update=changes)
 
 
 def copy_instead(gguf: Path) -> None:

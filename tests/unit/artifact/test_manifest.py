@@ -68,13 +68,13 @@ def test_the_scale_is_alpha_over_rank_or_over_its_root() -> None:
 )
 def test_a_bad_field_is_named(weights_dir: Path, edit: Callable[[dict[str, Any]], object], where: str) -> None:
     change(weights_dir, edit)
-    with pytest.raises(ArtifactError, match=f"is not valid at {where}: "):
+    with pytest.raises(ArtifactError, match=f"is not a model manifest: wrong at {where}: "):
         Manifest.load(weights_dir)
 
 
 def test_a_manifest_that_is_no_json_is_told(weights_dir: Path) -> None:
     (weights_dir / "manifest.json").write_bytes(b"\xff{")
-    with pytest.raises(ArtifactError, match="not valid at the whole file"):
+    with pytest.raises(ArtifactError, match="wrong at the whole file"):
         Manifest.load(weights_dir)
 
 

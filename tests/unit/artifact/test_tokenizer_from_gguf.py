@@ -33,11 +33,9 @@ def test_control_tokens_are_special(derived: Tokenizer) -> None:
     assert derived.decode([1, 2]) == ""
 
 
-def test_the_file_is_the_same_every_time(tiny_gguf: Path, tmp_path: Path) -> None:
-    for name in ("a.json", "b.json"):
-        tokenizer_from_gguf.write(tiny_gguf, tmp_path / name)
-    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "b.json"]
+def test_the_file_is_the_same_every_time(tiny_gguf: Path) -> None:
+    first, second = (tokenizer_from_gguf.build(gguf.GGUFReader(str(tiny_gguf))) for _ in range(2))
+    assert first.to_str() == second.to_str()
 
 
 def write_vocabulary(path: Path, *, model: str = "gpt2", pre: str = "smollm", types: bool = True) -> gguf.GGUFReader:

@@ -11,6 +11,9 @@ import numpy as np
 from safetensors.numpy import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
+from querygist.artifact.lora import PROJECTIONS
+
+NORMS = {"input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm"}
 HIDDEN, INNER, LAYERS, HEADS, KV_HEADS, HEAD = 64, 96, 2, 4, 2, 16
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 END_ID = 2
@@ -86,10 +89,57 @@ def write_folder(folder: Path, seed: int = 0, **config: object) -> Path:
     return folder
 
 
+def write_gguf(target: Path, seed: int = 0) -> Path:
+    """The model as a GGUF in F32, q and k rows in llama.cpp's order."""
+    writer = gguf.GGUFWriter(target, "llama")
+    writer.add_context_length(CONTEXT)
+    writer.add_embedding_length(HIDDEN)
+    writer.add_block_count(LAYERS)
+    writer.add_feed_forward_length(INNER)
+    writer.add_head_count(HEADS)
+    writer.add_head_count_kv(KV_HEADS)
+    writer.add_rope_freq_base(CONFIG["rope_theta"])
+    writer.add_layer_norm_rms_eps(CONFIG["rms_norm_eps"])
+    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    writer.add_vocab_size(VOCABULARY)
+    writer.add_rope_dimension_count(HEAD)
+    vocabulary = json.loads(tokenizer().to_str())["model"]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    writer.add_token_list(sorted(vocabulary["vocab"], key=vocabulary["vocab"].get))
+    control, normal = gguf.TokenType.CONTROL, gguf.TokenType.NORMAL
+    writer.add_token_types([control if id_ < len(SPECIAL) else normal for id_ in range(VOCABULARY)])
+    writer.add_token_merges([" ".join(merge) for merge in vocabulary["merges"]])
+    writer.add_eos_token_id(END_ID)
+    writer.add_bos_token_id(CONFIG["bos_token_id"])
+    for name, values in weights(seed).items():
+        ours = gguf_name(name)
+        heads = {"attn_q": HEADS, "attn_k": KV_HEADS}.get(ours.split(".")[-2])
+        writer.add_tensor(ours, gguf_order(values, heads) if heads else values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return target
+
+
+def gguf_name(name: str) -> str:
+    """A tensor's name in a GGUF, by Hugging Face's."""
+    stem = name.removesuffix(".weight")
+    if stem.startswith("model.layers."):
+        _, _, layer, rest = stem.split(".", 3)
+        return f"blk.{layer}.{(PROJECTIONS | NORMS)[rest]}.weight"
+    return {"model.embed_tokens": "token_embd.weight", "model.norm": "output_norm.weight"}[stem]
+
+
 def write_wheel(gguf_file: Path, wheel: Path) -> None:
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(gguf_file, MEMBER)
         archive.writestr("tiny_llama/__init__.py", "")
+        archive.writestr(
+            "tiny_llama-0.1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny-llama\nVersion: 0.1.0\n"
+        )
+        archive.writestr("tiny_llama-0.1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
 
 
 def tensors(path: Path) -> dict[str, np.ndarray]:
@@ -100,13 +150,21 @@ def tensors(path: Path) -> dict[str, np.ndarray]:
     }
 
 
+def _halves(rows: int, heads: int) -> list[int]:
+    """For each q or k row of a GGUF, Hugging Face's: row 2i+j of a head comes from half j, row i."""
+    size = rows // heads
+    return [head * size + (row % 2) * (size // 2) + row // 2 for head in range(heads) for row in range(size)]
+
+
+def gguf_order(rows: np.ndarray, heads: int) -> np.ndarray:
+    """q or k rows in Hugging Face's order, in the GGUF's."""
+    return rows[_halves(len(rows), heads)]
+
+
 def hugging_face_order(rows: np.ndarray, heads: int) -> np.ndarray:
-    """q or k rows of a GGUF, back in Hugging Face's order, row by row: row 2i+j of a head comes from half j, row i."""
-    size = rows.shape[0] // heads
+    """q or k rows of a GGUF, back in Hugging Face's order."""
     back = np.empty_like(rows)
-    for head in range(heads):
-        for row in range(size):
-            back[head * size + (row % 2) * (size // 2) + row // 2] = rows[head * size + row]
+    back[_halves(len(rows), heads)] = rows
     return back
 
 

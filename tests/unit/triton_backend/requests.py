@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from querygist.engines.lookahead import Lookahead
 from querygist.triton_backend.inputs import Ask, Limits, asks
-from querygist.triton_backend.lookahead import Lookahead
 
 SERVER = Lookahead(4, 6, 4)
 LIMITS = Limits(prompt=896, sequence=1152, vocabulary=1000)

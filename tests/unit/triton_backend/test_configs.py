@@ -9,9 +9,9 @@ from google.protobuf.json_format import MessageToDict
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from querygist.engines.base import Identity
+from querygist.engines.lookahead import Lookahead
 from querygist.engines.triton.protocol import LOOKAHEAD, MODEL
 from querygist.triton_backend.inputs import MAX_SEQ_LEN
-from querygist.triton_backend.lookahead import Lookahead
 from querygist.triton_server.repository import CPU_MODEL, load_config, lookahead
 from tests.conftest import REPOSITORY
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from querygist.triton_backend.stop_words import sequences
+from querygist.triton_backend.inputs import stop_sequences
 
 WORDS = st.lists(st.lists(st.integers(0, 49151), min_size=1, max_size=6), max_size=6)
 
@@ -22,7 +22,7 @@ def to_word_list(words: list[list[int]], padding: int) -> np.ndarray[tuple[int, 
 
 @given(WORDS, st.integers(0, 3))
 def test_what_is_written_is_read(words: list[list[int]], padding: int) -> None:
-    assert [list(word) for word in sequences(to_word_list(words, padding))] == words
+    assert [list(word) for word in stop_sequences(to_word_list(words, padding))] == words
 
 
 @pytest.mark.parametrize(
@@ -38,4 +38,4 @@ def test_what_is_written_is_read(words: list[list[int]], padding: int) -> None:
 )
 def test_offsets_that_are_none_are_refused(offsets: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=f"^stop_words_list .*{message}"):
-        sequences(np.asarray([[7, 8, 9], offsets], dtype=np.int32))
+        stop_sequences(np.asarray([[7, 8, 9], offsets], dtype=np.int32))

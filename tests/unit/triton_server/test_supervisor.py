@@ -17,9 +17,8 @@ import pytest
 from querygist.engines.triton.protocol import PLAIN
 from querygist.triton_server import supervisor as module
 from querygist.triton_server.ports import claim
-from querygist.triton_server.probe import Probe
 from querygist.triton_server.server_process import HOST, Ports, ServerOptions
-from querygist.triton_server.supervisor import Supervisor
+from querygist.triton_server.supervisor import Probe, Supervisor
 from tests.process.conftest import alive
 
 SCRIPT = Path(__file__).with_name("scripted_tritonserver.py")

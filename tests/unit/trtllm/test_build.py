@@ -9,13 +9,12 @@ import pytest
 from rich.console import Console
 
 from querygist.engines.base import Identity
+from querygist.engines.lookahead import Lookahead
 from querygist.engines.triton.identity import Served
 from querygist.errors import ArtifactError, ConfigurationError, QuerygistError
 from querygist.files import sha256_of
-from querygist.triton_backend.lookahead import Lookahead
 from querygist.triton_server.repository import load_config
-from querygist.trtllm import command
-from querygist.trtllm.build import Recipe, limits_for
+from querygist.trtllm.build import Recipe, build_engines, limits_for, parse_lookahead
 from querygist.trtllm.checkpoint import Checkpoint
 from querygist.trtllm.container import CommandFailed, Container
 from querygist.trtllm.engine_manifest import EngineManifest
@@ -51,7 +50,7 @@ def test_both_engines_are_built_described_and_taken_by_the_gateway(
     checkpoint_folder: Make, container: Container, tmp_path: Path, identity: Identity
 ) -> None:
     folder, out = checkpoint_folder(), tmp_path / "engines"
-    command.run(folder, out, QUIET)
+    build_engines(folder, out, QUIET)
     for name, lookahead in (("lookahead", (4, 6, 4)), ("plain", None)):
         model = out / name / "tensorrt_llm"
         assert {path.name for path in (model / "1").iterdir()} >= {
@@ -77,7 +76,7 @@ def test_both_engines_are_built_described_and_taken_by_the_gateway(
 def test_another_lookahead_is_in_manifest_and_configuration(
     checkpoint_folder: Make, container: Container, tmp_path: Path, identity: Identity
 ) -> None:
-    command.run(checkpoint_folder(), tmp_path / "e", QUIET, lookahead="7,7,7", max_seq_len=1171)
+    build_engines(checkpoint_folder(), tmp_path / "e", QUIET, lookahead="7,7,7", max_seq_len=1171)
     config = load_config(tmp_path / "e/lookahead/tensorrt_llm")
     assert Served.of(config, identity, "a GPU").lookahead == (7, 7, 7)
     assert EngineManifest.read(tmp_path / "e/lookahead/tensorrt_llm/1").limits.max_seq_len == 1171
@@ -86,14 +85,14 @@ def test_another_lookahead_is_in_manifest_and_configuration(
 def test_the_server_may_find_the_engines_elsewhere(
     checkpoint_folder: Make, container: Container, tmp_path: Path
 ) -> None:
-    command.run(checkpoint_folder(), tmp_path / "e", QUIET, served_from=Path("/engines"))
+    build_engines(checkpoint_folder(), tmp_path / "e", QUIET, served_from=Path("/engines"))
     path = load_config(tmp_path / "e/plain/tensorrt_llm").parameters["gpt_model_path"].string_value
     assert path == "/engines/plain/tensorrt_llm/1"
 
 
 def test_inside_of_the_container_docker_is_not_asked(checkpoint_folder: Make, faults: Faults, tmp_path: Path) -> None:
     faults("docker")
-    command.run(checkpoint_folder(), tmp_path / "e", QUIET, here=True)
+    build_engines(checkpoint_folder(), tmp_path / "e", QUIET, here=True)
     assert EngineManifest.read(tmp_path / "e/plain/tensorrt_llm/1").image is None
 
 
@@ -114,11 +113,11 @@ def test_what_fails_is_told_and_the_engines_of_before_stay(
     fault: str, error: type[QuerygistError], told: str,
 ) -> None:  # fmt: skip
     folder, out = checkpoint_folder(), tmp_path / "engines"
-    command.run(folder, out, QUIET)
+    build_engines(folder, out, QUIET)
     before = EngineManifest.read(out / "lookahead/tensorrt_llm/1")
     faults(fault)
     with pytest.raises(error, match=told):
-        command.run(folder, out, QUIET)
+        build_engines(folder, out, QUIET)
     assert EngineManifest.read(out / "lookahead/tensorrt_llm/1") == before
 
 
@@ -132,17 +131,17 @@ def test_a_container_that_cannot_be_had_is_told(tmp_path: Path, monkeypatch: pyt
 def test_an_engine_that_changed_later_is_noticed(
     checkpoint_folder: Make, container: Container, tmp_path: Path, name: str
 ) -> None:
-    command.run(checkpoint_folder(), tmp_path / "e", QUIET)
+    build_engines(checkpoint_folder(), tmp_path / "e", QUIET)
     version = tmp_path / "e/plain/tensorrt_llm/1"
     (version / name).write_bytes(b"another")
     with pytest.raises(ArtifactError, match=f"{name} in .* changed after engine_manifest.json"):
         EngineManifest.read(version)
     (version / "engine_manifest.json").unlink()
-    with pytest.raises(ArtifactError, match="not an engine that `python -m training build-engine` finished"):
+    with pytest.raises(ArtifactError, match="manifest of an engine that `querygist engine build` finished"):
         EngineManifest.read(version)
 
 
 @pytest.mark.parametrize("text", ["4,6", "4,6,4,1", "a,b,c", "", "0,6,4", "4,1,4", "1,1,0", "1,2,0"])
 def test_a_lookahead_that_cannot_be_built_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"Write W,N,G such as 4,6,4"):
-        command.parse(text)
+        parse_lookahead(text)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from querygist.errors import ArtifactError
 from querygist.triton_server.repository import load_config
-from querygist.trtllm import command
+from querygist.trtllm.build import build_engines
 from querygist.trtllm.container import Container
 from querygist.trtllm.deliver import deliver
 from tests.conftest import REPOSITORY
@@ -20,7 +20,7 @@ from tests.conftest import REPOSITORY
 @pytest.fixture
 def engines(checkpoint_folder: Callable[..., Path], container: Container, tmp_path: Path) -> Path:
     """Built for a server that finds it under `tmp_path`/models."""
-    command.run(checkpoint_folder(), tmp_path / "engines", Console(quiet=True), served_from=tmp_path / "models")
+    build_engines(checkpoint_folder(), tmp_path / "engines", Console(quiet=True), served_from=tmp_path / "models")
     return tmp_path / "engines" / "lookahead"
 
 
@@ -59,7 +59,15 @@ def test_an_engine_for_another_place_is_refused(engines: Path, tmp_path: Path) -
 
 
 def test_no_engine_is_told_in_one_line_by_the_command(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "querygist.trtllm.deliver", str(tmp_path / "nothing"), str(tmp_path / "models")]
+    words = [
+        sys.executable,
+        "-m",
+        "querygist",
+        "engine",
+        "deliver",
+        str(tmp_path / "nothing"),
+        str(tmp_path / "models"),
+    ]
     done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=REPOSITORY)
     assert done.returncode == 1
     assert "error: Cannot copy" in done.stderr

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from querygist.engines.lookahead import Lookahead
 from querygist.errors import ConfigurationError
-from querygist.triton_backend.lookahead import Lookahead
 from querygist.trtllm.build import limits_for
 from querygist.trtllm.checkpoint import Checkpoint
 from querygist.trtllm.limits import Limits, check

@@ -58,7 +58,7 @@ class Served:
             raise ArtifactError(
                 f"Triton at {address} serves another model than this gateway expects: {'; '.join(found)}. "
                 "Deploy both from one release, or point QUERYGIST_WEIGHTS_DIR at the weights Triton serves."
-                + (" `python -m training build-engine` builds an engine for them." if engine else "")
+                + (" `querygist engine build` builds an engine for them." if engine else "")
             )
         return cls(lookahead)
 
@@ -74,7 +74,7 @@ def _engine(parameters: Mapping[str, str], address: str) -> EngineFacts:
     except (KeyError, TypeError, ValueError) as error:
         raise ArtifactError(
             f"The TensorRT-LLM engine at {address} does not say what it was built for ({error!r}). Serve a repository "
-            f"that `python -m training build-engine` made: its config.pbtxt has {tensorrt_llm.PARAMETER}."
+            f"that `querygist engine build` made: its config.pbtxt has {tensorrt_llm.PARAMETER}."
         ) from None
 
 

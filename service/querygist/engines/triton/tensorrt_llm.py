@@ -1,7 +1,7 @@
 """Check of what a TensorRT-LLM engine was built for, as its server's configuration says, against what is expected.
 
 A TensorRT-LLM engine is bound to one model, one lookahead configuration and one context; none of them shows in the
-tensors it serves. `python -m training build-engine` writes them down beside the engine and, as the parameter PARAMETER,
+tensors it serves. `querygist engine build` writes them down beside the engine and, as the parameter PARAMETER,
 into the config.pbtxt it is served with (service/querygist/trtllm/engine_manifest.py).
 """
 
@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from querygist.engines.base import Identity
-from querygist.triton_backend.lookahead import Lookahead
+from querygist.engines.lookahead import Lookahead
 
 BACKEND = "tensorrtllm"
 """The backend in config.pbtxt that loads such engines."""

@@ -1,6 +1,6 @@
 """An engine that is not the one expected keeps the gateway from starting.
 
-The manifest is written by `python -m training build-engine` and read by the gateway: both are tried together.
+The manifest is written by `querygist engine build` and read by the gateway: both are tried together.
 """
 
 import json
@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from querygist.engines.base import Identity
+from querygist.engines.lookahead import Lookahead
 from querygist.engines.triton import protocol
 from querygist.engines.triton.identity import PARAMETER as IDENTITY
 from querygist.engines.triton.identity import Served
 from querygist.engines.triton.tensorrt_llm import PARAMETER, EngineFacts
 from querygist.errors import ArtifactError
-from querygist.triton_backend.lookahead import Lookahead
 from querygist.triton_server.repository import GPU_MODEL, load_config
 from querygist.trtllm.build import parameters
 from querygist.trtllm.engine_manifest import EngineManifest
@@ -40,7 +40,7 @@ def manifest_of(model: Identity, lookahead: tuple[int, int, int] | None = (4, 6,
 
 
 def served(manifest: EngineManifest, edit: Callable[[ModelConfig], None] = lambda _: None) -> ModelConfig:
-    """The configuration as `build-engine` fills it in, then changed by `edit`."""
+    """The configuration as `querygist engine build` fills it in, then changed by `edit`."""
     config = load_config(GPU_MODEL)
     for name, value in parameters(manifest, Path("/engines/1")).items():
         config.parameters[name].string_value = value
@@ -87,7 +87,7 @@ def test_an_engine_of_another_model_is_refused_whatever_else_the_configuration_s
         Served.of(config, identity, ADDRESS)
     assert f"{name} is {OTHER[name]!r} there and {asdict(identity)[name]!r} here" in caught.value.detail
     assert ADDRESS in caught.value.detail
-    assert "build-engine" in caught.value.detail
+    assert "querygist engine build" in caught.value.detail
 
 
 def test_an_engine_of_another_lookahead_than_it_is_served_with_is_refused(identity: Identity) -> None:
@@ -132,7 +132,7 @@ def test_an_engine_without_room_for_this_model_is_refused(
 )
 def test_an_engine_that_says_nothing_of_itself_is_refused(identity: Identity, told: str | None) -> None:
     config = served(manifest_of(identity), configured(**{PARAMETER: told}))
-    with pytest.raises(ArtifactError, match=f"at {ADDRESS} does not say what it was built for.*build-engine"):
+    with pytest.raises(ArtifactError, match=f"at {ADDRESS} does not say what it was built for.*querygist engine build"):
         Served.of(config, identity, ADDRESS)
 
 

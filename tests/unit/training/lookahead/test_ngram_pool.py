@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from querygist.triton_backend.lookahead import Lookahead
+from querygist.engines.lookahead import Lookahead
 from training.lookahead.ngram_pool import Pool, Shape, accepted, replay
 
 IDS = st.lists(st.integers(0, 5), min_size=1, max_size=60)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from querygist.triton_backend.lookahead import Lookahead
+from querygist.engines.lookahead import Lookahead
 
 WINDOW, NGRAM, VERIFICATION_SET = Lookahead.INPUTS
 
