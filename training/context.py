@@ -14,20 +14,18 @@ from querygist.artifact.manifest import Manifest
 from querygist.files import sha256_of
 from querygist.prompting.templates import opening_id
 from querygist.prompting.tokenizer import Tokenizer
-from training.config import Config
-from training.data import example_io
-from training.data.example_io import Example
+from training.config import Config, TrainerConfig
+from training.data.examples import Example, read_examples
 from training.export.weights_folder import ADAPTER_FILE
-from training.recipes import RunConfig
 from training.train import modeling
 from training.train.encoding import Encoded, encode
-from training.train.trainer import Objective, Trainer, Validate, best_adapter, refuse_another, stage_adapter
+from training.train.trainer import Objective, Trainer, Validate, best_adapter, check_same_run, stage_adapter
 from training.train.validation import Validation
 
 T = TypeVar("T", bound=Sized)
 
 
-class Run:
+class TrainingContext:
     """One configuration's tokenizer and models."""
 
     def __init__(self, config: Config) -> None:
@@ -63,13 +61,13 @@ class Run:
         """The best adapter of a stage. Raises ConfigurationError while there is none."""
         return stage_adapter(self._config.work_dir, stage)
 
-    def is_done(self, stage: str, recipe: RunConfig, data: Path, console: Console) -> bool:
+    def is_done(self, stage: str, recipe: TrainerConfig, data: Path, console: Console) -> bool:
         """Whether the stage's run on the file `data` is over. Raises ConfigurationError when it was another run."""
         folder = self._config.work_dir / stage
         best = best_adapter(folder)
         if best is None:
             return False
-        refuse_another(folder, self._made_from(recipe, data))
+        check_same_run(folder, self._made_from(recipe, data))
         console.print(f"{stage}: already done, {best}")
         return True
 
@@ -78,7 +76,7 @@ class Run:
         stage: str,
         model: Any,
         objective: Objective[T],
-        recipe: RunConfig,
+        recipe: TrainerConfig,
         training: Sequence[T],
         data: Path,
         console: Console,
@@ -98,7 +96,7 @@ class Run:
         best = trainer.run(training, self._validation())
         console.print(f"{stage}: {best}")
 
-    def _made_from(self, recipe: RunConfig, data: Path) -> dict[str, str]:
+    def _made_from(self, recipe: TrainerConfig, data: Path) -> dict[str, str]:
         """For the trainer: what a run on the file `data` follows from."""
         start = "base" if recipe.start is None else sha256_of(self.adapter(recipe.start) / ADAPTER_FILE)
         return {
@@ -112,7 +110,7 @@ class Run:
 
     def _validation(self) -> Validate:
         """Loss and score on the first rows of validation.jsonl."""
-        rows = example_io.read(self._config.work_dir / "validation.jsonl")[: self._config.validation_rows]
+        rows = read_examples(self._config.work_dir / "validation.jsonl")[: self._config.validation_rows]
         return Validation(
             examples=rows,
             encoded=[self.encode(example) for example in rows],

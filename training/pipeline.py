@@ -52,13 +52,13 @@ def distill(config: Config, console: Console) -> None:
 
 def preferences(config: Config, console: Console) -> None:
     """Pairs of summaries, the better and the worse, from judgements, clicks and the student's own samples."""
-    from training.config import WriterConfig  # noqa: PLC0415
+    from training.config import GeneratorConfig  # noqa: PLC0415
     from training.generate.resolve import create, name  # noqa: PLC0415
     from training.preferences import build_pairs as stage  # noqa: PLC0415
 
     if config.dpo.start is None:
         raise ConfigurationError("dpo.start must name a stage: its student is what the samples are taken from.")
-    student = WriterConfig(stage=config.dpo.start)
+    student = GeneratorConfig(stage=config.dpo.start)
     stage.run(config, console, partial(create, student, config, sampling=True), name(student, config))
 
 

@@ -25,20 +25,19 @@ from training.data import (
     build_examples,
     dataset_card,
     deduplication,
-    example_io,
     extend_targets,
     licences,
     negatives,
     raw_dataset,
     truncation,
 )
+from training.data.examples import write_examples
 
 RECEIPT = "data.receipt.json"
 _CODE: tuple[ModuleType, ...] = (
     *(
         bm25,
         dataset_card,
-        example_io,
         deduplication,
         extend_targets,
         licences,
@@ -68,7 +67,7 @@ def run(config: Config, console: Console) -> None:
         result = build_examples.prepare(config, cutter, progress)
         outputs = []
         for name, found in result.examples.items():
-            example_io.write(folder / name, found)
+            write_examples(folder / name, found)
             outputs.append(folder / name)
         task = progress.add_task("data card", total=sum(map(len, result.examples.values())))
         outputs += dataset_card.write(

@@ -17,7 +17,7 @@ from querygist.text.sentences import Span
 from training import stable_random
 from training.config import Config
 from training.data import deduplication, extend_targets, licences, negatives, raw_dataset
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.data.raw_dataset import Row, Split
 from training.data.truncation import Windows
 
@@ -30,7 +30,7 @@ _SLACK = 0.1
 
 
 @dataclass(slots=True)
-class Account:
+class DataStats:
     """What the data card tells beside the examples: dropped rows by (source, split, why), licences by source."""
 
     dropped: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -46,12 +46,12 @@ class Result:
     """What the stage made: examples by file name, and what it left out."""
 
     examples: dict[str, list[Example]]
-    account: Account
+    account: DataStats
 
 
 def prepare(config: Config, cutter: Windows, progress: Progress) -> Result:
     """Rows to examples. Raises ConfigurationError for bad rows, for leaks, and when nothing is left."""
-    account, runs = Account(), deduplication.Runs()
+    account, runs = DataStats(), deduplication.Runs()
     by_split = _checked(config, account, runs, progress)
     made: dict[str, list[Example]] = {}
     for split in ("train", "validation"):
@@ -69,7 +69,7 @@ def prepare(config: Config, cutter: Windows, progress: Progress) -> Result:
 
 
 def _checked(
-    config: Config, account: Account, runs: deduplication.Runs, progress: Progress
+    config: Config, account: DataStats, runs: deduplication.Runs, progress: Progress
 ) -> Mapping[Split, Sequence[Row]]:
     """Clean rows with a licence for their use, each once, none of them leaking into the test."""
     task = progress.add_task("rows", total=4)
@@ -88,7 +88,7 @@ def _checked(
         split: [row for row in kept if row.split == split] for split in raw_dataset.SPLITS
     }
     seen = [*by_split["train"], *by_split["validation"]]
-    deduplication.refuse_leaks(deduplication.leaks(seen, by_split["test"], runs))
+    deduplication.raise_for_leaks(deduplication.leaks(seen, by_split["test"], runs))
     progress.update(task, advance=1, description="rows checked")
     return by_split
 
@@ -97,7 +97,7 @@ def _learned(
     found: Sequence[Row],
     cutter: Windows,
     config: Config,
-    account: Account,
+    account: DataStats,
     runs: deduplication.Runs,
     progress: Progress,
 ) -> list[Example]:
@@ -129,7 +129,7 @@ def _asked(words: float) -> int:
     return min(MOST_WORDS, max(FEWEST_WORDS, 5 * math.ceil(words / 5)))
 
 
-def _without_fragments(found: Sequence[Row], config: Config, account: Account) -> list[Row]:
+def _without_fragments(found: Sequence[Row], config: Config, account: DataStats) -> list[Row]:
     """Rows whose source and length the config wants. Validation has the same mix, or it would choose another."""
     kept = []
     for row in found:
@@ -144,7 +144,7 @@ def _without_fragments(found: Sequence[Row], config: Config, account: Account) -
 
 
 def _positives(
-    found: Sequence[Row], cutter: Windows, config: Config, account: Account, progress: Progress
+    found: Sequence[Row], cutter: Windows, config: Config, account: DataStats, progress: Progress
 ) -> list[Example]:
     made = []
     for row in progress.track(found, description=f"{found[0].split if found else 'no'} positives"):

@@ -12,8 +12,8 @@ from querygist.files import replacing
 from querygist.pipeline.attribution import ground
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.text.cleaning import CleanDocument
-from training.data.build_examples import Account
-from training.data.example_io import KINDS, Example
+from training.data.build_examples import DataStats
+from training.data.examples import KINDS, Example
 
 MARKDOWN, JSON, PLOT = "data_card.md", "data_card.json", "data_card.png"
 QUANTILES = (0.1, 0.5, 0.9)
@@ -30,7 +30,7 @@ Card = dict[str, Any]
 def write(
     folder: Path,
     examples: Mapping[str, Sequence[Example]],
-    account: Account,
+    account: DataStats,
     tokenizer: Tokenizer,
     advance: Callable[[], None],
 ) -> list[Path]:

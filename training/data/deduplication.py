@@ -110,7 +110,7 @@ def _share_words(one: str, other: str) -> bool:
     return any(tuple(second[i : i + RUN]) in runs for i in range(max(1, len(second) - RUN + 1)))
 
 
-def refuse_leaks(found: Sequence[Leak]) -> None:
+def raise_for_leaks(found: Sequence[Leak]) -> None:
     """Raise ConfigurationError, naming the ids of both sides, when there is a leak."""
     if found:
         shown = "\n".join(

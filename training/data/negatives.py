@@ -15,7 +15,7 @@ import numpy as np
 from querygist.text.sentences import terms
 from training.data.bm25 import Bm25
 from training.data.deduplication import Runs, folded_words
-from training.data.example_io import Kind
+from training.data.examples import Kind
 from training.data.raw_dataset import Row
 from training.stable_random import choose, draw
 

@@ -74,7 +74,7 @@ def read(files: Sequence[Path], *, seed: int, held_out: float) -> list[Row]:
                 continue
             places[row.id] = place
             rows.append(row)
-    refuse_bad_rows(wrong, len(wrong) + len(rows))
+    raise_for_bad_rows(wrong, len(wrong) + len(rows))
     if not rows:
         raise ConfigurationError(f"There is no row in {', '.join(map(str, files))}.")
     return rows
@@ -105,7 +105,7 @@ def validated(kind: type[M], line: str) -> M:
         ) from error
 
 
-def refuse_bad_rows(wrong: list[str], rows: int) -> None:
+def raise_for_bad_rows(wrong: list[str], rows: int) -> None:
     """Raise ConfigurationError with one line for each of the first bad rows of so many `rows`, if there is one."""
     if wrong:
         more = f"\nand {len(wrong) - _MOST_SHOWN} more" if len(wrong) > _MOST_SHOWN else ""

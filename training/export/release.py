@@ -15,7 +15,7 @@ from training.config import REPOSITORY, Config
 from training.data.dataset_card import DERIVED
 from training.evaluate import report as reports
 from training.export import weights_folder
-from training.train.select_best import shipped
+from training.train.select_best import select_best
 from training.train.trainer import BEST, stage_adapter
 
 CARD = "README.md"
@@ -26,7 +26,7 @@ _IDENTITY = re.compile(r'(key: "querygist_identity" value: \{ string_value: ")(?
 def run(config: Config, console: Console) -> None:
     """Write `export.folder`, from the report `export.report` if there is one. Raises QuerygistError."""
     recipe = config.export
-    stage = shipped(config)
+    stage = select_best(config)
     found = _report(config)
     folder = weights_folder.assemble(
         recipe.folder,

@@ -12,7 +12,7 @@ from querygist.prompting.tokenizer import Tokenizer
 from training.config import Config
 from training.data import licences, raw_dataset
 from training.data.build_examples import requested_words
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.stable_random import draw
 from training.train.encoding import encode
 

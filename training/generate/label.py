@@ -29,20 +29,18 @@ from querygist.pipeline import attribution
 from querygist.prompting import templates
 from querygist.text import cleaning, sentences
 from training import fingerprint, stable_random
-from training.config import Config
-from training.data import build_examples, deduplication, example_io
-from training.data.example_io import Example
+from training.config import Config, LabelConfig
+from training.data import build_examples, deduplication
+from training.data.examples import Example, write_examples
 from training.generate import label_filters, numerals, unlabelled, unsupported_facts
 from training.generate.generator import Sampling, Writer
 from training.generate.label_on_ray import Shard, on_ray
-from training.sections import LabelConfig
 
 LABELS, RECEIPT = "labels.jsonl", "label.receipt.json"
 REPORT_JSON, REPORT_MARKDOWN = "labels-report.json", "labels-report.md"
 
 _CODE: tuple[ModuleType, ...] = (
     *(
-        example_io,
         deduplication,
         unsupported_facts,
         label_filters,
@@ -88,7 +86,7 @@ def run(config: Config, console: Console, writer_factory: WriterFactory) -> None
             done = (_row(labeller(_batch(shard))) for shard in todo)
         _keep(done, paths, len(todo), console)
     found = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").split("\n") if line]
-    example_io.write(folder / LABELS, (_example(row["label"]) for row in found if row["label"]))
+    write_examples(folder / LABELS, (_example(row["label"]) for row in found if row["label"]))
     report = label_filters.report(found, teacher.name, repeated)
     (folder / REPORT_JSON).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     (folder / REPORT_MARKDOWN).write_text(label_filters.as_markdown(report), encoding="utf-8")

@@ -9,11 +9,11 @@ from querygist.evaluation.rouge import rouge2
 from querygist.pipeline.attribution import ground
 from querygist.text.cleaning import CleanDocument
 from querygist.text.sentences import sentence_ends, terms
+from training.config import LabelConfig
 from training.data import build_examples
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.generate import unsupported_facts
 from training.generate.generator import Written
-from training.sections import LabelConfig
 
 KEPT = "kept"
 OUTCOMES = ("refused", "too short", "too long", "unfinished", "not copied", "invented", KEPT)

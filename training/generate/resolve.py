@@ -6,15 +6,14 @@ from querygist import settings
 from querygist.errors import ConfigurationError
 from querygist.files import sha256_of
 from querygist.settings import Settings
-from training.config import Config
+from training.config import Config, GeneratorConfig
 from training.export import weights_folder
 from training.generate.generator import Writer
-from training.sections import WriterConfig
-from training.train.select_best import SHIPPED, shipped
+from training.train.select_best import SHIPPED, select_best
 from training.train.trainer import stage_adapter
 
 
-def create(of: WriterConfig, config: Config, *, sampling: bool = False) -> Writer:
+def create(of: GeneratorConfig, config: Config, *, sampling: bool = False) -> Writer:
     """A writer, loaded. `sampling`: it must write at a temperature. Raises QuerygistError."""
     # A stage brings its own libraries: torch for one engine, OpenVINO for another.
     if of.engine == "embedded":
@@ -40,7 +39,7 @@ def create(of: WriterConfig, config: Config, *, sampling: bool = False) -> Write
     return OpenAiCompatibleWriter(of.url, of.model, api_key_variable=of.api_key_variable, concurrency=of.in_flight)
 
 
-def name(of: WriterConfig, config: Config) -> str:
+def name(of: GeneratorConfig, config: Config) -> str:
     """Names the writer in receipts: two that are named alike write alike."""
     adapter = _adapter(of, config)
     student = "base" if adapter is None else sha256_of(adapter / weights_folder.ADAPTER_FILE)[:12]
@@ -49,7 +48,7 @@ def name(of: WriterConfig, config: Config) -> str:
     return " ".join(filter(None, told))
 
 
-def chosen(of: WriterConfig, config: Config) -> Settings:
+def chosen(of: GeneratorConfig, config: Config) -> Settings:
     """Settings that serve this student: its weights folder is kept beside the stage's own."""
     adapter = _adapter(of, config)
     folder = config.work_dir / "weights" / (of.stage or "base")
@@ -61,13 +60,13 @@ def chosen(of: WriterConfig, config: Config) -> Settings:
     )
 
 
-def _adapter(of: WriterConfig, config: Config) -> Path | None:
+def _adapter(of: GeneratorConfig, config: Config) -> Path | None:
     if of.stage is None:
         return None
-    return stage_adapter(config.work_dir, shipped(config) if of.stage == SHIPPED else of.stage)
+    return stage_adapter(config.work_dir, select_best(config) if of.stage == SHIPPED else of.stage)
 
 
-def _hugging_face(of: WriterConfig, config: Config) -> Writer:
+def _hugging_face(of: GeneratorConfig, config: Config) -> Writer:
     from training.generate.transformers_generator import HuggingFaceWriter  # noqa: PLC0415
 
     adapter = _adapter(of, config)

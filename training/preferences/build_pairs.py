@@ -20,13 +20,11 @@ from rich.progress import track
 from querygist.evaluation.rouge import rouge2
 from querygist.files import sha256_of
 from training import fingerprint
-from training.config import Config
-from training.data import example_io
-from training.data.example_io import Example
+from training.config import Config, PreferencesConfig
+from training.data.examples import Example, read_examples
 from training.generate.generator import Sampling, Writer, Written
 from training.preferences import click_log, click_pairs, judgements, pairs
-from training.preferences.pairs import Pair, Sifted
-from training.sections import PreferencesConfig
+from training.preferences.pairs import FilterResult, Pair
 
 PAIRS, COUNTS, RECEIPT = "pairs.jsonl", "preferences.json", "preferences.receipt.json"
 
@@ -41,7 +39,7 @@ def run(config: Config, console: Console, sampler: Callable[[], Writer], sampler
     origins = {
         "judged": judgements.clear_pairs(judgements.read(recipe.judgements, seed=config.seed), recipe.pairs),
         "clicks": click_pairs.clear_pairs(click_log.read(recipe.clicks), recipe.rules, recipe.pairs, seed=config.seed),
-        "sampled": _sampled(config, sampler) if recipe.sampled else Sifted([], Counter()),
+        "sampled": _sampled(config, sampler) if recipe.sampled else FilterResult([], Counter()),
     }
     found = [pair for sifted in origins.values() for pair in sifted.pairs]
     pairs.write(folder / PAIRS, found)
@@ -68,9 +66,9 @@ def ranked(samples: Iterable[tuple[Example, Sequence[Written]]], recipe: Prefere
             yield Pair(id_, example.query, example.document, asked, best, worst, "sampled", derived=True)
 
 
-def _sampled(config: Config, sampler: Callable[[], Writer]) -> Sifted:
+def _sampled(config: Config, sampler: Callable[[], Writer]) -> FilterResult:
     recipe = config.preferences
-    positives = [one for one in example_io.read(config.work_dir / "train.jsonl") if one.kind == "positive"]
+    positives = [one for one in read_examples(config.work_dir / "train.jsonl") if one.kind == "positive"]
     examples = [one for one in positives if one.source not in recipe.without][: recipe.sampled]
     writer = sampler()
     try:
@@ -80,7 +78,7 @@ def _sampled(config: Config, sampler: Callable[[], Writer]) -> Sifted:
     finally:
         writer.close()
     sifted = pairs.sift((one for one in outcomes if isinstance(one, Pair)), recipe.pairs)
-    return Sifted(sifted.pairs, sifted.dropped + Counter(one for one in outcomes if isinstance(one, str)))
+    return FilterResult(sifted.pairs, sifted.dropped + Counter(one for one in outcomes if isinstance(one, str)))
 
 
 def _made_from(config: Config, sampler_is: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from querygist.errors import ConfigurationError, UnprocessableText
 from querygist.text.cleaning import clean_query
-from training.data.raw_dataset import refuse_bad_rows
+from training.data.raw_dataset import raise_for_bad_rows
 from training.preferences.pairs import clean
 
 _BLOCK = 1 << 26  # bytes: a row must fit in, with its document
@@ -84,7 +84,7 @@ def read(files: Sequence[Path]) -> list[Count]:
                 wrong.append(f"{file}: row {number}: {told}")
             except ValueError as error:
                 wrong.append(f"{file}: row {number}: {error}")
-    refuse_bad_rows(wrong, len(wrong) + len(counts))
+    raise_for_bad_rows(wrong, len(wrong) + len(counts))
     return counts
 
 
@@ -127,5 +127,5 @@ def _read_csv(file: Path) -> pa.Table:
         parse_options=csv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse),
         convert_options=csv.ConvertOptions(column_types=dict.fromkeys(_Line.model_fields, pa.string())),
     )
-    refuse_bad_rows(ragged, len(ragged) + table.num_rows)
+    raise_for_bad_rows(ragged, len(ragged) + table.num_rows)
     return table

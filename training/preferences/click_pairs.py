@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import combinations
 
+from training.config import ClickRules, PairRules
 from training.fingerprint import sha256_of_text
 from training.preferences.click_log import Count
-from training.preferences.pairs import Pair, Sifted, length_asked_for, sift
-from training.sections import ClickRules, PairRules
+from training.preferences.pairs import FilterResult, Pair, length_asked_for, sift
 
 _LEAST_EXPECTED = 5
 """Clicks that could be fewer, and more: below, z is not normal (Mantel and Fleiss, Am. J. Epidemiol. 112, 1980)."""
@@ -72,7 +72,7 @@ def mantel_haenszel(strata: Iterable[Stratum]) -> Comparison:
     return Comparison(z, math.erfc(abs(z) / math.sqrt(2)), min(down, up) >= _LEAST_EXPECTED)
 
 
-def clear_pairs(log: Sequence[Count], rules: ClickRules, pair_rules: PairRules, *, seed: int) -> Sifted:
+def clear_pairs(log: Sequence[Count], rules: ClickRules, pair_rules: PairRules, *, seed: int) -> FilterResult:
     """A pair for every two summaries of a document for a query whose clicks are clear, if `pair_rules` let it pass.
 
     What was dropped is counted in comparisons of two, and where an arm showed several summaries, in such arms.
@@ -90,7 +90,7 @@ def clear_pairs(log: Sequence[Count], rules: ClickRules, pair_rules: PairRules, 
             max_words = length_asked_for(chosen, rejected, seed, id_)
             found.append(Pair(id_, query, document, max_words, chosen, rejected, origin="clicks", derived=False))
     sifted = sift(found, pair_rules)
-    return Sifted(sifted.pairs, dropped + sifted.dropped)
+    return FilterResult(sifted.pairs, dropped + sifted.dropped)
 
 
 def prefers_first(first: Shown, second: Shown, rules: ClickRules) -> bool | str:

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from querygist.errors import ConfigurationError, UnprocessableText
 from querygist.text.cleaning import clean_query
-from training.data.raw_dataset import Text, refuse_bad_rows, validated
-from training.preferences.pairs import Pair, Sifted, clean, length_asked_for, sift
-from training.sections import PairRules
+from training.config import PairRules
+from training.data.raw_dataset import Text, raise_for_bad_rows, validated
+from training.preferences.pairs import FilterResult, Pair, clean, length_asked_for, sift
 
 
 class _Line(BaseModel):
@@ -52,11 +52,11 @@ def read(files: Sequence[Path], *, seed: int) -> list[Pair]:
                 continue
             places[pair.id] = place
             pairs.append(pair)
-    refuse_bad_rows(wrong, len(wrong) + len(pairs))
+    raise_for_bad_rows(wrong, len(wrong) + len(pairs))
     return pairs
 
 
-def clear_pairs(judged: Sequence[Pair], rules: PairRules) -> Sifted:
+def clear_pairs(judged: Sequence[Pair], rules: PairRules) -> FilterResult:
     """The pairs of which no other says the opposite, and which the rules let pass."""
     said = {(pair.query, pair.document, pair.chosen, pair.rejected) for pair in judged}
     agreed = [pair for pair in judged if (pair.query, pair.document, pair.rejected, pair.chosen) not in said]

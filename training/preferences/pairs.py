@@ -16,10 +16,10 @@ from querygist.errors import ConfigurationError, UnprocessableText
 from querygist.files import replacing
 from querygist.pipeline.attribution import ground
 from querygist.text.cleaning import CleanDocument, clean_document
+from training.config import PairRules
 from training.data.build_examples import MOST_WORDS, requested_words
 from training.data.deduplication import folded_words
 from training.generate.unsupported_facts import invented
-from training.sections import PairRules
 
 Origin = Literal["judged", "clicks", "sampled"]
 
@@ -43,7 +43,7 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Sifted:
+class FilterResult:
     """The pairs that are left, and how many were dropped for which reason."""
 
     pairs: list[Pair]
@@ -70,7 +70,7 @@ def read(path: Path) -> list[Pair]:
         ) from error
 
 
-def sift(pairs: Iterable[Pair], rules: PairRules) -> Sifted:
+def sift(pairs: Iterable[Pair], rules: PairRules) -> FilterResult:
     """Keep the pairs that no rule objects to; the others are counted by the first rule that does."""
     kept: list[Pair] = []
     dropped: Counter[str] = Counter()
@@ -79,7 +79,7 @@ def sift(pairs: Iterable[Pair], rules: PairRules) -> Sifted:
             kept.append(pair)
         else:
             dropped[reason] += 1
-    return Sifted(kept, dropped)
+    return FilterResult(kept, dropped)
 
 
 def objection(pair: Pair, rules: PairRules) -> str | None:

@@ -17,11 +17,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from querygist.errors import ConfigurationError
 from training import stable_random
-from training.config import Config
-from training.context import Run
-from training.data import example_io
+from training.config import Config, DistillConfig
+from training.context import TrainingContext
+from training.data.examples import read_examples
 from training.generate.label import LABELS
-from training.recipes import DistillConfig
 from training.train import batches, losses, modeling
 from training.train.encoding import Encoded
 from training.train.sft import likelihood, target_tokens
@@ -32,17 +31,17 @@ FOLDER = "distill"
 
 def run(config: Config, console: Console) -> None:
     """Train on the label stage's file, from the last checkpoint on if there is one. Raises QuerygistError."""
-    here, recipe, data = Run(config), config.distill, config.work_dir / LABELS
+    here, recipe, data = TrainingContext(config), config.distill, config.work_dir / LABELS
     if here.is_done(FOLDER, recipe, data, console):
         return
-    training = [here.encode(example) for example in example_io.read(data)]
+    training = [here.encode(example) for example in read_examples(data)]
     objective = likelihood(here.end_id)
     if recipe.kl_share:
         objective = white_box(teacher(here, recipe), recipe, pad_id=here.end_id, seed=config.seed)
     here.train(FOLDER, here.student(recipe.start), objective, recipe, training, data, console)
 
 
-def teacher(here: Run, recipe: DistillConfig) -> Any:
+def teacher(here: TrainingContext, recipe: DistillConfig) -> Any:
     """The model whose probabilities are learnt: a stage of this run, or a Hugging Face folder with our vocabulary.
 
     Raises ConfigurationError when it has another one: then only its text can be learnt from, with kl_share 0.

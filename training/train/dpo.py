@@ -13,13 +13,12 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from training.config import Config
-from training.context import Run
-from training.data.example_io import Example
+from training.config import Config, DpoConfig
+from training.context import TrainingContext
+from training.data.examples import Example
 from training.preferences import pairs
 from training.preferences.build_pairs import PAIRS
 from training.preferences.pairs import Pair
-from training.recipes import DpoConfig
 from training.train import batches, losses
 from training.train.encoding import Encoded
 from training.train.trainer import Objective
@@ -42,7 +41,7 @@ class Choice:
 
 def run(config: Config, console: Console) -> None:
     """Train on the preferences stage's pairs, from the last checkpoint on if there is one. Raises QuerygistError."""
-    here, recipe, data = Run(config), config.dpo, config.work_dir / PAIRS
+    here, recipe, data = TrainingContext(config), config.dpo, config.work_dir / PAIRS
     if here.is_done(FOLDER, recipe, data, console):
         return
     model = here.student(recipe.start)
@@ -52,7 +51,7 @@ def run(config: Config, console: Console) -> None:
     here.train(FOLDER, model, preference(recipe, here.end_id), recipe, training, data, console)
 
 
-def encode(pair: Pair, here: Run) -> Choice:
+def encode(pair: Pair, here: TrainingContext) -> Choice:
     """Both answers after the same prompt."""
 
     def answer(summary: str) -> Encoded:

@@ -11,7 +11,7 @@ from querygist.prompting.templates import BEST, LABEL, NO_ANSWER, opening_id
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.text.cleaning import CleanDocument
 from querygist.text.sentences import sentence_ends
-from training.data.example_io import Example, prompt_window
+from training.data.examples import Example, prompt_window
 from training.data.extend_targets import following
 
 

@@ -8,7 +8,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
 from querygist.errors import ConfigurationError
-from training.recipes import StudentConfig
+from training.config import StudentConfig
 
 
 def arithmetic(recipe: StudentConfig) -> torch.autocast:

@@ -10,7 +10,7 @@ SHIPPED = "shipped"
 """The name that stands for the chosen stage wherever a stage can be named."""
 
 
-def shipped(config: Config) -> str:
+def select_best(config: Config) -> str:
     """The stage of `export.stages` with the highest validation score; of equals the earlier one.
 
     Raises ConfigurationError while one of them has not been run.

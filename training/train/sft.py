@@ -7,8 +7,8 @@ import torch
 from rich.console import Console
 
 from training.config import Config
-from training.context import Run
-from training.data import example_io
+from training.context import TrainingContext
+from training.data.examples import read_examples
 from training.train import batches, losses
 from training.train.encoding import Encoded
 from training.train.trainer import Objective
@@ -18,10 +18,10 @@ FOLDER = "sft"
 
 def run(config: Config, console: Console) -> None:
     """Fine-tune on the data stage's files, from the last checkpoint on if there is one. Raises QuerygistError."""
-    here, recipe, data = Run(config), config.sft, config.work_dir / "train.jsonl"
+    here, recipe, data = TrainingContext(config), config.sft, config.work_dir / "train.jsonl"
     if here.is_done(FOLDER, recipe, data, console):
         return
-    training = [here.encode(example, recipe.longest_target) for example in example_io.read(data)]
+    training = [here.encode(example, recipe.longest_target) for example in read_examples(data)]
     objective = likelihood(here.end_id)
     if recipe.relevance and here.opening_id is not None:
         objective = choosing(here.end_id, here.opening_id, recipe.relevance)

@@ -25,7 +25,7 @@ from rich.progress import Progress
 
 from querygist.errors import ConfigurationError
 from querygist.files import replacing
-from training.recipes import RunConfig
+from training.config import TrainerConfig
 from training.train import batches, modeling
 
 T = TypeVar("T", bound=Sized)
@@ -61,7 +61,7 @@ class Trainer(Generic[T]):
         self,
         model: Any,
         objective: Objective[T],
-        recipe: RunConfig,
+        recipe: TrainerConfig,
         folder: Path,
         *,
         seed: int,
@@ -82,7 +82,7 @@ class Trainer(Generic[T]):
         self._step = 0
         self._best: tuple[float, int] = (-math.inf, 0)
         folder.mkdir(parents=True, exist_ok=True)
-        refuse_another(folder, made_from)
+        check_same_run(folder, made_from)
         self._resume()
 
     def run(self, training: Sequence[T], validate: Validate) -> Path:
@@ -196,7 +196,7 @@ class Trainer(Generic[T]):
         plt.close(figure)
 
 
-def refuse_another(folder: Path, made_from: Mapping[str, str]) -> None:
+def check_same_run(folder: Path, made_from: Mapping[str, str]) -> None:
     """Raise ConfigurationError if the folder holds another run: hours are neither thrown away nor mixed with others."""
     path = folder / MADE_FROM
     if path.exists():

@@ -15,7 +15,7 @@ from rouge_score.rouge_scorer import RougeScorer
 
 from querygist import artifact, settings
 from training.config import Config
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.export import weights_folder
 from training.generate.embedded import EmbeddedWriter
 from training.train import batches, losses

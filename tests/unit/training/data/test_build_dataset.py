@@ -19,8 +19,9 @@ from querygist.text.cleaning import CleanDocument
 from tests.unit.training.row_fixtures import line, write_rows
 from training.__main__ import main
 from training.config import REPOSITORY, Config, load
-from training.data import build_dataset, example_io, licences
+from training.data import build_dataset, licences
 from training.data.build_examples import prepare, requested_words
+from training.data.examples import read_examples
 from training.data.truncation import Windows
 
 SMOKE = REPOSITORY / "training/configs/smoke.yaml"
@@ -59,7 +60,7 @@ def test_what_is_written_is_what_later_stages_expect(made: Path) -> None:
             assert example["kind"] in ("positive", "hard", "unrelated")
             assert example["max_words"] in range(5, 121, 5)
             assert (example["summary"] == NO_ANSWER) == (example["kind"] != "positive")
-    assert example_io.read(made / "test.jsonl")[0].references
+    assert read_examples(made / "test.jsonl")[0].references
     ids = [example["id"] for name in WRITTEN for example in of(made, name)]
     assert len(set(ids)) == len(ids)
 

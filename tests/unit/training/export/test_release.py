@@ -15,10 +15,9 @@ from querygist.artifact.manifest import Manifest
 from querygist.errors import ConfigurationError
 from querygist.triton_server.repository import load_config
 from tests.conftest import REPOSITORY, WEIGHTS
-from training.config import Config
+from training.config import Config, DataConfig, EvaluateConfig, ExportConfig
 from training.export import release, weights_folder
-from training.sections import DataConfig, EvaluateConfig, ExportConfig
-from training.train.select_best import shipped
+from training.train.select_best import select_best
 
 
 def trained(work_dir: Path, stage: str, score: float) -> Path:
@@ -62,9 +61,9 @@ def exported(config: Config) -> Manifest:
 def test_the_best_by_validation_ships_and_not_the_last(config: Config, tmp_path: Path) -> None:
     trained(tmp_path, "sft", 50.5)
     with pytest.raises(ConfigurationError, match=r"stage dpo of export\.stages has not been run"):
-        shipped(config)
+        select_best(config)
     trained(tmp_path, "dpo", 49.0)
-    assert shipped(config) == "sft"
+    assert select_best(config) == "sft"
     manifest = exported(config)
     assert manifest.adapter
     assert (manifest.version, manifest.prompt_version) == ("9.8.7", "v4")

@@ -7,12 +7,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from training.config import Config
-from training.data import example_io
-from training.data.example_io import Example
+from training.config import Config, DataConfig, PreferencesConfig
+from training.data.examples import Example, Kind, write_examples
 from training.generate.generator import GREEDY, Sampling, Written
 from training.preferences import build_pairs, pairs
-from training.sections import DataConfig, PreferencesConfig
 
 DOCUMENT = (
     "The harbour was built in 1867 by the Danish engineer Jens Holm. It has two quays and a lighthouse. "
@@ -22,7 +20,7 @@ ANSWER, OTHER = "The harbour was built in 1867 by the Danish engineer Jens Holm.
 WRONG = "The old pier burned down in 1902 and was never built again."
 
 
-def example(id_: str, source: str = "a", kind: example_io.Kind = "positive") -> Example:
+def example(id_: str, source: str = "a", kind: Kind = "positive") -> Example:
     return Example(id_, source, "Who built the harbour?", DOCUMENT, ANSWER, 20, kind, derived=False)
 
 
@@ -67,7 +65,7 @@ def test_samples_that_teach_nothing_make_no_pair() -> None:
 def test_the_stage_writes_pairs_of_every_origin_once(tmp_path: Path) -> None:
     judged = {"id": "j", "query": "who", "document": DOCUMENT, "chosen": ANSWER, "rejected": WRONG, "source": "s"}
     (tmp_path / "judged.jsonl").write_text(json.dumps(judged | {"margin": 1.0}) + "\n")
-    example_io.write(
+    write_examples(
         tmp_path / "train.jsonl", [example("1"), example("2", "abstract"), example("3", kind="hard"), example("4")]
     )
     config = Config(

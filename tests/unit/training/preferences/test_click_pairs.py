@@ -21,9 +21,9 @@ from tests.unit.training.preferences.click_fixtures import (
     Traffic,
     simulate,
 )
+from training.config import ClickRules, PairRules
 from training.preferences.click_log import Count
 from training.preferences.click_pairs import Comparison, Stratum, clear_pairs, mantel_haenszel
-from training.sections import ClickRules, PairRules
 
 RULES, PAIR_RULES = ClickRules(), PairRules()
 

@@ -7,8 +7,8 @@ import pytest
 
 from querygist.errors import ConfigurationError
 from tests.unit.training.row_fixtures import write_rows
+from training.config import PairRules
 from training.preferences.judgements import clear_pairs, read
-from training.sections import PairRules
 
 
 def judgement(id_: str = "a", **fields: Any) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from querygist.errors import ConfigurationError
+from training.config import PairRules
 from training.preferences.pairs import Pair, alike, length_asked_for, objection, read, sift, write
-from training.sections import PairRules
 
 DOCUMENT = (
     "Owls hunt at night because mice are awake then. Their eyes see in 3 lux of light. In Finland, owls hunt by day in "

@@ -5,7 +5,7 @@ from dataclasses import replace
 from querygist.engines.base import Identity
 from querygist.prompting.templates import BEST, LABEL, NO_ANSWER
 from querygist.prompting.tokenizer import Tokenizer
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.train.encoding import encode
 
 ANSWER = Example(

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from querygist.errors import ConfigurationError
 from tests.unit.training.train.test_trainer import PAD, some, tiny
-from training.recipes import DistillConfig, DpoConfig
+from training.config import DistillConfig, DpoConfig
 from training.train import batches, distill, dpo, losses
 from training.train.dpo import Choice
 from training.train.encoding import Encoded

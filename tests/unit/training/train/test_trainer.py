@@ -17,8 +17,8 @@ from querygist.engines.base import Identity
 from querygist.errors import ConfigurationError
 from querygist.files import sha256_of
 from querygist.prompting.tokenizer import Tokenizer
-from training.data import example_io
-from training.recipes import RunConfig, StudentConfig
+from training.config import StudentConfig, TrainerConfig
+from training.data.examples import Example
 from training.train import batches
 from training.train.batches import IGNORED
 from training.train.encoding import Encoded, encode
@@ -28,7 +28,7 @@ from training.train.trainer import Trainer, best_adapter
 
 PAD = 2
 LORA = StudentConfig(rank=4, alpha=8)
-RECIPE = RunConfig(learning_rate=1e-2, warm_up=2, steps=6, rows=4, micro_rows=4, every=3)
+RECIPE = TrainerConfig(learning_rate=1e-2, warm_up=2, steps=6, rows=4, micro_rows=4, every=3)
 
 
 def tiny(start: Path | None = None) -> Any:
@@ -212,7 +212,7 @@ def test_nothing_to_train_on_is_said(tmp_path: Path) -> None:
 
 
 def test_an_example_is_what_the_service_would_send(tokenizer: Tokenizer, identity: Identity) -> None:
-    example = example_io.Example("1", "s", "who", "Anna wrote it.", "Anna wrote it.", 10, "positive", derived=False)
+    example = Example("1", "s", "who", "Anna wrote it.", "Anna wrote it.", 10, "positive", derived=False)
     encoded = encode(example, tokenizer, identity)
     assert encoded.target[-1] == identity.end_id
     assert tokenizer.decode(encoded.target[2:]) == "Anna wrote it."

@@ -53,7 +53,7 @@ def prompt_window(example: Example, tokenizer: Tokenizer, identity: Identity) ->
     )
 
 
-def write(path: Path, examples: Iterable[Example]) -> None:
+def write_examples(path: Path, examples: Iterable[Example]) -> None:
     """Write a JSONL file; it is there as a whole or not at all."""
     with replacing(path) as partial, partial.open("w", encoding="utf-8") as file:
         for example in examples:
@@ -63,8 +63,8 @@ def write(path: Path, examples: Iterable[Example]) -> None:
             file.write(json.dumps(fields, ensure_ascii=False) + "\n")
 
 
-def read(path: Path) -> list[Example]:
-    """The examples of a file that `write` wrote. Raises ConfigurationError when it is not there or not such a file."""
+def read_examples(path: Path) -> list[Example]:
+    """Return the examples of a file that `write_examples` wrote. Raises ConfigurationError when it is none."""
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
         found = [json.loads(line) for line in lines if line]
