@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from querygist.text.sentences import terms
 from tests.unit.training.row_fixtures import row
 from training.config import REPOSITORY
-from training.data.bm25 import Bm25
 from training.data.deduplication import Runs, folded_words
-from training.data.negatives import Pool, make
+from training.data.negatives import Bm25Index, Pool, make
 from training.data.raw_dataset import Row, read
 
 QUERY = "when did the owl museum in Bergen open"
@@ -31,14 +30,14 @@ def near(id_: str, document: str, **fields: str) -> Row:
 
 
 def test_bm25_ranks_by_rare_terms_and_finds_nothing_in_what_shares_none() -> None:
-    index = Bm25(["The owl sat.", "The owl and the heron sat.", "Sat.", "Rivers flow."])
+    index = Bm25Index(["The owl sat.", "The owl and the heron sat.", "Sat.", "Rivers flow."])
     scores = index.scores("an owl or a heron")
     assert list(scores.argsort()[::-1][:2]) == [1, 0]
     assert scores[2] == scores[3] == 0
     assert index.idf("heron") > index.idf("owl") > index.idf("sat")
     assert index.idf("unheard") > index.idf("heron")
     assert index.weight(["owl", "owl"]) == pytest.approx(index.idf("owl"))
-    assert not Bm25([]).scores("owl").size
+    assert not Bm25Index([]).scores("owl").size
 
 
 def test_the_hard_negative_is_the_nearest_document_of_the_same_source() -> None:
