@@ -33,7 +33,7 @@ def run(config: Config, console: Console) -> None:
     ]
     for title, one in config.evaluate.reports.items():
         folder = config.evaluate.folder / title
-        examples = first_of_each(asking(test, one.asked), one.rows)
+        examples = first_of_each(asking(test, one.max_words), one.rows)
         found = report.build(
             _measured(examples, one, config, console),
             fallback=FALLBACK,
@@ -79,7 +79,7 @@ def _measured(
             task = progress.track(examples, description=system)
             found[system] = [measure(example, baseline(example)) for example in task]
         for system, of in _systems(one, config).items():
-            written = _written(system, of, one.asked, examples, config, progress)
+            written = _written(system, of, one.max_words, examples, config, progress)
             found[system] = [measure(example, written[example.id]) for example in examples]
     return found
 
@@ -95,7 +95,7 @@ def _written(
     """The system's outputs; those that are not there yet are written now."""
     made_from = {
         "writer": name(of, config),
-        "in flight": str(of.in_flight),
+        "in flight": str(of.concurrency),
         **{f"words of {source}": str(words) for source, words in asked.items()},
         **{
             file: sha256_of(config.work_dir / file)

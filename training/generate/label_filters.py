@@ -52,13 +52,13 @@ def _outcome(sample: Written, example: Example, copied: float, recipe: LabelConf
     words = len(sample.text.split())
     if not sample.answerable:
         return "refused"
-    if words < recipe.least_words:
+    if words < recipe.min_words:
         return "too short"
     if words > example.max_words:
         return "too long"
     if len(sample.text) not in sentence_ends(f"{sample.text} A"):
         return "unfinished"
-    if copied < recipe.least_copied:
+    if copied < recipe.min_copied:
         return "not copied"
     return "invented" if unsupported_facts.invented(sample.text, example.document) else KEPT
 

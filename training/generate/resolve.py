@@ -23,28 +23,28 @@ def create(of: GeneratorConfig, config: Config, *, sampling: bool = False) -> Wr
             return SamplingWriter(chosen(of, config), name=name(of, config))
         from training.generate.embedded import EmbeddedWriter  # noqa: PLC0415
 
-        return EmbeddedWriter(chosen(of, config), name=name(of, config), in_flight=of.in_flight)
+        return EmbeddedWriter(chosen(of, config), name=name(of, config), in_flight=of.concurrency)
     if of.engine == "hf":
         return _hugging_face(of, config)
-    if of.url is None:
+    if of.base_url is None:
         raise ConfigurationError(f"The engine {of.engine} needs a url, such as http://127.0.0.1:8000.")
     if of.engine == "http":
         from training.generate.http import HttpWriter  # noqa: PLC0415
 
-        return HttpWriter(of.url, concurrency=of.in_flight)
+        return HttpWriter(of.base_url, concurrency=of.concurrency)
     if of.model is None:
         raise ConfigurationError("The engine openai needs a model: the name that the endpoint knows it by.")
     from training.generate.openai_compatible import OpenAiCompatibleWriter  # noqa: PLC0415
 
-    return OpenAiCompatibleWriter(of.url, of.model, api_key_variable=of.api_key_variable, concurrency=of.in_flight)
+    return OpenAiCompatibleWriter(of.base_url, of.model, api_key_variable=of.api_key_env, concurrency=of.concurrency)
 
 
 def name(of: GeneratorConfig, config: Config) -> str:
     """Names the writer in receipts: two that are named alike write alike."""
     adapter = _adapter(of, config)
     student = "base" if adapter is None else sha256_of(adapter / weights_folder.ADAPTER_FILE)[:12]
-    candidates = None if of.candidates is None else f"{of.candidates} candidates"
-    told = (of.engine, of.url, of.model, student, of.prompt_version or config.prompt_version, candidates)
+    candidates = None if of.candidate_tokens is None else f"{of.candidate_tokens} candidates"
+    told = (of.engine, of.base_url, of.model, student, of.prompt_version or config.prompt_version, candidates)
     return " ".join(filter(None, told))
 
 
@@ -55,8 +55,8 @@ def chosen(of: GeneratorConfig, config: Config) -> Settings:
     version = of.prompt_version or config.prompt_version
     return settings.load(
         weights_dir=weights_folder.assemble(folder, adapter, prompt_version=version),
-        max_in_flight=max(8, of.in_flight),
-        candidate_tokens=of.candidates,
+        max_in_flight=max(8, of.concurrency),
+        candidate_tokens=of.candidate_tokens,
     )
 
 
@@ -72,5 +72,5 @@ def _hugging_face(of: GeneratorConfig, config: Config) -> Writer:
     adapter = _adapter(of, config)
     folder = None if of.model is None else Path(of.model)
     return HuggingFaceWriter.load(
-        folder, adapter, prompt_version=of.prompt_version or config.prompt_version, rows=of.in_flight
+        folder, adapter, prompt_version=of.prompt_version or config.prompt_version, rows=of.concurrency
     )

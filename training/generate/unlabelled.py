@@ -13,7 +13,8 @@ from querygist.text.cleaning import clean_document, clean_query
 from training.config import LabelConfig
 from training.data import build_examples, deduplication
 from training.data.examples import Example, read_examples
-from training.data.raw_dataset import Row, Text, raise_for_bad_rows
+from training.data.jsonl import Text, raise_for_bad_rows
+from training.data.raw_dataset import Row
 
 _DEFAULT_WORDS: int = DocumentFields.model_fields["max_words"].default
 

@@ -18,7 +18,7 @@ from itertools import combinations
 from training.config import ClickRules, PairRules
 from training.fingerprint import sha256_of_text
 from training.preferences.click_log import Count
-from training.preferences.pairs import FilterResult, Pair, length_asked_for, sift
+from training.preferences.pairs import FilterResult, Pair, filter_pairs, requested_words_of
 
 _LEAST_EXPECTED = 5
 """Clicks that could be fewer, and more: below, z is not normal (Mantel and Fleiss, Am. J. Epidemiol. 112, 1980)."""
@@ -87,10 +87,10 @@ def clear_pairs(log: Sequence[Count], rules: ClickRules, pair_rules: PairRules, 
                 continue
             chosen, rejected = (one, other) if verdict else (other, one)
             id_ = "clicks-" + sha256_of_text("\x1f".join((query, document, chosen, rejected)))[:16]
-            max_words = length_asked_for(chosen, rejected, seed, id_)
+            max_words = requested_words_of(chosen, rejected, seed, id_)
             found.append(Pair(id_, query, document, max_words, chosen, rejected, origin="clicks", derived=False))
-    sifted = sift(found, pair_rules)
-    return FilterResult(sifted.pairs, dropped + sifted.dropped)
+    result = filter_pairs(found, pair_rules)
+    return FilterResult(result.pairs, dropped + result.dropped)
 
 
 def prefers_first(first: Shown, second: Shown, rules: ClickRules) -> bool | str:
@@ -103,16 +103,16 @@ def prefers_first(first: Shown, second: Shown, rules: ClickRules) -> bool | str:
     strata = [stratum for found in days.values() for stratum in found]
     if not strata:
         return "never at the same position on one day"
-    if _fewest(strata) < rules.least_impressions:
+    if _fewest(strata) < rules.min_impressions:
         return "too few impressions"
     test = mantel_haenszel(strata)
     if not test.reliable:
         return "too few clicks"
-    if test.p >= rules.p_max:
+    if test.p >= rules.max_p_value:
         return "no significant difference"
-    with_a_say = [found for found in days.values() if _fewest(found) >= rules.least_day_impressions]
+    with_a_say = [found for found in days.values() if _fewest(found) >= rules.min_daily_impressions]
     agree = all(sum(stratum.excess for stratum in found) * test.z > 0 for found in with_a_say)
-    if len(with_a_say) < rules.least_days or not agree:
+    if len(with_a_say) < rules.min_days or not agree:
         return "days disagree" if not agree else "too few days"
     return test.z > 0
 

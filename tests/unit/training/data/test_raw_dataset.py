@@ -56,7 +56,7 @@ def test_every_bad_row_is_told_with_file_line_and_field_and_without_its_text(tmp
         (7, "extra: Extra inputs"),
         (8, f"id: fine is the id of {path}:1 as well"),
         (9, "summary: Input should be a valid string, unable to parse raw data as a unicode string"),
-        (10, "reference: The reference is empty"),
+        (10, "references.1: The reference is empty"),
     ]
     for text, (number, said) in zip(told[1:], expected, strict=True):
         assert text.startswith(f"{path}:{number}: ")

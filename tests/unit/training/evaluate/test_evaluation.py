@@ -56,7 +56,7 @@ def config(tmp_path: Path) -> Config:
         data=DataConfig(files=[tmp_path / "rows.jsonl"]),
         evaluate=EvaluateConfig(
             folder=tmp_path / "results",
-            systems={"student": GeneratorConfig(engine="http", url="http://127.0.0.1:1")},
+            systems={"student": GeneratorConfig(engine="http", base_url="http://127.0.0.1:1")},
             reports={
                 "small": ReportConfig(systems=["student"], rows=2),
                 "whole": ReportConfig(systems=["student"]),
@@ -72,7 +72,7 @@ def run(config: Config, monkeypatch: pytest.MonkeyPatch, writer: Copying) -> Non
 
 
 def test_a_report_can_ask_for_another_length(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    longer = ReportConfig(systems=["student"], asked={"b": 45})
+    longer = ReportConfig(systems=["student"], max_words={"b": 45})
     both = config.evaluate.model_copy(update={"reports": {**config.evaluate.reports, "longer": longer}})
     run(config.model_copy(update={"evaluate": both}), monkeypatch, Copying())
     assert Copying.asked.count("b-0") == 2, "another length is another question"
@@ -122,6 +122,6 @@ def test_what_a_writer_needs_is_said(config: Config) -> None:
     with pytest.raises(ConfigurationError, match="needs a url"):
         create(GeneratorConfig(engine="openai"), config)
     with pytest.raises(ConfigurationError, match="needs a model"):
-        create(GeneratorConfig(engine="openai", url="http://127.0.0.1:1"), config)
+        create(GeneratorConfig(engine="openai", base_url="http://127.0.0.1:1"), config)
     with pytest.raises(ConfigurationError, match="stage sft has not been run"):
         create(GeneratorConfig(stage="sft"), config)

@@ -22,7 +22,7 @@ EYES = "Their eyes are large, and see well in the dark."
 BOTH = f"{NIGHT} {EYES}"
 DOCUMENT = f"{BOTH} Nobody has ever asked the mice what they think of it."
 QUERY = "why do owls hunt at night"
-RULES = LabelConfig(samples=1, temperature=0, least_words=5)
+RULES = LabelConfig(num_generations=1, temperature=0, min_words=5)
 
 
 class Scripted:
@@ -88,9 +88,7 @@ def test_each_filter(text: str, outcome: str) -> None:
 
 @pytest.mark.parametrize("made_up", ["in 1987", "near Madrid"])
 def test_a_label_with_something_made_up(made_up: str) -> None:
-    assert (
-        judged(f"Owls hunt at night {made_up} because mice are awake then.", least_copied=0.5)["outcome"] == "invented"
-    )
+    assert judged(f"Owls hunt at night {made_up} because mice are awake then.", min_copied=0.5)["outcome"] == "invented"
 
 
 @pytest.mark.parametrize(
@@ -103,17 +101,17 @@ def test_a_label_with_something_made_up(made_up: str) -> None:
 )
 def test_the_best_wins_wherever_it_stands(worse: str, better: str) -> None:
     for texts in ([worse, better], [better, worse, ""]):
-        assert judged(*texts, samples=3, temperature=1)["label"]["summary"] == better
+        assert judged(*texts, num_generations=3, temperature=1)["label"]["summary"] == better
 
 
 def test_what_agrees_with_the_others_wins() -> None:
     texts = (f"{BOTH} Nobody has ever asked the mice what they think of it.", NIGHT, f"{NIGHT} {EYES}")
-    assert judged(*texts, samples=3, temperature=1, max_words=40)["label"]["summary"] == BOTH
-    assert judged(EYES, NIGHT, EYES, samples=3, temperature=1)["label"]["summary"] == EYES
+    assert judged(*texts, num_generations=3, temperature=1, max_words=40)["label"]["summary"] == BOTH
+    assert judged(EYES, NIGHT, EYES, num_generations=3, temperature=1)["label"]["summary"] == EYES
 
 
 def test_of_equals_the_first_wins_and_a_document_fares_as_its_best_sample() -> None:
-    row = judged("", "Owls hunt.", "Owls hunt at night, they say, and not by day.", samples=3, temperature=1)
+    row = judged("", "Owls hunt.", "Owls hunt at night, they say, and not by day.", num_generations=3, temperature=1)
     assert row["samples"] == ["refused", "too short", "not copied"]
     assert row["outcome"] == "not copied"
     assert row["label"] is None
@@ -150,11 +148,11 @@ def test_what_is_done_is_not_done_again_until_something_changes(tmp_path: Path) 
     assert "already done" in run(tmp_path, again)
     assert (again.asked, again.closed) == ([], 1)
     other = Scripted({})
-    run(tmp_path, other, least_words=6)
+    run(tmp_path, other, min_words=6)
     assert other.asked == ["a"]
     another = Scripted({})
     another.name = "another teacher"
-    run(tmp_path, another, least_words=6)
+    run(tmp_path, another, min_words=6)
     assert another.asked == ["a"]
 
 
@@ -163,13 +161,13 @@ def test_a_run_that_was_stopped_goes_on_with_the_shards_that_are_missing(tmp_pat
         write_examples(tmp_path / name / "train.jsonl", [example(str(i)) for i in range(7)])
     first, second = Scripted({}, broken="5"), Scripted({})
     with pytest.raises(EngineUnavailable, match="broke at 5"):
-        run(tmp_path / "stopped", first, shard_rows=2)
+        run(tmp_path / "stopped", first, shard_size=2)
     assert (first.asked, first.closed) == (list("01234"), 1)
     shards = tmp_path / "stopped/label"
     assert sorted(path.name for path in shards.glob("shard-*")) == ["shard-00000.jsonl", "shard-00001.jsonl"]
-    run(tmp_path / "stopped", second, shard_rows=2)
+    run(tmp_path / "stopped", second, shard_size=2)
     assert second.asked == list("456")
-    run(tmp_path / "straight", Scripted({}), shard_rows=2)
+    run(tmp_path / "straight", Scripted({}), shard_size=2)
     assert (tmp_path / "stopped/labels.jsonl").read_bytes() == (tmp_path / "straight/labels.jsonl").read_bytes()
     metrics = [json.loads(line) for line in (shards / "metrics.jsonl").read_text().splitlines()]
     assert [(line["shard"], line["documents"], line["tokens"]) for line in metrics] == [
@@ -239,7 +237,7 @@ def test_nothing_to_label(tmp_path: Path) -> None:
 
 def test_samples_without_chance_are_refused() -> None:
     with pytest.raises(ValueError, match="4 samples at temperature 0"):
-        LabelConfig(samples=4, temperature=0)
+        LabelConfig(num_generations=4, temperature=0)
 
 
 @pytest.mark.timeout(300)
@@ -252,7 +250,7 @@ def test_ray_makes_the_same_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     config = {}
     for name in ("plain", "ray", "broken"):
         write_examples(tmp_path / name / "train.jsonl", [example(str(i)) for i in range(5)])
-        recipe = LabelConfig.model_validate(RULES.model_dump() | {"shard_rows": 2, "ray": name != "plain"})
+        recipe = LabelConfig.model_validate(RULES.model_dump() | {"shard_size": 2, "ray": name != "plain"})
         config[name] = Config(
             seed=1, work_dir=tmp_path / name, data=DataConfig(files=[Path("none")]), label=recipe
         )  # fmt: skip

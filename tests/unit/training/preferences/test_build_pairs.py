@@ -59,7 +59,7 @@ def test_samples_that_teach_nothing_make_no_pair() -> None:
     assert outcome(ANSWER, "") == "fewer than two different samples", "a refusal is no sample"
     assert outcome(WRONG, OTHER) == "not even the best is near the answer"
     assert outcome(ANSWER, f"{ANSWER} {OTHER}") == "best and worst too near"
-    assert isinstance(outcome(ANSWER, f"{ANSWER} {OTHER}", least_gap=5), pairs.Pair)
+    assert isinstance(outcome(ANSWER, f"{ANSWER} {OTHER}", min_rouge2_gap=5), pairs.Pair)
 
 
 def test_the_stage_writes_pairs_of_every_origin_once(tmp_path: Path) -> None:
@@ -72,14 +72,16 @@ def test_the_stage_writes_pairs_of_every_origin_once(tmp_path: Path) -> None:
         seed=1,
         work_dir=tmp_path,
         data=DataConfig(files=[tmp_path / "rows.jsonl"]),
-        preferences=PreferencesConfig(judgements=[tmp_path / "judged.jsonl"], without=["abstract"], sampled=9),
+        preferences=PreferencesConfig(
+            judgements=[tmp_path / "judged.jsonl"], exclude_sources=["abstract"], max_prompts=9
+        ),
     )
     Scripted.asked = 0
     console = Console(file=io.StringIO())
     for _ in "ab":
         build_pairs.run(config, console, lambda: Scripted([ANSWER, WRONG]), "scripted")
     assert Scripted.asked == 2, "positives of other sources, and the second run has nothing to do"
-    found = pairs.read(tmp_path / "pairs.jsonl")
+    found = pairs.read_pairs(tmp_path / "pairs.jsonl")
     assert [(pair.id, pair.origin, pair.derived) for pair in found] == [
         ("j", "judged", False),
         ("1-sampled", "sampled", True),

@@ -89,6 +89,6 @@ def test_where_people_disagree_nobody_is_followed(tmp_path: Path) -> None:
         judgement("c", query="another"),
         judgement("d", rejected="Their eyes."),
     )
-    sifted = clear_pairs(read([path], seed=1), PairRules(longest_ratio=2))
-    assert [pair.id for pair in sifted.pairs] == ["c"]
-    assert sifted.dropped == {"people disagree": 2, "lengths too far apart": 1}
+    result = clear_pairs(read([path], seed=1), PairRules(max_length_ratio=2))
+    assert [pair.id for pair in result.pairs] == ["c"]
+    assert result.dropped == {"people disagree": 2, "lengths too far apart": 1}
