@@ -73,7 +73,8 @@ def card(config: Config, manifest: Manifest, stage: str, data: Mapping[str, Any]
             "quantizes.",
             "",
             f"- Stage `{stage}` of `python -m training pipeline`, step {best['step']}; seed {config.seed}.",
-            f"- LoRA of rank {config.student.rank}, alpha {config.student.alpha}, on every linear layer, in 16 bits.",
+            f"- LoRA of rank {config.student.lora_r}, alpha {config.student.lora_alpha}, on every linear layer, "
+            "in 16 bits.",
             f"- Prompt {config.prompt_version} (`prompting/templates.py`); {manifest.context.prompt} tokens of prompt, "
             f"{manifest.context.output} of answer at most.",
             f"- Validation score of the served int8 model (ROUGE-2 of answers, 100 for a refusal that is right): "

@@ -76,6 +76,13 @@ def test_the_best_by_validation_ships_and_not_the_last(config: Config, tmp_path:
     assert "for a refusal that is right): 50.5." in card
 
 
+def test_a_full_finetune_does_not_ship(config: Config, tmp_path: Path) -> None:
+    for stage in ("sft", "dpo"):
+        (trained(tmp_path, stage, 1) / weights_folder.ADAPTER_CONFIG).unlink()
+    with pytest.raises(ConfigurationError, match="is no adapter: every weight was trained"):
+        exported(config)
+
+
 def test_the_gpu_server_says_what_it_serves(config: Config, tmp_path: Path) -> None:
     trained(tmp_path, "sft", 1)
     trained(tmp_path, "dpo", 2)

@@ -21,14 +21,15 @@ from training.config import StudentConfig, TrainerConfig
 from training.data.examples import Example
 from training.train import batches
 from training.train.batches import IGNORED
+from training.train.device import autocast
 from training.train.encoding import Encoded, encode
-from training.train.modeling import arithmetic, begin
+from training.train.modeling import trainable_model
 from training.train.sft import likelihood
 from training.train.trainer import Trainer, best_adapter
 
 PAD = 2
-LORA = StudentConfig(rank=4, alpha=8)
-RECIPE = TrainerConfig(learning_rate=1e-2, warm_up=2, steps=6, rows=4, micro_rows=4, every=3)
+LORA = StudentConfig(lora_r=4, lora_alpha=8)
+RECIPE = TrainerConfig(learning_rate=1e-2, warmup_steps=2, max_steps=6, batch_size=4, micro_batch_size=4, eval_steps=3)
 
 
 def tiny(start: Path | None = None) -> Any:
@@ -37,7 +38,7 @@ def tiny(start: Path | None = None) -> Any:
         vocab_size=64, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
         num_key_value_heads=1, tie_word_embeddings=True,
     )  # fmt: skip
-    return begin(LlamaForCausalLM(config), LORA, start)
+    return trainable_model(LlamaForCausalLM(config), LORA, start)
 
 
 ids = st.lists(st.integers(3, 63), min_size=1, max_size=12).map(tuple)
@@ -104,7 +105,7 @@ def trained(folder: Path, **changes: Any) -> dict[str, torch.Tensor]:
 
 
 def test_small_micro_batches_change_memory_and_not_the_result(tmp_path: Path) -> None:
-    one, other = trained(tmp_path / "a"), trained(tmp_path / "b", micro_rows=1)
+    one, other = trained(tmp_path / "a"), trained(tmp_path / "b", micro_batch_size=1)
     for name, value in one.items():
         torch.testing.assert_close(value, other[name], rtol=1e-4, atol=1e-5)
 
@@ -117,7 +118,7 @@ def test_bfloat16_learns_nearly_the_same(tmp_path: Path) -> None:
         RECIPE,
         tmp_path / "b",
         seed=1,
-        arithmetic=arithmetic(StudentConfig(bfloat16=True)),
+        autocast=autocast(torch.device("cpu"), StudentConfig(bf16=True)),
         made_from={"recipe": "bfloat16"},
     ).run(some(24), later_is_better)
     trained(tmp_path / "a")
@@ -153,7 +154,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) ->
 
 
 def test_it_learns_and_leaves_what_the_build_takes(tmp_path: Path) -> None:
-    trained(tmp_path, steps=30, every=30)
+    trained(tmp_path, max_steps=30, eval_steps=30)
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     losses = [line["loss"] for line in lines if "loss" in line]
     assert sum(losses[-5:]) < sum(losses[:5])
@@ -170,14 +171,16 @@ def test_it_stops_when_validation_gets_no_better_and_keeps_the_best(tmp_path: Pa
     def validate(_: Any, adapter: Path) -> dict[str, float]:
         return {"score": scores[int(adapter.name.removeprefix("adapter-"))]}
 
-    run = trainer(tiny(), tmp_path, steps=20, every=2, patience=2)
+    run = trainer(tiny(), tmp_path, max_steps=20, eval_steps=2, patience=2)
     assert best_adapter(tmp_path) is None
     assert run.run(some(24), validate) == best_adapter(tmp_path) == tmp_path / "adapter-4"
 
     def never(*_: Any) -> dict[str, float]:
         raise AssertionError("a run that is over is not run again")
 
-    assert trainer(tiny(), tmp_path, steps=20, every=2, patience=2).run(some(24), never) == tmp_path / "adapter-4"
+    assert (
+        trainer(tiny(), tmp_path, max_steps=20, eval_steps=2, patience=2).run(some(24), never) == tmp_path / "adapter-4"
+    )
 
 
 def test_a_stage_goes_on_from_the_adapter_of_the_one_before(tmp_path: Path) -> None:
@@ -187,12 +190,12 @@ def test_a_stage_goes_on_from_the_adapter_of_the_one_before(tmp_path: Path) -> N
     for name, value in adapter(model).items():
         torch.testing.assert_close(value, before[name], rtol=1e-3, atol=1e-4)  # saved in 16 bits
     with pytest.raises(ConfigurationError, match=r"has rank 4, and student\.rank is 2"):
-        begin(LlamaForCausalLM(model.config), StudentConfig(rank=2), tmp_path / "adapter-6")
+        trainable_model(LlamaForCausalLM(model.config), StudentConfig(lora_r=2), tmp_path / "adapter-6")
 
 
 def test_every_weight_can_be_trained(tmp_path: Path) -> None:
     model = LlamaForCausalLM(tiny().config)
-    run = trainer(begin(model, StudentConfig(full=True)), tmp_path, steps=3)
+    run = trainer(trainable_model(model, StudentConfig(full_finetune=True)), tmp_path, max_steps=3)
     run.run(some(24), later_is_better)
     saved = LlamaForCausalLM.from_pretrained(tmp_path / "adapter-3")
     for name, value in model.state_dict().items():
