@@ -35,7 +35,7 @@ class Section(BaseModel):
 
 
 class SourceRule(Section):
-    """How the training rows of one source are used."""
+    """Use of the training rows of one source."""
 
     share: float = Field(default=1.0, ge=0, le=1, description="which share of the rows is kept; 0 drops the source")
     min_words: int = Field(default=1, ge=1, description="rows with a shorter target are fragments, and dropped")
@@ -76,7 +76,7 @@ class DataConfig(Section):
 
 
 class StudentConfig(Section):
-    """What of the model is trained. The adapter of rank 24 is 15 MB; a fully trained model is no adapter."""
+    """The part of the model that is trained. The adapter of rank 24 is 15 MB; a fully trained model is no adapter."""
 
     full_finetune: bool = Field(default=False, description="every weight instead of LoRA; such a model is not shipped")
     lora_r: int = Field(default=24, ge=1, le=24)
@@ -134,7 +134,7 @@ class DpoConfig(TrainerConfig):
 
 
 class PairRules(Section):
-    """Which preference pairs are worth learning from, whatever their origin; see training/preferences/pairs.py."""
+    """Rules for preference pairs to be worth learning from; see training/preferences/pairs.py."""
 
     max_bigram_overlap: float = Field(default=0.8, gt=0, le=1, description="of the two sides; more is no choice")
     max_length_ratio: float = Field(default=1.5, ge=1, description="words of the longer side over the shorter's")
@@ -142,7 +142,7 @@ class PairRules(Section):
 
 
 class ClickRules(Section):
-    """When the clicks of two arms say which summary people prefer; see training/preferences/click_pairs.py."""
+    """Thresholds for clicks to say which of two summaries people prefer; see training/preferences/click_pairs.py."""
 
     max_p_value: float = Field(default=0.01, gt=0, lt=0.5, description="two-sided")
     min_impressions: int = Field(default=1000, ge=1, description="of each arm, where the other was shown as well")
@@ -151,7 +151,7 @@ class ClickRules(Section):
 
 
 class LabelConfig(Section):
-    """A teacher writes summaries for queries and documents that have none; see training/generate/label.py."""
+    """Summaries that a teacher writes for queries and documents that have none; see training/generate/label.py."""
 
     files: list[Path] = Field(
         default=[], description="JSONL of {id, query, document, max_words?, source?}; none: training positives"
@@ -174,7 +174,7 @@ class LabelConfig(Section):
 
 
 class PreferencesConfig(Section):
-    """Where preference pairs come from; see training/preferences/build_pairs.py."""
+    """Sources of preference pairs; see training/preferences/build_pairs.py."""
 
     judgements: list[Path] = Field(default=[], description="JSONL of human judgements")
     clicks: list[Path] = Field(default=[], description="CSV or Parquet files of A/B click logs")
@@ -189,7 +189,7 @@ class PreferencesConfig(Section):
 
 
 class GeneratorConfig(Section):
-    """What writes summaries: an engine, and the student in it; see training/generate."""
+    """A generator of summaries: an engine, and the student in it; see training/generate."""
 
     engine: Literal["embedded", "hf", "http", "openai"] = "embedded"
     stage: str | None = Field(default=None, description="whose best model the student is; none: the base model")
@@ -212,7 +212,7 @@ class ReportConfig(Section):
 
 
 class EvaluateConfig(Section):
-    """What is compared on the test files; see training/evaluate/evaluation.py."""
+    """Systems to compare on the test files; see training/evaluate/evaluation.py."""
 
     folder: Path = Field(default=Path("docs/results"), description="for the reports")
     systems: dict[str, GeneratorConfig] = {}
@@ -238,7 +238,7 @@ class LookaheadConfig(Section):
 
 
 class ExportConfig(Section):
-    """What ships, and where to; see training/export/release.py."""
+    """The model that ships, and where to; see training/export/release.py."""
 
     stages: list[str] = Field(default=["sft"], min_length=1, description="the best of them by validation ships")
     folder: Path = Field(default=Path("model_repository/weights"), description="for manifest, adapter and model card")

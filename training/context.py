@@ -1,4 +1,4 @@
-"""What the training stages have in common: tokenizer, base model, device, where a stage begins, and its validation."""
+"""Objects that the training stages share: tokenizer, base model, device, the start of a stage, its validation."""
 
 from collections.abc import Sequence, Sized
 from dataclasses import replace

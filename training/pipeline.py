@@ -13,7 +13,7 @@ Stage = Callable[[Config, Console], None]
 
 
 def _stage(module: str, summary: str) -> Stage:
-    """Return what runs a module's `run`. A stage brings its own libraries, and the large ones only it."""
+    """Return the `run` of a module, imported when called: a stage brings its own libraries."""
 
     def stage(config: Config, console: Console) -> None:
         import_module(module).run(config, console)
@@ -55,7 +55,7 @@ STAGES: dict[str, Stage] = {
 
 
 def run(config: Config, console: Console) -> None:
-    """Every stage of `config.stages`; those that are done already say so. Raises QuerygistError."""
+    """Run every stage of `config.stages`; those that are done already say so. Raises QuerygistError."""
     for name in config.stages:
         console.rule(name)
         STAGES[name](config, console)
@@ -71,4 +71,4 @@ COMMANDS: dict[str, Stage] = {
         "training.lookahead.sweep", "Study what lookahead decoding saves the shipped student, over (W, N, G)."
     ),
 }
-"""What the command line runs with a configuration."""
+"""Commands that run with a configuration."""

@@ -31,7 +31,7 @@ _SLACK = 0.1
 
 @dataclass(slots=True)
 class DataStats:
-    """What the data card tells beside the examples: dropped rows by (source, split, why), licences by source."""
+    """Counts for the data card: dropped rows by (source, split, why), licences by source."""
 
     dropped: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     licences: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))

@@ -24,7 +24,7 @@ DERIVED = (
     "*Derived*: the answer that people chose, as whole sentences, and what follows them in the document to the "
     "requested length."
 )
-"""What the cards say of rows that are not as people left them."""
+"""Note of the cards on rows that are not as people left them."""
 
 _HEADER = ("source", *KINDS, "derived", "document", "summary", "copied", "asked words")
 

@@ -1,4 +1,4 @@
-"""What may be trained on: an allow-list, since a licence that nobody has read is no permission."""
+"""Licences that rows may be trained on: an allow-list, since a licence that nobody has read is no permission."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -52,7 +52,7 @@ def run(config: Config, console: Console, sampler: Callable[[], Writer], sampler
 
 
 def ranked(samples: Iterable[tuple[Example, Sequence[Written]]], recipe: PreferencesConfig) -> Iterator[Pair | str]:
-    """The best and the worst sample of each example, or why there is no pair. Refusals are no samples."""
+    """Yield the best and the worst sample of each example, or why there is no pair. Refusals are no samples."""
     for example, written in samples:
         scores = {one.text: rouge2(one.text, [example.summary]) for one in written if one.answerable}
         if len(scores) < 2:

@@ -21,9 +21,9 @@ _ROWS = 10_000  # at once as Python objects
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How often an arm showed its summary of a document for a query, at this position (from 1) on this day, and how
-    many of these impressions were clicked. Texts become clean, as `querygist.text.cleaning` makes them; counts and
-    days may come as text.
+    """Impressions and clicks of an arm's summary of a document for a query, at this position (from 1) on this day.
+
+    Texts become clean, as `querygist.text.cleaning` makes them; counts and days may come as text.
     """
 
     arm: Text

@@ -47,7 +47,7 @@ class Stratum:
 
     @property
     def room(self) -> tuple[float, float]:
-        """How much less, and how much more, `excess` can be than the 0 that is expected."""
+        """Return how much less, and how much more, `excess` can be than the 0 that is expected."""
         expected = self.clicks[0] - self.excess
         least = max(0, sum(self.clicks) - self.impressions[1])
         return expected - least, min(sum(self.clicks), self.impressions[0]) - expected
@@ -63,7 +63,7 @@ class Comparison:
 
 
 def mantel_haenszel(strata: Iterable[Stratum]) -> Comparison:
-    """Whether two arms are clicked alike, by the Cochran-Mantel-Haenszel test without continuity correction."""
+    """Test whether two arms are clicked alike, by the Cochran-Mantel-Haenszel test without continuity correction."""
     excess = variance = down = up = 0.0
     for stratum in strata:
         excess, variance = excess + stratum.excess, variance + stratum.variance
@@ -73,7 +73,7 @@ def mantel_haenszel(strata: Iterable[Stratum]) -> Comparison:
 
 
 def clear_pairs(log: Sequence[Count], rules: ClickRules, pair_rules: PairRules, *, seed: int) -> FilterResult:
-    """A pair for every two summaries of a document for a query whose clicks are clear, if `pair_rules` let it pass.
+    """Return a pair for every two summaries of a document for a query whose clicks are clear and `pair_rules` pass.
 
     What was dropped is counted in comparisons of two, and where an arm showed several summaries, in such arms.
     """
@@ -94,7 +94,7 @@ def clear_pairs(log: Sequence[Count], rules: ClickRules, pair_rules: PairRules, 
 
 
 def prefers_first(first: Shown, second: Shown, rules: ClickRules) -> bool | str:
-    """Whether the first summary is the preferred one; if the clicks do not say, why not."""
+    """Return whether the first summary is the preferred one; if the clicks do not say, why not."""
     days: dict[date, list[Stratum]] = defaultdict(list)
     for day, position in sorted(first.keys() & second.keys()):
         (shown, clicks), (others_shown, others_clicks) = first[day, position], second[day, position]
@@ -118,12 +118,12 @@ def prefers_first(first: Shown, second: Shown, rules: ClickRules) -> bool | str:
 
 
 def _fewest(strata: Iterable[Stratum]) -> int:
-    """Impressions of the arm that has fewer."""
+    """Return the impressions of the arm that has fewer."""
     return min(map(sum, zip(*(stratum.impressions for stratum in strata), strict=True)))
 
 
 def _by_document(log: Sequence[Count]) -> tuple[dict[tuple[str, str], dict[str, Shown]], Counter[str]]:
-    """What was shown by query and document, and by summary; rows of the same day and position are added up.
+    """Sum what was shown by query and document, and by summary: rows of the same day and position are added up.
 
     An arm with several summaries of one document chose who sees which, so they are not compared.
     """

@@ -42,7 +42,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class FilterResult:
-    """The pairs that are left, and how many were dropped for which reason."""
+    """Pairs that are left, and how many were dropped for which reason."""
 
     pairs: list[Pair]
     dropped: Counter[str]

@@ -1,4 +1,4 @@
-"""What the student is trained to do, as sums over examples. All shapes are [positions, vocabulary] or [pairs]."""
+"""Losses of the training stages, as sums over examples. All shapes are [positions, vocabulary] or [pairs]."""
 
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, kl_div, log_softmax, logsigmoid

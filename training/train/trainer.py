@@ -6,7 +6,7 @@ folder/
                         are a Hugging Face folder
     state.pt            what a resumed run goes on from
     best.json           the step with the best validation, written last when the run is over
-    made_from.json      what the run follows from
+    made_from.json      hashes of all that the run follows from
     loss.png
 """
 
@@ -41,7 +41,7 @@ _LEGEND = {
 
 @dataclass(frozen=True, slots=True)
 class Objective(Generic[T]):
-    """What is minimised: the sum of `loss` over a step's examples, divided by their `units`.
+    """The objective to minimise: the sum of `loss` over a step's examples, divided by their `units`.
 
     `loss` takes the model and a few examples and gives the sum over them, so that how a step is split into
     micro-batches changes memory and not the result.

@@ -1,7 +1,8 @@
-"""How good the student is in the middle of its training: not its loss, but what the service would answer with it.
+"""Validation of a student in training: not only by its loss, but by what the service would answer with it.
 
-Summaries that the embedded engine writes with the merged and quantized model, at every checkpoint: ROUGE-2 where the
-document answers, and whether it refuses where the document does not. By ROUGE-2 alone the best student never refuses.
+At every checkpoint the embedded engine writes summaries with the merged and quantized model (transformers, with a fully
+trained one): ROUGE-2 where the document answers, and whether it refuses where the document does not. By ROUGE-2 alone
+the best student never refuses.
 """
 
 import contextlib

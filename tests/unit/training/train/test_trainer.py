@@ -189,7 +189,7 @@ def test_a_stage_goes_on_from_the_adapter_of_the_one_before(tmp_path: Path) -> N
     assert any(parameter.requires_grad for parameter in model.parameters())
     for name, value in adapter(model).items():
         torch.testing.assert_close(value, before[name], rtol=1e-3, atol=1e-4)  # saved in 16 bits
-    with pytest.raises(ConfigurationError, match=r"has rank 4, and student\.rank is 2"):
+    with pytest.raises(ConfigurationError, match=r"has rank 4, and student\.lora_r is 2"):
         trainable_model(LlamaForCausalLM(model.config), StudentConfig(lora_r=2), tmp_path / "adapter-6")
 
 
