@@ -18,9 +18,7 @@ def written(tmp_path: Path) -> Path:
     return path
 
 
-def test_paths_are_relative_to_the_repository_and_state_lies_in_the_cache(
-    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_paths_are_relative_to_the_repository(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUERYGIST_CACHE_DIR", str(tmp_path / "cache"))
     config = load(written, ["data.files=[rows.jsonl, /data/b.jsonl]"])
     assert config.data.files == [REPOSITORY / "rows.jsonl", Path("/data/b.jsonl")]

@@ -65,7 +65,7 @@ def test_what_is_written_is_what_later_stages_expect(made: Path) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_two_of_five_training_rows_are_negatives_half_of_them_hard(made: Path) -> None:
+def test_two_of_five_training_rows_are_negatives(made: Path) -> None:
     kinds = [example["kind"] for example in of(made, "train.jsonl")]
     assert kinds.count("unrelated") == round(kinds.count("positive") * 0.4 / 0.6 / 2)
     assert 1 <= kinds.count("hard") <= kinds.count("unrelated")  # so few documents have few that are near
@@ -117,7 +117,7 @@ def test_no_document_is_in_two_files(made: Path) -> None:
     assert not documents[0] & documents[1]
 
 
-def test_the_same_seed_makes_the_same_bytes_and_another_seed_other_ones(made: Path, tmp_path: Path) -> None:
+def test_outputs_are_the_same_bytes_for_the_same_seed_only(made: Path, tmp_path: Path) -> None:
     names = (*WRITTEN, "data_card.md", "data_card.json", "data_card.png")
     run(config(tmp_path / "again"))
     for name in names:
@@ -126,7 +126,7 @@ def test_the_same_seed_makes_the_same_bytes_and_another_seed_other_ones(made: Pa
     assert (tmp_path / "other" / "train.jsonl").read_bytes() != (made / "train.jsonl").read_bytes()
 
 
-def test_the_frozen_test_does_not_change_with_how_training_rows_are_made(made: Path, tmp_path: Path) -> None:
+def test_frozen_test_set_ignores_how_training_rows_are_made(made: Path, tmp_path: Path) -> None:
     run(config(tmp_path, "data.negative_share=0", "data.lexical_match_share=0.5", "data.max_prompt_tokens=200"))
     for name in ("test.jsonl", "negatives_test.jsonl"):
         assert (tmp_path / name).read_bytes() == (made / name).read_bytes()
@@ -209,7 +209,7 @@ def test_evaluation_only_rows_do_not_pass_the_last_gate_either(
         ExampleBuilder(config(tmp_path, f"data.files=[{rows}]"), truncator, progress).build()
 
 
-def test_requested_lengths_leave_room_for_the_answer_in_fives_and_within_what_the_api_takes() -> None:
+def test_requested_lengths_hold_the_answer_in_fives() -> None:
     asked = [requested_words("word " * 49, 1, str(i)) for i in range(300)]
     assert set(asked) == {50, 55}
     assert requested_words("word", 1, "r") == 5

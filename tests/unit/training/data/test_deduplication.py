@@ -16,7 +16,7 @@ TEST = [f"test{i}" for i in range(40)]
 SHARED = [f"shared{i}" for i in range(RUN)]
 
 
-def test_rows_that_differ_in_case_and_punctuation_only_are_duplicates() -> None:
+def test_duplicates_ignore_case_and_punctuation() -> None:
     rows = [
         row("a"),
         row("b", query="Why do OWLS hunt, at night?", document="Owls hunt at night -- their eyes are large!"),

@@ -38,7 +38,7 @@ def test_a_document_that_fits_is_left_whole(windows: Truncator) -> None:
 
 @settings(max_examples=40)
 @given(st.integers(0, 58), st.integers(1, 2), st.integers(0, 10**6))
-def test_a_window_contains_its_answer_fits_and_is_as_large_as_it_may_be(
+def test_window_contains_its_answer_and_is_as_large_as_fits(
     windows: Truncator, at: int, length: int, row_id: int
 ) -> None:
     answer = " ".join(SENTENCES[at : at + length])
@@ -75,7 +75,7 @@ def test_an_answer_in_own_words_keeps_what_it_quotes(windows: Truncator) -> None
 @pytest.mark.parametrize(
     "summary", ["Nothing here is quoted.", "speaks of 1 owls and 7 mice; speaks of 59 owls and 413 mice"]
 )
-def test_an_answer_from_everywhere_or_nowhere_gets_the_services_own_passages(windows: Truncator, summary: str) -> None:
+def test_scattered_answers_get_the_services_own_passages(windows: Truncator, summary: str) -> None:
     text = windows.around_sources(QUERY, DOCUMENT, summary, 40, "r")
     assert windows.fits(QUERY, text, 40)
     assert all(part in DOCUMENT for part in text.split("\n"))

@@ -47,7 +47,7 @@ def outcome(*texts: str, **changes: float) -> pairs.Pair | str:
     return found
 
 
-def test_the_sample_that_is_nearest_to_the_answer_is_chosen_and_the_farthest_rejected() -> None:
+def test_nearest_sample_is_chosen_and_farthest_rejected() -> None:
     pair = outcome(WRONG, OTHER, f"{ANSWER} {OTHER}", ANSWER)
     assert isinstance(pair, pairs.Pair)
     assert (pair.chosen, pair.origin, pair.derived) == (ANSWER, "sampled", True)

@@ -88,9 +88,7 @@ def test_position_bias_fools_a_naive_comparison_and_not_this_one() -> None:
     ("traffic", "others", "appeal"),
     [(EVENLY, EVENLY, 0.1), (HIGH, LOW, 0.1), (HIGH, LOW, 0.01), ({1: 30, 2: 3, 3: 1}, {1: 1, 2: 3, 3: 30}, 0.3)],
 )
-def test_of_equal_summaries_hardly_more_are_found_different_than_max_p_value_says(
-    traffic: Traffic, others: Traffic, appeal: float
-) -> None:
+def test_false_positive_rate_of_the_test_is_max_p_value(traffic: Traffic, others: Traffic, appeal: float) -> None:
     rng = np.random.default_rng(3)
     logs = [simulate(rng, (FIRST, appeal, traffic), (SECOND, appeal, others), days=3) for _ in range(2000)]
     tests = [compared(log) for log in logs]
@@ -101,7 +99,7 @@ def test_of_equal_summaries_hardly_more_are_found_different_than_max_p_value_say
         assert sum(naive(log).p < 0.01 for log in logs) > 200  # of which 20 would be right
 
 
-def test_of_equal_summaries_no_more_pairs_are_made_than_max_p_value_says() -> None:
+def test_false_positive_rate_of_pairs_is_max_p_value() -> None:
     rng = np.random.default_rng(4)
     log = [
         count for i in range(500) for count in simulate(rng, (FIRST, 0.1, HIGH), (SECOND, 0.1, LOW), query=f"query {i}")
@@ -176,7 +174,7 @@ def test_too_little_to_tell(arms: tuple[tuple[str, float, Traffic], ...], days: 
     assert outcome(simulate(np.random.default_rng(8), *arms, days=days)) == why
 
 
-def test_three_arms_make_three_comparisons_and_arms_of_one_text_are_one() -> None:
+def test_three_arms_make_three_comparisons() -> None:
     third = "Owls see more in the dark than those cats do."
     rng = np.random.default_rng(9)
     log = simulate(rng, (FIRST, 0.4, EVENLY), (SECOND, 0.2, EVENLY), (third, 0.05, EVENLY), (FIRST, 0.4, EVENLY))

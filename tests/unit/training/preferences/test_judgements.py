@@ -33,7 +33,7 @@ def test_judgements_become_pairs_with_clean_texts(tmp_path: Path) -> None:
     assert pair.max_words in (5, 10)
 
 
-def test_every_bad_row_is_told_with_file_line_and_field_and_without_its_text(tmp_path: Path) -> None:
+def test_bad_rows_are_reported_by_line_and_field_without_text(tmp_path: Path) -> None:
     path = write_rows(
         tmp_path / "preference.jsonl",
         judgement("fine"),

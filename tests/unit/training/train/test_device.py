@@ -48,7 +48,7 @@ def test_a_device_that_is_not_there_is_refused(there: Any, device: str) -> None:
         ("cuda", False, True, False),
     ],
 )
-def test_bfloat16_is_the_default_only_on_a_gpu_that_has_it(
+def test_bf16_is_the_default_only_on_a_gpu_that_has_it(
     monkeypatch: pytest.MonkeyPatch, device: str, bf16: bool | None, supported: bool, enabled: bool
 ) -> None:
     made: dict[str, Any] = {}

@@ -45,7 +45,7 @@ def test_relevance_is_the_formula_written_out(found: list[tuple[float, bool]]) -
     assert losses.relevance(logit, answers).item() == pytest.approx(expected, abs=1e-9)
 
 
-def test_choosing_adds_what_the_ends_of_sentences_say_and_learns_it() -> None:
+def test_choosing_adds_the_relevance_loss_and_learns_it() -> None:
     opening, weight = 5, 0.5
     one = [Encoded((7, 8, 9, 10, 11), (5, 12, PAD), ends=(1, 3), answers=(False, True))]
     model = tiny()

@@ -56,9 +56,7 @@ def some(count: int) -> list[Encoded]:
 
 
 @given(st.lists(examples, min_size=1, max_size=40), st.integers(1, 8), st.integers(0, 3))
-def test_an_epoch_has_every_example_once_and_is_the_same_for_the_same_seed(
-    found: list[Encoded], rows: int, seed: int
-) -> None:
+def test_epoch_has_each_example_once_and_follows_the_seed(found: list[Encoded], rows: int, seed: int) -> None:
     first, again = ([list(batch) for batch in batches.epoch(found, rows=rows, seed=seed)] for _ in "ab")
     assert first == again
     assert Counter(one for batch in first for one in batch) == Counter(found)
@@ -165,7 +163,7 @@ def test_it_learns_and_leaves_what_the_build_takes(tmp_path: Path) -> None:
     assert (tmp_path / "loss.png").stat().st_size > 1000
 
 
-def test_it_stops_when_validation_gets_no_better_and_keeps_the_best(tmp_path: Path) -> None:
+def test_early_stopping_keeps_the_best_checkpoint(tmp_path: Path) -> None:
     scores = {2: 1.0, 4: 3.0, 6: 2.0, 8: 2.5}
 
     def validate(_: Any, adapter: Path) -> dict[str, float]:
@@ -183,7 +181,7 @@ def test_it_stops_when_validation_gets_no_better_and_keeps_the_best(tmp_path: Pa
     )
 
 
-def test_a_stage_goes_on_from_the_adapter_of_the_one_before(tmp_path: Path) -> None:
+def test_stage_goes_on_from_the_adapter_of_the_one_before(tmp_path: Path) -> None:
     before = trained(tmp_path)
     model = tiny(tmp_path / "adapter-6")
     assert any(parameter.requires_grad for parameter in model.parameters())
@@ -202,7 +200,7 @@ def test_every_weight_can_be_trained(tmp_path: Path) -> None:
         torch.testing.assert_close(saved.state_dict()[name], value)
 
 
-def test_a_folder_of_another_run_is_neither_resumed_nor_overwritten(tmp_path: Path) -> None:
+def test_folder_of_another_run_is_refused(tmp_path: Path) -> None:
     before = trained(tmp_path)
     with pytest.raises(ConfigurationError, match="begun with another recipe"):
         trainer(tiny(), tmp_path, learning_rate=0.5)
