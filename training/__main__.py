@@ -28,11 +28,8 @@ def _add(name: str, stage: pipeline.Stage) -> None:
     app.command(name, help=stage.__doc__)(command)
 
 
-for _name, _stage in pipeline.STAGES.items():
+for _name, _stage in pipeline.COMMANDS.items():
     _add(_name, _stage)
-_add("pipeline", pipeline.run)
-_add("quantize", pipeline.quantize)
-_add("lookahead-sweep", pipeline.lookahead_sweep)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""What the training stages have in common: tokenizer, base model, where a stage begins, and how it is validated."""
+"""Objects that the training stages share: tokenizer, base model, device, the start of a stage, its validation."""
 
 from collections.abc import Sequence, Sized
 from dataclasses import replace
@@ -14,24 +14,21 @@ from querygist.artifact.manifest import Manifest
 from querygist.files import sha256_of
 from querygist.prompting.templates import opening_id
 from querygist.prompting.tokenizer import Tokenizer
-from training.config import Config
-from training.data import example_io
-from training.data.example_io import Example
-from training.export.weights_folder import ADAPTER_FILE
-from training.recipes import RunConfig
-from training.train import modeling
+from training.config import Config, TrainerConfig
+from training.data.examples import Example, read_examples
+from training.train import device, modeling
 from training.train.encoding import Encoded, encode
-from training.train.trainer import Objective, Trainer, Validate, best_adapter, refuse_another, stage_adapter
+from training.train.trainer import Objective, Trainer, best_adapter, check_same_run, stage_adapter
 from training.train.validation import Validation
 
 T = TypeVar("T", bound=Sized)
 
 
-class Run:
-    """One configuration's tokenizer and models."""
+class TrainingContext:
+    """One configuration's tokenizer, device and models."""
 
     def __init__(self, config: Config) -> None:
-        """Raises ArtifactError when the shipped manifest is not whole."""
+        """Raises ArtifactError when the shipped manifest is not whole, ConfigurationError without the device."""
         self._config = config
         self._settings = settings.load()
         manifest = Manifest.load(self._settings.weights_dir)
@@ -41,35 +38,34 @@ class Run:
         self.end_id = manifest.tokenizer.end_id
         self.opening_id = opening_id(config.prompt_version, self.tokenizer)
         self.output_limit = self._identity.output_limit
+        self.device = device.choose_device(config.device)
+        self.autocast = device.autocast(self.device, config.student)
 
     def encode(self, example: Example, longest: int | None = None) -> Encoded:
-        """The ids the engine will see for this example, and those it should answer with, at most `longest` of them."""
+        """Return the ids the engine will see for this example, and those it should answer with, at most `longest`."""
         return encode(example, self.tokenizer, self._identity, longest=longest)
 
     def base(self) -> Any:
-        """The base model in torch; fetched if need be. Raises ArtifactError."""
+        """Return the base model in torch, on the CPU; fetched if need be. Raises ArtifactError."""
         return modeling.load_base(fetch_base(self._settings))
 
-    @property
-    def arithmetic(self) -> torch.autocast:
-        """What the student is trained under."""
-        return modeling.arithmetic(self._config.student)
+    def student(self, init_from: str | None) -> Any:
+        """Return the model to train, from the best of a stage, or from the base. Raises ConfigurationError."""
+        start = None if init_from is None else self.stage_folder(init_from)
+        base = self.base()
+        torch.manual_seed(self._config.seed)  # LoRA begins at random
+        return modeling.trainable_model(base, self._config.student, start).to(self.device)
 
-    def student(self, start: str | None) -> Any:
-        """The model to train, from the best adapter of stage `start`, or from the base. Raises ConfigurationError."""
-        return modeling.begin(self.base(), self._config.student, start and self.adapter(start))
-
-    def adapter(self, stage: str) -> Path:
-        """The best adapter of a stage. Raises ConfigurationError while there is none."""
+    def stage_folder(self, stage: str) -> Path:
+        """Return the folder of the best that a stage trained. Raises ConfigurationError while there is none."""
         return stage_adapter(self._config.work_dir, stage)
 
-    def is_done(self, stage: str, recipe: RunConfig, data: Path, console: Console) -> bool:
-        """Whether the stage's run on the file `data` is over. Raises ConfigurationError when it was another run."""
-        folder = self._config.work_dir / stage
-        best = best_adapter(folder)
+    def is_done(self, stage: str, recipe: TrainerConfig, data: Path, console: Console) -> bool:
+        """Return whether the stage's run on the file `data` is over. Raises ConfigurationError for another run's."""
+        best = best_adapter(self._config.work_dir / stage)
         if best is None:
             return False
-        refuse_another(folder, self._made_from(recipe, data))
+        check_same_run(self._config.work_dir / stage, self._made_from(recipe, data))
         console.print(f"{stage}: already done, {best}")
         return True
 
@@ -78,44 +74,45 @@ class Run:
         stage: str,
         model: Any,
         objective: Objective[T],
-        recipe: RunConfig,
+        recipe: TrainerConfig,
         training: Sequence[T],
         data: Path,
         console: Console,
     ) -> None:
-        """One stage's run, from its last checkpoint on, on examples from the file `data`. Raises ConfigurationError."""
-        folder = self._config.work_dir / stage
-        made_from = self._made_from(recipe, data)
+        """Run one stage, from its last checkpoint on, on examples from the file `data`. Raises ConfigurationError."""
         trainer = Trainer(
             model,
             objective,
             recipe,
-            folder,
+            self._config.work_dir / stage,
             seed=self._config.seed,
-            arithmetic=self.arithmetic,
-            made_from=made_from,
+            autocast=self.autocast,
+            made_from=self._made_from(recipe, data),
         )
-        best = trainer.run(training, self._validation())
-        console.print(f"{stage}: {best}")
+        console.print(f"{stage}: {trainer.run(training, self._validation())}")
 
-    def _made_from(self, recipe: RunConfig, data: Path) -> dict[str, str]:
-        """For the trainer: what a run on the file `data` follows from."""
-        start = "base" if recipe.start is None else sha256_of(self.adapter(recipe.start) / ADAPTER_FILE)
+    def _made_from(self, recipe: TrainerConfig, data: Path) -> dict[str, str]:
+        """Return what a run on the file `data` follows from, for the trainer."""
+        start = "base"
+        if recipe.init_from is not None:
+            weights = sorted(self.stage_folder(recipe.init_from).glob("*.safetensors"))
+            start = " ".join(map(sha256_of, weights))
         return {
             data.name: sha256_of(data),
             "recipe": recipe.model_dump_json(),
             "student": self._config.student.model_dump_json(),
             "prompt version": self._config.prompt_version,
             "seed": str(self._config.seed),
-            "base or adapter to start from": start,
+            "model to start from": start,
         }
 
-    def _validation(self) -> Validate:
-        """Loss and score on the first rows of validation.jsonl."""
-        rows = example_io.read(self._config.work_dir / "validation.jsonl")[: self._config.validation_rows]
+    def _validation(self) -> Validation:
+        """Return loss and score on the first rows of validation.jsonl."""
+        rows = read_examples(self._config.work_dir / "validation.jsonl")[: self._config.max_eval_samples]
         return Validation(
             examples=rows,
             encoded=[self.encode(example) for example in rows],
             pad_id=self.end_id,
+            tokenizer_path=self.tokenizer_path,
             config=self._config,
         )

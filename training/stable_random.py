@@ -8,16 +8,16 @@ T = TypeVar("T")
 
 
 def draw(seed: int, *names: object) -> float:
-    """A number, uniform in [0, 1), the same for the same seed and names everywhere and always."""
+    """Return a number, uniform in [0, 1), the same for the same seed and names everywhere and always."""
     digest = blake2b("\x1f".join(map(str, (seed, *names))).encode(), digest_size=8).digest()
     return (int.from_bytes(digest) >> 11) / (1 << 53)
 
 
 def choose(options: Sequence[T], seed: int, *names: object) -> T:
-    """One of the options. Raises IndexError when there is none."""
+    """Return one of the options. Raises IndexError when there is none."""
     return options[int(draw(seed, *names) * len(options))]
 
 
 def between(low: int, high: int, seed: int, *names: object) -> int:
-    """A whole number, uniform from `low` to `high`, both included."""
+    """Return a whole number, uniform from `low` to `high`, both included."""
     return low + int(draw(seed, *names) * (high - low + 1))

@@ -1,11 +1,11 @@
 """Rows to examples: what the data stage decides about each row.
 
-The test set is frozen: its documents and answers are neither cut nor grown, and follow from rows and seed alone.
+The test set is frozen: its documents and answers are neither cut nor extended, and follow from rows and seed alone.
 """
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rich.progress import Progress
@@ -17,9 +17,9 @@ from querygist.text.sentences import Span
 from training import stable_random
 from training.config import Config
 from training.data import deduplication, extend_targets, licences, negatives, raw_dataset
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.data.raw_dataset import Row, Split
-from training.data.truncation import Windows
+from training.data.truncation import Truncator
 
 FILES: dict[Split, str] = {"train": "train.jsonl", "validation": "validation.jsonl", "test": "test.jsonl"}
 NEGATIVES_TEST = "negatives_test.jsonl"
@@ -30,209 +30,181 @@ _SLACK = 0.1
 
 
 @dataclass(slots=True)
-class Account:
-    """What the data card tells beside the examples: dropped rows by (source, split, why), licences by source."""
+class DataStats:
+    """Counts for the data card: dropped rows by (source, split, why), licences by source."""
 
     dropped: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    licences: dict[str, set[str]] = field(default_factory=dict)
+    licences: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def drop(self, row: Row, why: str) -> None:
         """Count one."""
         self.dropped[row.source, row.split, why] += 1
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the stage made: examples by file name, and what it left out."""
-
-    examples: dict[str, list[Example]]
-    account: Account
-
-
-def prepare(config: Config, cutter: Windows, progress: Progress) -> Result:
-    """Rows to examples. Raises ConfigurationError for bad rows, for leaks, and when nothing is left."""
-    account, runs = Account(), deduplication.Runs()
-    by_split = _checked(config, account, runs, progress)
-    made: dict[str, list[Example]] = {}
-    for split in ("train", "validation"):
-        found = _learned(_without_fragments(by_split[split], config, account), cutter, config, account, runs, progress)
-        if not found:
-            raise ConfigurationError(
-                f"No row is left for {FILES[split]}. Of {', '.join(map(str, config.data.files))} were dropped: "
-                f"{dict(account.dropped)}."
-            )
-        if wrong := sorted({example.source for example in found} & licences.EVALUATION_ONLY):
-            # The last gate before anything is written for training, whatever the steps before it did.
-            raise ConfigurationError(f"Rows of {', '.join(wrong)} are for evaluation only and must not be trained on.")
-        made[FILES[split]] = found
-    return Result(made | _frozen(by_split["test"], runs, config, progress), account)
-
-
-def _checked(
-    config: Config, account: Account, runs: deduplication.Runs, progress: Progress
-) -> Mapping[Split, Sequence[Row]]:
-    """Clean rows with a licence for their use, each once, none of them leaking into the test."""
-    task = progress.add_task("rows", total=4)
-    found = raw_dataset.read(config.data.files, seed=config.seed, held_out=config.data.held_out)
-    progress.update(task, advance=1, description="licences")
-    allowed = licences.sort(found, config.data.also_allow)
-    account.dropped.update(allowed.refused)
-    for row in allowed.rows:
-        account.licences.setdefault(row.source, set()).add(licences.licence_of(row) or "not stated")
-    progress.update(task, advance=1, description="duplicates")
-    kept, repeated = deduplication.without_duplicates(allowed.rows)
-    for row in repeated:
-        account.drop(row, "duplicate")
-    progress.update(task, advance=1, description="leaks")
-    by_split: dict[Split, list[Row]] = {
-        split: [row for row in kept if row.split == split] for split in raw_dataset.SPLITS
-    }
-    seen = [*by_split["train"], *by_split["validation"]]
-    deduplication.refuse_leaks(deduplication.leaks(seen, by_split["test"], runs))
-    progress.update(task, advance=1, description="rows checked")
-    return by_split
-
-
-def _learned(
-    found: Sequence[Row],
-    cutter: Windows,
-    config: Config,
-    account: Account,
-    runs: deduplication.Runs,
-    progress: Progress,
-) -> list[Example]:
-    """Positives and the negatives that belong to them, in random order."""
-    pool = negatives.Pool(found, runs)
-    positives = _positives(found, cutter, config, account, progress)
-    lengths = sorted(example.max_words for example in positives)
-    share = config.data.negative_share
-    each = round(len(positives) * share / (1 - share) / 2)
-    refusing = [
-        _refusal(one, document, words)
-        for one in _negatives(found, pool, each, config, progress)
-        for words in [stable_random.choose(lengths, config.seed, "length", one.kind, one.row.id)]
-        if (document := cutter.anywhere(one.row.query, one.document, words, f"{one.row.id}-{one.kind}"))
-    ]
-    return _shuffled([*positives, *refusing], config.seed)
-
-
 def requested_words(summary: str, seed: int, row_id: str) -> int:
-    """The limit a person might have set who got this summary: its length and up to a tenth more, in fives.
+    """Return the limit a person might have set who got this summary: its length and up to a tenth more, in fives.
 
     Never less: a model that learns to write about so many words has half of its last sentences cut off.
     """
-    return _asked(len(summary.split()) * (1 + _SLACK * stable_random.draw(seed, "max_words", row_id)))
+    return _in_fives(len(summary.split()) * (1 + _SLACK * stable_random.draw(seed, "max_words", row_id)))
 
 
-def _asked(words: float) -> int:
-    """Up to the next five, within what the API takes."""
+def _in_fives(words: float) -> int:
+    """Round up to the next five, within what the API takes."""
     return min(MOST_WORDS, max(FEWEST_WORDS, 5 * math.ceil(words / 5)))
 
 
-def _without_fragments(found: Sequence[Row], config: Config, account: Account) -> list[Row]:
-    """Rows whose source and length the config wants. Validation has the same mix, or it would choose another."""
-    kept = []
-    for row in found:
-        rule = config.data.rule(row.source)
-        if len(row.summary.split()) < rule.least_words:
-            account.drop(row, f"target under {rule.least_words} words")
-        elif stable_random.draw(config.seed, "share", row.id) >= rule.share:
-            account.drop(row, f"down-weighted to {rule.share:g}")
-        else:
-            kept.append(row)
-    return kept
+@dataclass(slots=True)
+class ExampleBuilder:
+    """Builds examples from the rows of `config.data.files`; `stats` tells afterwards what was left out."""
 
+    config: Config
+    truncator: Truncator
+    progress: Progress
+    stats: DataStats = field(default_factory=DataStats)
+    _runs: deduplication.Runs = field(default_factory=deduplication.Runs)
 
-def _positives(
-    found: Sequence[Row], cutter: Windows, config: Config, account: Account, progress: Progress
-) -> list[Example]:
-    made = []
-    for row in progress.track(found, description=f"{found[0].split if found else 'no'} positives"):
+    def build(self) -> dict[str, list[Example]]:
+        """Return examples by file name. Raises ConfigurationError for bad rows, for leaks, and when nothing is left."""
+        by_split = self._checked()
+        made: dict[str, list[Example]] = {}
+        for split in ("train", "validation"):
+            found = self._learned(self._without_fragments(by_split[split]))
+            if not found:
+                raise ConfigurationError(
+                    f"No row is left for {FILES[split]}. Of {', '.join(map(str, self.config.data.files))} were "
+                    f"dropped: {dict(self.stats.dropped)}."
+                )
+            if wrong := sorted({example.source for example in found} & licences.EVALUATION_ONLY):
+                # The last gate before anything is written for training, whatever the steps before it did.
+                raise ConfigurationError(f"Rows of {', '.join(wrong)} are for evaluation only, and not trained on.")
+            made[FILES[split]] = found
+        return made | self._frozen(by_split["test"])
+
+    def _checked(self) -> dict[Split, list[Row]]:
+        """Return clean rows with a licence for their use, each once, none of them leaking into the test."""
+        data = self.config.data
+        task = self.progress.add_task("rows", total=4)
+        found = raw_dataset.read(data.files, seed=self.config.seed, held_out=data.held_out)
+        self.progress.update(task, advance=1, description="licences")
+        allowed = licences.allowed(found, data.extra_licenses)
+        self.stats.dropped.update(allowed.dropped)
+        for row in allowed.rows:
+            self.stats.licences[row.source].add(licences.licence_of(row) or "not stated")
+        self.progress.update(task, advance=1, description="duplicates")
+        kept, repeated = deduplication.without_duplicates(allowed.rows)
+        for row in repeated:
+            self.stats.drop(row, "duplicate")
+        self.progress.update(task, advance=1, description="leaks")
+        by_split = {split: [row for row in kept if row.split == split] for split in raw_dataset.SPLITS}
+        seen = [*by_split["train"], *by_split["validation"]]
+        deduplication.raise_for_leaks(deduplication.leaks(seen, by_split["test"], self._runs))
+        self.progress.update(task, advance=1, description="rows checked")
+        return by_split
+
+    def _without_fragments(self, found: Sequence[Row]) -> list[Row]:
+        """Keep rows whose source and length the config wants; of validation too, or another mix would choose."""
+        kept = []
+        for row in found:
+            rule = self.config.data.rule(row.source)
+            if len(row.summary.split()) < rule.min_words:
+                self.stats.drop(row, f"target under {rule.min_words} words")
+            elif self._keeps("share", row, rule.share, "down-weighted"):
+                kept.append(row)
+        return kept
+
+    def _learned(self, found: Sequence[Row]) -> list[Example]:
+        """Return positives and the negatives that belong to them, in random order."""
+        title = f"{found[0].split if found else 'no'} positives"
+        made = (self._positive(row) for row in self.progress.track(found, description=title))
+        positives = [example for example in made if example is not None]
+        lengths = sorted(example.max_words for example in positives)
+        share, seed = self.config.data.negative_share, self.config.seed
+        refusals = []
+        for one in self._negatives(found, round(len(positives) * share / (1 - share) / 2)):
+            words = stable_random.choose(lengths, seed, "length", one.kind, one.row.id)
+            document = self.truncator.anywhere(one.row.query, one.document, words, f"{one.row.id}-{one.kind}")
+            if document:
+                refusals.append(_refusal(one, document, words))
+        return self._shuffled([*positives, *refusals])
+
+    def _positive(self, row: Row) -> Example | None:
         answer = extend_targets.whole_sentences(row.document, row.summary)
-        example = _quoting(row, answer, cutter, config) if answer else _in_own_words(row, cutter, config)
-        if isinstance(example, str):
-            account.drop(row, example)
-        else:
-            made.append(example)
-    return made
+        return self._quoting(row, answer) if answer else self._abstractive(row)
 
+    def _quoting(self, row: Row, answer: Span) -> Example | None:
+        """Return an example whose target quotes, unless it does not fit or is one of too many."""
+        data, seed = self.config.data, self.config.seed
+        asked = stable_random.between(data.min_target_words, data.max_target_words, seed, "asked", row.id)
+        words = _in_fives(max(asked, len(row.document[slice(*answer)].split())))
+        document = self.truncator.around(row.query, row.document, answer, words, row.id)
+        if document is None:
+            self.stats.drop(row, "the answer does not fit into the prompt")
+            return None
+        place = document.index(row.document[slice(*answer)])
+        hinted = any(one.best and one.start <= place < one.end for one in labelled(document, row.query))
+        if hinted and not self._keeps(
+            "hinted", row, data.lexical_match_share, "answers that word overlap finds: down-weighted"
+        ):
+            return None
+        target = extend_targets.grow(document, (place, place + answer[1] - answer[0]), words)
+        return Example(
+            row.id, row.source, row.query, document, target, words, "positive", derived=target != row.summary
+        )
 
-def _quoting(row: Row, answer: Span, cutter: Windows, config: Config) -> Example | str:
-    """An example whose target quotes; or why there is none."""
-    asked = stable_random.between(config.data.least_asked, config.data.most_asked, config.seed, "asked", row.id)
-    words = _asked(max(asked, len(row.document[slice(*answer)].split())))
-    document = cutter.around(row.query, row.document, answer, words, row.id)
-    if document is None:
-        return "the answer does not fit into the prompt"
-    place = document.index(row.document[slice(*answer)])
-    hinted = any(one.best and one.start <= place < one.end for one in labelled(document, row.query))
-    if hinted and stable_random.draw(config.seed, "hinted", row.id) >= config.data.hinted_share:
-        return f"answers that word overlap finds: down-weighted to {config.data.hinted_share:g}"
-    target = extend_targets.grow(document, (place, place + answer[1] - answer[0]), words)
-    return Example(row.id, row.source, row.query, document, target, words, "positive", derived=target != row.summary)
+    def _abstractive(self, row: Row) -> Example | None:
+        share = self.config.data.abstractive_share
+        if not self._keeps("own words", row, share, "answers in own words: down-weighted"):
+            return None
+        words = requested_words(row.summary, self.config.seed, row.id)
+        document = self.truncator.around_sources(row.query, row.document, row.summary, words, row.id)
+        return Example(row.id, row.source, row.query, document, row.summary, words, "positive", derived=False)
 
+    def _keeps(self, name: str, row: Row, share: float, why: str) -> bool:
+        """Draw whether a row is among the `share` that is kept, and count it if it is not."""
+        kept = stable_random.draw(self.config.seed, name, row.id) < share
+        if not kept:
+            self.stats.drop(row, f"{why} to {share:g}")
+        return kept
 
-def _in_own_words(row: Row, cutter: Windows, config: Config) -> Example | str:
-    if stable_random.draw(config.seed, "own words", row.id) >= config.data.own_words_share:
-        return f"answers in own words: down-weighted to {config.data.own_words_share:g}"
-    words = requested_words(row.summary, config.seed, row.id)
-    document = cutter.around_sources(row.query, row.document, row.summary, words, row.id)
-    return Example(row.id, row.source, row.query, document, row.summary, words, "positive", derived=False)
+    def _negatives(self, found: Sequence[Row], each: int) -> list[negatives.Negative]:
+        task = self.progress.add_task(f"{found[0].split if found else 'no'} negatives", total=2 * each)
+        made = negatives.make(
+            found,
+            negatives.Pool(found, self._runs),
+            each=each,
+            hard=lambda row: self.config.data.rule(row.source).hard_negatives,
+            seed=self.config.seed,
+            advance=lambda: self.progress.advance(task),
+        )
+        self.progress.update(task, total=len(made))
+        return made
 
+    def _frozen(self, found: Sequence[Row]) -> dict[str, list[Example]]:
+        """Return the test sets. All rows of a source ask for the same length, the mean of what its people wrote."""
+        lengths: dict[str, list[int]] = defaultdict(list)
+        for row in found:
+            lengths[row.source] += [len(reference.split()) for reference in row.references]
+        words = {source: _in_fives(5 * round(sum(all_) / len(all_) / 5)) for source, all_ in lengths.items()}
+        positives = [
+            Example(
+                *(row.id, row.source, row.query, row.document, row.summary, words[row.source]),
+                kind="positive",
+                derived=False,
+                references=row.references,
+            )
+            for row in found
+        ]
+        refusals = [
+            _refusal(one, one.document, words[one.row.source])
+            for one in self._negatives(found, self.config.data.max_test_negatives)
+        ]
+        return {FILES["test"]: positives, NEGATIVES_TEST: self._shuffled(refusals)}
 
-def _negatives(
-    found: Sequence[Row], pool: negatives.Pool, each: int, config: Config, progress: Progress
-) -> list[negatives.Negative]:
-    task = progress.add_task(f"{found[0].split if found else 'no'} negatives", total=2 * each)
-    made = negatives.make(
-        found,
-        pool,
-        each=each,
-        hard=lambda row: config.data.rule(row.source).hard_negatives,
-        seed=config.seed,
-        advance=lambda: progress.advance(task),
-    )
-    progress.update(task, total=len(made))
-    return made
+    def _shuffled(self, made: Sequence[Example]) -> list[Example]:
+        return sorted(made, key=lambda example: stable_random.draw(self.config.seed, "order", example.id))
 
 
 def _refusal(one: negatives.Negative, document: str, max_words: int) -> Example:
-    row = one.row
-    id_ = f"{row.id}-{one.kind}"
+    row, id_ = one.row, f"{one.row.id}-{one.kind}"
     return Example(id_, row.source, row.query, document, templates.NO_ANSWER, max_words, one.kind, derived=True)
-
-
-def _frozen(
-    found: Sequence[Row], runs: deduplication.Runs, config: Config, progress: Progress
-) -> dict[str, list[Example]]:
-    """The test sets. All rows of a source ask for the same length, the mean of what its people wrote."""
-    lengths: dict[str, list[int]] = defaultdict(list)
-    for row in found:
-        lengths[row.source] += [len(reference.split()) for reference in row.references]
-    words = {source: _asked(5 * round(sum(all_) / len(all_) / 5)) for source, all_ in lengths.items()}
-    positives = [
-        Example(
-            row.id,
-            row.source,
-            row.query,
-            row.document,
-            row.summary,
-            words[row.source],
-            "positive",
-            False,
-            row.references,
-        )
-        for row in found
-    ]
-    pool = negatives.Pool(found, runs)
-    refusing = _negatives(found, pool, config.data.test_negatives, config, progress)
-    return {
-        FILES["test"]: positives,
-        NEGATIVES_TEST: _shuffled(
-            [_refusal(one, one.document, words[one.row.source]) for one in refusing], config.seed
-        ),
-    }
-
-
-def _shuffled(made: Sequence[Example], seed: int) -> list[Example]:
-    return sorted(made, key=lambda example: stable_random.draw(seed, "order", example.id))

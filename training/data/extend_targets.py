@@ -24,7 +24,7 @@ experts drop an "also" or put in a subject. These are quoted as they stand in th
 
 
 def whole_sentences(document: str, target: str) -> Span | None:
-    """Start and end of the sentences that hold the target, or that it was made of by few changes; None without such."""
+    """Return start and end of the sentences that hold the target, or that it was made of by few changes."""
     start = document.find(target)
     if start >= 0:
         part = start, start + len(target.rstrip())
@@ -41,7 +41,7 @@ def whole_sentences(document: str, target: str) -> Span | None:
 
 
 def grow(document: str, answer: Span, max_words: int) -> str:
-    """The sentences of `answer`, and as many of the next ones as `max_words` leave room for."""
+    """Return the sentences of `answer`, and as many of the next ones as `max_words` leave room for."""
     sentences = sentence_spans(document)
     texts = [document[begin:end] for begin, end in sentences]
     sizes = [len(text.split()) for text in texts]
@@ -52,7 +52,7 @@ def grow(document: str, answer: Span, max_words: int) -> str:
 
 
 def following(document: str, summary: str) -> str:
-    """The sentence after a quote, with what stands before it; "" where there is none, or the summary is no quote."""
+    """Return the sentence after a quote, with what stands before it; "" where there is none, or no quote."""
     start = document.find(summary)
     if start < 0:
         return ""
@@ -64,7 +64,7 @@ def following(document: str, summary: str) -> str:
 
 
 def _holding(sentences: list[Span], part: Span) -> Span:
-    """First and last of the sentences that hold a part of the document."""
+    """Return the first and last of the sentences that hold a part of the document."""
     first = max(i for i, (begin, _) in enumerate(sentences) if begin <= part[0])
     last = min(i for i, (_, end) in enumerate(sentences) if end >= part[1])
     return first, last

@@ -1,4 +1,4 @@
-"""What may be trained on: an allow-list, since a licence that nobody has read is no permission."""
+"""Licences that rows may be trained on: an allow-list, since a licence that nobody has read is no permission."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -38,20 +38,20 @@ _BY_SOURCE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
-    """Rows that may be used as their split says, and how many were refused: (source, split, why)."""
+class Allowed:
+    """Rows that may be used as their split says, and how many were dropped: (source, split, why)."""
 
     rows: list[Row]
-    refused: Counter[tuple[str, str, str]]
+    dropped: Counter[tuple[str, str, str]]
 
 
 def licence_of(row: Row) -> str | None:
-    """The row's own licence, or its source's where it has none."""
+    """Return the row's own licence, or its source's where it has none."""
     return row.license or _BY_SOURCE.get(row.source)
 
 
-def refusal(row: Row, also_allow: Sequence[str] = ()) -> str | None:
-    """Why a row must not be used as its split says; None: it may. Tests need no licence to train."""
+def refusal(row: Row, extra_licenses: Sequence[str] = ()) -> str | None:
+    """Return why a row must not be used as its split says; None: it may. Tests need no licence to train."""
     if row.split == "test":
         return None
     if row.source in EVALUATION_ONLY:
@@ -59,19 +59,15 @@ def refusal(row: Row, also_allow: Sequence[str] = ()) -> str | None:
     licence = licence_of(row)
     if licence is None:
         return "no licence stated"
-    allowed = {_folded(text) for text in (*_ALLOWED, *also_allow)}
-    return None if _folded(licence) in allowed else f"licence not on the allow-list: {licence}"
+    known = {_folded(text) for text in (*_ALLOWED, *extra_licenses)}
+    return None if _folded(licence) in known else f"licence not on the allow-list: {licence}"
 
 
-def sort(rows: Iterable[Row], also_allow: Sequence[str] = ()) -> Sorted:
-    """Keep what may be used."""
-    kept, refused = [], Counter[tuple[str, str, str]]()
-    for row in rows:
-        if why := refusal(row, also_allow):
-            refused[row.source, row.split, why] += 1
-        else:
-            kept.append(row)
-    return Sorted(kept, refused)
+def allowed(rows: Iterable[Row], extra_licenses: Sequence[str] = ()) -> Allowed:
+    """Keep the rows that may be used."""
+    reasons = [(row, refusal(row, extra_licenses)) for row in rows]
+    dropped: Counter[tuple[str, str, str]] = Counter((row.source, row.split, why) for row, why in reasons if why)
+    return Allowed([row for row, why in reasons if not why], dropped)
 
 
 def _folded(text: str) -> str:

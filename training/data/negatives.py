@@ -6,16 +6,18 @@ whatever hints at an answer excludes a document: it has the answer's text, or mu
 BM25 sees nothing in.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
+from querygist.text import bm25
 from querygist.text.sentences import terms
-from training.data.bm25 import Bm25
 from training.data.deduplication import Runs, folded_words
-from training.data.example_io import Kind
+from training.data.examples import Kind
 from training.data.raw_dataset import Row
 from training.stable_random import choose, draw
 
@@ -34,6 +36,11 @@ _FAR = 0.1
 _LEAST = 1e-6
 _TRIES = 100
 
+_B = 0.75
+"""How much BM25 discounts a long document."""
+
+Scores = NDArray[np.float32]
+
 
 @dataclass(frozen=True, slots=True)
 class Negative:
@@ -42,6 +49,42 @@ class Negative:
     row: Row
     document: str
     kind: Kind
+
+
+class Bm25Index:
+    """BM25 over documents in memory, known by their place; weights are computed once, and a query adds them up."""
+
+    def __init__(self, documents: Sequence[str]) -> None:
+        counted = [Counter(terms(document)) for document in documents]
+        lengths = np.array([sum(count.values()) for count in counted], dtype=np.float32)
+        norms = bm25.norm(lengths, max(1.0, float(lengths.mean())), _B) if documents else lengths
+        places: dict[str, list[int]] = {}
+        for place, count in enumerate(counted):
+            for term in count:
+                places.setdefault(term, []).append(place)
+        self._size = len(documents)
+        self._postings: dict[str, tuple[NDArray[np.int32], Scores]] = {}
+        for term, holders in places.items():
+            at = np.array(holders, dtype=np.int32)
+            counts = np.array([counted[place][term] for place in holders], dtype=np.float32)
+            self._postings[term] = at, bm25.score(bm25.idf(self._size, len(holders)), counts, norms[at])
+
+    def idf(self, term: str) -> float:
+        """Return how rare a term is; of one that no document has, the most that any can have."""
+        return bm25.idf(self._size, len(self._postings[term][0]) if term in self._postings else 0)
+
+    def weight(self, wanted: Iterable[str]) -> float:
+        """Return the sum of the idf of terms, each once."""
+        return sum(self.idf(term) for term in sorted(set(wanted)))
+
+    def scores(self, query: str) -> Scores:
+        """Return the BM25 of each document, float32[documents]."""
+        found = np.zeros(self._size, dtype=np.float32)
+        for term in dict.fromkeys(terms(query)):
+            if term in self._postings:
+                at, weights = self._postings[term]
+                found[at] += weights
+        return found
 
 
 class Pool:
@@ -57,11 +100,11 @@ class Pool:
         self._terms = [frozenset(terms(document)) for document in self._documents]
         self._folded = [f" {' '.join(folded_words(document))} " for document in self._documents]
         self._runs = runs
-        self.bm25 = Bm25(self._documents)
+        self._index = Bm25Index(self._documents)
 
     def hard(self, row: Row) -> Negative | None:
-        """The most similar document of the row's source that does not answer; None when no near one will do."""
-        everywhere = self.bm25.scores(row.query)
+        """Return the most similar document of the row's source that does not answer; None when no near one will do."""
+        everywhere = self._index.scores(row.query)
         least = _NEAR * float(everywhere.max())
         scores = np.where(self._sources == row.source, everywhere, 0)
         for place in np.argsort(-scores, kind="stable"):
@@ -72,8 +115,8 @@ class Pool:
         return None
 
     def unrelated(self, row: Row, seed: int) -> Negative | None:
-        """A random document that BM25 sees nothing in; None when most documents speak to the query."""
-        scores = self.bm25.scores(row.query)
+        """Return a random document that BM25 sees nothing in; None when most documents speak to the query."""
+        scores = self._index.scores(row.query)
         best = float(scores.max())
         for attempt in range(_TRIES):
             place = choose(range(len(self._documents)), seed, "unrelated", row.id, attempt)
@@ -90,7 +133,7 @@ class Pool:
             if f" {' '.join(folded_words(answer))} " in self._folded[place]:
                 return True
             own = frozenset(terms(answer)) - query
-            if own and self.bm25.weight(own & self._terms[place]) >= _ANSWERING * self.bm25.weight(own):
+            if own and self._index.weight(own & self._terms[place]) >= _ANSWERING * self._index.weight(own):
                 return True
         return self._runs.share(document, row.document)
 
@@ -108,7 +151,7 @@ def make(
     seed: int,
     advance: Callable[[], None] = lambda: None,
 ) -> list[Negative]:
-    """`each` negatives of both kinds, fewer where there are not so many, in random order.
+    """Return `each` negatives of both kinds, fewer where there are not so many, in random order.
 
     `hard`: whether a row's source allows hard negatives. A row has at most one negative of a kind. `advance` is called
     for each one made.

@@ -1,39 +1,33 @@
 """Rows of query-driven summarization data, read from JSONL, checked and cleaned."""
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from querygist.errors import ConfigurationError, UnprocessableText
-from querygist.text.cleaning import clean_document, clean_query
+from querygist.errors import ConfigurationError
+from training.data.jsonl import Document, Query, Text, cleaned, read_rows, validate
 from training.stable_random import draw
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
-_MOST_SHOWN = 20
-
-Text = Annotated[str, Field(min_length=1)]
-M = TypeVar("M", bound=BaseModel)
-
 
 class _Line(BaseModel):
-    """One line of a file, as it stands there."""
+    """One line of a file, its texts cleaned."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     id: Text
     source: Text
     split: Split | None = None
-    query: Text
-    document: Text
-    summary: Text
+    query: Query
+    document: Document
+    summary: Annotated[Text, cleaned("summary")]
     license: str | None = None
-    references: Annotated[list[Text], Field(min_length=1)] | None = None
+    references: Annotated[list[Annotated[Text, cleaned("reference")]], Field(min_length=1)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,90 +48,26 @@ class Row:
 
 
 def read(files: Sequence[Path], *, seed: int, held_out: float) -> list[Row]:
-    """All rows, in the files' order. Rows that name no split are dealt out by their document.
+    """Return all rows, in the files' order. Rows that name no split are dealt out by their document.
 
     `held_out` of the documents without a split go to validation, as many to test. Raises ConfigurationError with one
-    line for each bad row (file:line, field, what is wrong) after all rows have been looked at.
+    line for each bad row.
     """
-    rows: list[Row] = []
-    wrong: list[str] = []
-    places: dict[str, str] = {}
-    for file in files:
-        for number, line in _lines(file):
-            place = f"{file}:{number}"
-            try:
-                row = _parse(line, seed, held_out)
-                if row.id in places:
-                    raise ValueError(f"id: {row.id} is the id of {places[row.id]} as well")
-            except ValueError as error:
-                wrong.append(f"{place}: {error}")
-                continue
-            places[row.id] = place
-            rows.append(row)
-    refuse_bad_rows(wrong, len(wrong) + len(rows))
+
+    def parse(line: str) -> Row:
+        found = validate(_Line, line)
+        split = found.split or _deal(found.document, seed, held_out)
+        references = tuple(found.references or [found.summary])
+        return Row(**found.model_dump(exclude={"split", "references"}), split=split, references=references)
+
+    rows = read_rows(files, parse, "data.files")
     if not rows:
         raise ConfigurationError(f"There is no row in {', '.join(map(str, files))}.")
     return rows
 
 
-def _lines(file: Path) -> Iterator[tuple[int, str]]:
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(
-            f"Cannot read the data file {file}: {error.strerror}. Set data.files to where your rows are."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"The data file {file} is not UTF-8 (byte {error.start}).") from error
-    return ((number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip())
-
-
-def validated(kind: type[M], line: str) -> M:
-    """A line of a JSONL file. Raises ValueError, telling the field and never its text."""
-    try:
-        return kind.model_validate(json.loads(line))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from error
-    except ValidationError as error:
-        items = error.errors(include_url=False, include_input=False)
-        raise ValueError(
-            "; ".join(f"{'.'.join(map(str, item['loc'])) or 'row'}: {item['msg']}" for item in items)
-        ) from error
-
-
-def refuse_bad_rows(wrong: list[str], rows: int) -> None:
-    """Raise ConfigurationError with one line for each of the first bad rows of so many `rows`, if there is one."""
-    if wrong:
-        more = f"\nand {len(wrong) - _MOST_SHOWN} more" if len(wrong) > _MOST_SHOWN else ""
-        shown = "\n".join(wrong[:_MOST_SHOWN])
-        raise ConfigurationError(f"{len(wrong)} of {rows} rows cannot be used. Mend or remove them:\n{shown}{more}")
-
-
-def _parse(line: str, seed: int, held_out: float) -> Row:
-    """Raises ValueError, telling the field and never its text."""
-    found = validated(_Line, line)
-    field = "query"
-    try:
-        query = clean_query(found.query)
-        field = "document"
-        document = _clean(found.document)
-        field = "summary"
-        summary = _clean(found.summary)
-        field = "reference"
-        references = tuple(_clean(reference) for reference in found.references or [found.summary])
-    except UnprocessableText as error:
-        # An answer is cleaned as a document is, so that a quote stays one; the message must not name the wrong text.
-        raise ValueError(f"{field}: {error.detail.replace('The document', f'The {field}')}") from error
-    split = found.split or _deal(document, seed, held_out)
-    return Row(found.id, found.source, split, query, document, summary, found.license, references)
-
-
-def _clean(text: str) -> str:
-    return clean_document(text, content_type="text/plain").text
-
-
 def _deal(document: str, seed: int, held_out: float) -> Split:
-    """Rows of one document go together, or the test would leak."""
+    """Draw the split of a document: its rows go together, or the test would leak."""
     chance = draw(seed, "split", document)
     if chance < held_out:
         return "test"

@@ -10,6 +10,7 @@ from itertools import accumulate
 
 from querygist.pipeline.attribution import ground
 from querygist.prompting import prompt_builder
+from querygist.prompting.prompt_builder import Window
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.text.cleaning import CleanDocument
 from querygist.text.passages import select
@@ -18,7 +19,7 @@ from training.stable_random import draw
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
+class Truncator:
     """Cuts documents to the prompt `prompt_version` of at most `prompt_limit` tokens."""
 
     tokenizer: Tokenizer
@@ -27,20 +28,11 @@ class Windows:
     seed: int
 
     def fits(self, query: str, document: str, max_words: int) -> bool:
-        """Whether the model reads the whole document."""
-        fitted = prompt_builder.fit(
-            self.tokenizer,
-            prompt_version=self.prompt_version,
-            prompt_limit=self.prompt_limit,
-            query=query,
-            title=None,
-            document=document,
-            max_words=max_words,
-        )
-        return not fitted.truncated
+        """Return whether the model reads the whole document."""
+        return not self._prompt(query, document, max_words, self.prompt_limit).truncated
 
     def around(self, query: str, document: str, answer: Span, max_words: int, row_id: str) -> str | None:
-        """The document, or a window of it that holds the sentences of `answer`; None when these alone do not fit."""
+        """Return the document, or a window with the sentences of `answer`; None when these alone do not fit."""
         if self.fits(query, document, max_words):
             return document
         sentences = bounded_spans(document)
@@ -49,7 +41,7 @@ class Windows:
         return self._window(query, document, sentences, (first, last), max_words, row_id)
 
     def around_sources(self, query: str, document: str, summary: str, max_words: int, row_id: str) -> str:
-        """The same for a summary in people's own words: around all that it quotes, or the service's own passages."""
+        """Return the same for a summary in own words: around all that it quotes, or the service's own passages."""
         if self.fits(query, document, max_words):
             return document
         sources = ground(summary, CleanDocument(document, source=document)).sources
@@ -57,7 +49,7 @@ class Windows:
             hull = (sources[0][0], sources[-1][1])
             if cut := self.around(query, document, hull, max_words, row_id):
                 return cut
-        budget = self.prompt_limit - self._length(query, "", max_words)
+        budget = self._room(query, max_words)
         while True:
             text = select(document, query, budget=budget, count=self.tokenizer.count_each).text
             if self.fits(query, text, max_words):
@@ -65,25 +57,27 @@ class Windows:
             budget -= 4  # pieces joined may take a few tokens more than the pieces
 
     def anywhere(self, query: str, document: str, max_words: int, row_id: str) -> str | None:
-        """The document, or a window at a random place of it; None when the sentence there does not fit."""
+        """Return the document, or a window at a random place of it; None when the sentence there does not fit."""
         if self.fits(query, document, max_words):
             return document
         sentences = bounded_spans(document)
         at = int(draw(self.seed, "anywhere", row_id) * len(sentences))
         return self._window(query, document, sentences, (at, at), max_words, row_id)
 
-    def _length(self, query: str, document: str, max_words: int) -> int:
-        return len(
-            prompt_builder.fit(
-                self.tokenizer,
-                prompt_version=self.prompt_version,
-                prompt_limit=1 << 30,
-                query=query,
-                title=None,
-                document=document,
-                max_words=max_words,
-            ).ids
+    def _prompt(self, query: str, document: str, max_words: int, limit: int) -> Window:
+        return prompt_builder.fit(
+            self.tokenizer,
+            prompt_version=self.prompt_version,
+            prompt_limit=limit,
+            query=query,
+            title=None,
+            document=document,
+            max_words=max_words,
         )
+
+    def _room(self, query: str, max_words: int) -> int:
+        """Return the tokens that a prompt leaves for the document."""
+        return self.prompt_limit - len(self._prompt(query, "", max_words, 1 << 30).ids)
 
     def _window(
         self, query: str, document: str, sentences: Sequence[Span], core: Span, max_words: int, row_id: str
@@ -92,7 +86,7 @@ class Windows:
         sizes = [size + 1 for size in self.tokenizer.count_each([document[start:end] for start, end in sentences])]
         totals = [0, *accumulate(sizes)]
         share = draw(self.seed, "window", row_id)
-        budget = self.prompt_limit - self._length(query, "", max_words)
+        budget = self._room(query, max_words)
         while budget >= 0:
             first, last = core
             room = budget - (totals[last + 1] - totals[first])
@@ -111,7 +105,7 @@ class Windows:
 
 
 def _widen(sizes: Sequence[int], first: int, last: int, room: int, *, forward: bool) -> Span:
-    """As many sentences more, on one side, as `room` tokens hold."""
+    """Return as many sentences more, on one side, as `room` tokens hold."""
     while True:
         next_ = last + 1 if forward else first - 1
         if not 0 <= next_ < len(sizes) or sizes[next_] > room:

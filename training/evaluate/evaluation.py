@@ -13,16 +13,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from querygist.artifact.manifest import Manifest
 from querygist.files import sha256_of
-from training.config import Config
-from training.data import build_examples, example_io
-from training.data.example_io import Example
+from training.config import Config, GeneratorConfig, ReportConfig
+from training.data import build_examples
+from training.data.examples import Example, read_examples
 from training.evaluate import report
 from training.evaluate.baselines import BASELINES, FALLBACK
 from training.evaluate.measures import Measured, measure
 from training.evaluate.outputs import Outputs
 from training.generate.generator import Written
 from training.generate.resolve import chosen, create, name
-from training.sections import ReportConfig, WriterConfig
 
 
 def run(config: Config, console: Console) -> None:
@@ -30,11 +29,11 @@ def run(config: Config, console: Console) -> None:
     test = [
         example
         for file in (build_examples.FILES["test"], build_examples.NEGATIVES_TEST)
-        for example in example_io.read(config.work_dir / file)
+        for example in read_examples(config.work_dir / file)
     ]
     for title, one in config.evaluate.reports.items():
         folder = config.evaluate.folder / title
-        examples = first_of_each(asking(test, one.asked), one.rows)
+        examples = first_of_each(asking(test, one.max_words), one.rows)
         found = report.build(
             _measured(examples, one, config, console),
             fallback=FALLBACK,
@@ -66,7 +65,7 @@ def first_of_each(examples: Iterable[Example], rows: int | None) -> list[Example
     return [example for group in groups.values() for example in group[:rows]]
 
 
-def _systems(one: ReportConfig, config: Config) -> dict[str, WriterConfig]:
+def _systems(one: ReportConfig, config: Config) -> dict[str, GeneratorConfig]:
     return {system: config.evaluate.systems[system] for system in one.systems}
 
 
@@ -80,14 +79,14 @@ def _measured(
             task = progress.track(examples, description=system)
             found[system] = [measure(example, baseline(example)) for example in task]
         for system, of in _systems(one, config).items():
-            written = _written(system, of, one.asked, examples, config, progress)
+            written = _written(system, of, one.max_words, examples, config, progress)
             found[system] = [measure(example, written[example.id]) for example in examples]
     return found
 
 
 def _written(
     system: str,
-    of: WriterConfig,
+    of: GeneratorConfig,
     asked: Mapping[str, int],
     examples: Sequence[Example],
     config: Config,
@@ -96,7 +95,7 @@ def _written(
     """The system's outputs; those that are not there yet are written now."""
     made_from = {
         "writer": name(of, config),
-        "in flight": str(of.in_flight),
+        "in flight": str(of.concurrency),
         **{f"words of {source}": str(words) for source, words in asked.items()},
         **{
             file: sha256_of(config.work_dir / file)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from querygist.errors import ConfigurationError
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.fingerprint import sha256_of_text
 from training.generate.generator import Written
 

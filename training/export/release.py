@@ -10,23 +10,23 @@ from typing import Any
 from rich.console import Console
 
 from querygist.artifact.manifest import Manifest
+from querygist.evaluation import report_files
 from querygist.files import replacing
-from training.config import REPOSITORY, Config
+from training.config import Config
 from training.data.dataset_card import DERIVED
 from training.evaluate import report as reports
 from training.export import weights_folder
-from training.train.select_best import shipped
+from training.train.select_best import select_best
 from training.train.trainer import BEST, stage_adapter
 
 CARD = "README.md"
-GPU_CONFIG = REPOSITORY / "model_repository" / "gpu" / "tensorrt_llm" / "config.pbtxt"
 _IDENTITY = re.compile(r'(key: "querygist_identity" value: \{ string_value: ")(?:[^"\\]|\\.)*(")')
 
 
 def run(config: Config, console: Console) -> None:
     """Write `export.folder`, from the report `export.report` if there is one. Raises QuerygistError."""
     recipe = config.export
-    stage = shipped(config)
+    stage = select_best(config)
     found = _report(config)
     folder = weights_folder.assemble(
         recipe.folder,
@@ -56,14 +56,18 @@ def name_on_triton(manifest: Manifest, config: Path) -> None:
 
 
 def card(config: Config, manifest: Manifest, stage: str, data: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    """The model card: what it is, what it learned from, how good it is, and what not to expect of it."""
+    """Return the model card: what it is, what it learned from, how good it is, and what not to expect of it."""
     best = json.loads((config.work_dir / stage / BEST).read_text(encoding="utf-8"))
-    train = data["files"]["train.jsonl"]["sources"]
-    sources = [
-        f"| {source} | {one['kinds']['positive']} | {one['kinds']['hard'] + one['kinds']['unrelated']} | "
-        f"{one['derived']} | {'; '.join(data['licences'][source])} |"
-        for source, one in sorted(train.items())
-    ]
+    sources = report_files.table(
+        ("source", "answers", "refusals", "of the answers derived", "licence"),
+        (
+            (
+                *(source, one["kinds"]["positive"], one["kinds"]["hard"] + one["kinds"]["unrelated"], one["derived"]),
+                "; ".join(data["licences"][source]),
+            )
+            for source, one in sorted(data["files"]["train.jsonl"]["sources"].items())
+        ),
+    )
     return "\n".join(
         [
             f"# {manifest.name} {manifest.version}",
@@ -73,7 +77,8 @@ def card(config: Config, manifest: Manifest, stage: str, data: Mapping[str, Any]
             "quantizes.",
             "",
             f"- Stage `{stage}` of `python -m training pipeline`, step {best['step']}; seed {config.seed}.",
-            f"- LoRA of rank {config.student.rank}, alpha {config.student.alpha}, on every linear layer, in 16 bits.",
+            f"- LoRA of rank {config.student.lora_r}, alpha {config.student.lora_alpha}, on every linear layer, "
+            "in 16 bits.",
             f"- Prompt {config.prompt_version} (`prompting/templates.py`); {manifest.context.prompt} tokens of prompt, "
             f"{manifest.context.output} of answer at most.",
             f"- Validation score of the served int8 model (ROUGE-2 of answers, 100 for a refusal that is right): "
@@ -81,16 +86,14 @@ def card(config: Config, manifest: Manifest, stage: str, data: Mapping[str, Any]
             "",
             "## Learned from",
             "",
-            "| source | answers | refusals | of the answers derived | licence |",
-            "| --- | --- | --- | --- | --- |",
-            *sources,
+            sources,
             "",
             f"{DERIVED} "
             "Refusals pair a query with a document that does not answer it. A short run sees a part of the rows.",
             "",
             "## Scores",
             "",
-            *_score_lines(found, config.export.system),
+            _score_table(found, config.export.system),
             "",
             "## Limits",
             "",
@@ -106,14 +109,14 @@ def card(config: Config, manifest: Manifest, stage: str, data: Mapping[str, Any]
 
 
 def _report(config: Config) -> Mapping[str, Any]:
-    """The evaluation's numbers; none where it has not been run."""
+    """Return the evaluation's numbers; none where it has not been run."""
     path = config.evaluate.folder / config.export.report / reports.JSON
     found: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"systems": {}}
     return found
 
 
 def _scores(found: Mapping[str, Any], system: str) -> dict[str, float] | None:
-    """ROUGE-2 F1 x 100 by source."""
+    """Return ROUGE-2 F1 x 100 by source."""
     by_source = found["systems"].get(system, {})
     return {
         f"{source} rouge2": round(one["quality"]["rouge"]["rouge2"]["mean"], 2)
@@ -122,23 +125,20 @@ def _scores(found: Mapping[str, Any], system: str) -> dict[str, float] | None:
     } or None
 
 
-def _score_lines(found: Mapping[str, Any], system: str) -> list[str]:
-    by_source = found["systems"].get(system)
+def _score_table(found: Mapping[str, Any], system: str) -> str:
+    by_source = {source: one["quality"] for source, one in found["systems"].get(system, {}).items() if one["quality"]}
     if not by_source:
-        return ["Not evaluated."]
-    lines = [
-        "The served int8 model on the test rows; ROUGE F1 x 100, and in brackets the extractive fallback's.",
-        "",
-        "| source | rows | ROUGE-1 | ROUGE-2 | ROUGE-L | words | copied |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for source, one in by_source.items():
-        if one["quality"]:
-            beside = found["systems"][found["fallback"]][source]["quality"]["rouge"]
-            rouge = [
-                f"{one['quality']['rouge'][name]['mean']:.1f} ({beside[name]['mean']:.1f})"
-                for name in ("rouge1", "rouge2", "rouge_l")
-            ]
-            words, copied = one["quality"]["words"]["mean"], one["quality"]["copied"]["mean"]
-            lines.append(f"| {source} | {one['quality']['rows']} | {' | '.join(rouge)} | {words:.0f} | {copied:.2f} |")
-    return lines
+        return "Not evaluated."
+    fallback = found["systems"][found["fallback"]]
+
+    def cells(source: str, quality: Mapping[str, Any]) -> tuple[object, ...]:
+        beside = fallback[source]["quality"]["rouge"]
+        names = ("rouge1", "rouge2", "rouge_l")
+        rouge = (f"{quality['rouge'][name]['mean']:.1f} ({beside[name]['mean']:.1f})" for name in names)
+        words, copied = quality["words"]["mean"], quality["copied"]["mean"]
+        return (source, quality["rows"], *rouge, f"{words:.0f}", f"{copied:.2f}")
+
+    header = ("source", "rows", "ROUGE-1", "ROUGE-2", "ROUGE-L", "words", "copied")
+    table = report_files.table(header, (cells(source, quality) for source, quality in by_source.items()))
+    note = "The served int8 model on the test rows; ROUGE F1 x 100, and in brackets the extractive fallback's."
+    return f"{note}\n\n{table}"

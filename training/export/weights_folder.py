@@ -7,6 +7,7 @@ from pathlib import Path
 
 from querygist import settings
 from querygist.artifact.manifest import MANIFEST_FILE, Manifest
+from querygist.errors import ConfigurationError
 from querygist.files import replacing, sha256_of
 
 ADAPTER_FILE, ADAPTER_CONFIG = "adapter_model.safetensors", "adapter_config.json"
@@ -42,7 +43,12 @@ def assemble(
 
 
 def _bring(adapter: Path, folder: Path) -> dict[str, object]:
-    """Copy the adapter's two files; the manifest's entry for it."""
+    """Copy the adapter's two files; return the manifest's entry for it. Raises ConfigurationError for another model."""
+    if not (adapter / ADAPTER_CONFIG).exists():
+        raise ConfigurationError(
+            f"{adapter} is no adapter: every weight was trained, and only adapters ship. Train without "
+            "student.full_finetune, or build from the folder as another base model."
+        )
     for name in (ADAPTER_FILE, ADAPTER_CONFIG):
         with replacing(folder / name) as partial:
             shutil.copyfile(adapter / name, partial)

@@ -13,8 +13,8 @@ from querygist.files import sha256_of
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.settings import Settings
 from training.config import Config
-from training.data import build_examples, example_io
-from training.data.example_io import Example
+from training.data import build_examples
+from training.data.examples import Example, read_examples
 from training.evaluate.outputs import Outputs
 from training.fp8 import quality_report, readback, source_model
 from training.generate.generator import Written
@@ -29,7 +29,7 @@ ROWS_AT_ONCE = 4
 def run(config: Config, chosen: Settings, checkpoint: Path, console: Console) -> None:
     """Write what is missing for `fp8.quality_rows` of the run's test rows, and the report. Raises QuerygistError."""
     test = config.work_dir / build_examples.FILES["test"]
-    examples = spread(example_io.read(test), config.fp8.quality_rows, config.seed)
+    examples = spread(read_examples(test), config.fp8.quality_rows, config.seed)
     models: dict[str, tuple[str, Callable[[], Any]]] = {
         FP32: (_adapter_hash(chosen), lambda: source_model.shipped_student(chosen)),
         FP8: (sha256_of(checkpoint / readback.WEIGHTS), lambda: readback.load(checkpoint)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from querygist.artifact.manifest import Manifest
 from querygist.evaluation.rouge import NOTHING, Interval, Rouge, difference, interval, score
 from querygist.files import replacing
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.evaluate.measures import OVERALL, Share
 from training.generate.generator import Written
 

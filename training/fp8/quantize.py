@@ -50,7 +50,7 @@ def _checkpoint(name: str, config: Config, chosen: Settings, console: Console) -
         "calibration": fingerprint.sha256_of_text(json.dumps(sequences)),
         "code": fingerprint.sha256_of_text("".join(map(sha256_of, _code()))),
     }
-    if fingerprint.holds(folder / "trtllm" / RECEIPT, made_from):
+    if fingerprint.matches(folder / "trtllm" / RECEIPT, made_from):
         console.print(f"quantize: {name} is done already, {folder / 'trtllm'}")
         return
     environment.interpreter(config.fp8.venv)  # before minutes are spent

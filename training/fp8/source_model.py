@@ -17,7 +17,6 @@ def shipped_student(chosen: Settings) -> Any:
     manifest = Manifest.load(chosen.weights_dir)
     base = load_base(fetch_base(chosen))
     student = base if manifest.adapter is None else load_adapter(base, chosen.weights_dir).merge_and_unload()
-    del student.config.quantization_config  # of the GGUF file; these weights are dequantized
     return student.eval()
 
 

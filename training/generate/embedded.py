@@ -15,7 +15,7 @@ from querygist.errors import ConfigurationError, EngineUnavailable
 from querygist.pipeline.summarizer import token_limit
 from querygist.prompting.detokenizer import Assembler
 from querygist.settings import Settings
-from training.data.example_io import Example, prompt_ids
+from training.data.examples import Example, prompt_ids
 from training.generate.generator import GREEDY, Sampling, Written
 
 LOAD_SECONDS = 120.0

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from training.data.example_io import Example
+from training.data.examples import Example
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 work_dir/
     labels.jsonl                the best summary of each document that has a good one
     labels-report.{json,md}     what was asked, and what became of it
-    label.receipt.json
+    label.fingerprint.json
     label/shard-00042.jsonl     one line a document; a run that was stopped goes on with the shards that are not there
     label/metrics.jsonl         one line a shard
     label/made_from.json        what the shards were made from; those made from something else are thrown away
@@ -16,44 +16,23 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from querygist.errors import ConfigurationError
-from querygist.evaluation import rouge
 from querygist.files import replacing, sha256_of
-from querygist.pipeline import attribution
-from querygist.prompting import templates
-from querygist.text import cleaning, sentences
 from training import fingerprint, stable_random
-from training.config import Config
-from training.data import build_examples, deduplication, example_io
-from training.data.example_io import Example
-from training.generate import label_filters, numerals, unlabelled, unsupported_facts
+from training.config import Config, LabelConfig
+from training.data import build_examples
+from training.data.examples import Example, write_examples
+from training.generate import label_filters, unlabelled
 from training.generate.generator import Sampling, Writer
 from training.generate.label_on_ray import Shard, on_ray
-from training.sections import LabelConfig
 
-LABELS, RECEIPT = "labels.jsonl", "label.receipt.json"
+LABELS, FINGERPRINT = "labels.jsonl", "label.fingerprint.json"
 REPORT_JSON, REPORT_MARKDOWN = "labels-report.json", "labels-report.md"
-
-_CODE: tuple[ModuleType, ...] = (
-    *(
-        example_io,
-        deduplication,
-        unsupported_facts,
-        label_filters,
-        numerals,
-        build_examples,
-        rouge,
-        stable_random,
-        unlabelled,
-    ),
-    *(cleaning, attribution, templates, sentences),
-)
 
 WriterFactory = Callable[[], Writer]
 
@@ -67,17 +46,17 @@ def run(config: Config, console: Console, writer_factory: WriterFactory) -> None
     with contextlib.ExitStack() as stack:
         teacher = stack.enter_context(contextlib.closing(writer_factory()))
         made_from = _made_from(config, teacher.name)
-        if fingerprint.holds(folder / RECEIPT, made_from):
+        if fingerprint.matches(folder / FINGERPRINT, made_from):
             console.print(f"label: already done, in {folder}")
             return
         asked, repeated = unlabelled.unlabelled(recipe, folder)
-        paths = _shard_paths(folder / "label", math.ceil(len(asked) / recipe.shard_rows), made_from)
+        paths = _shard_paths(folder / "label", math.ceil(len(asked) / recipe.shard_size), made_from)
         todo = [
             {
                 "number": number,
-                "asked": json.dumps([asdict(one) for one in asked[start : start + recipe.shard_rows]]),
+                "asked": json.dumps([asdict(one) for one in asked[start : start + recipe.shard_size]]),
             }
-            for number, start in enumerate(range(0, len(asked), recipe.shard_rows))
+            for number, start in enumerate(range(0, len(asked), recipe.shard_size))
             if not paths[number].exists()
         ]
         if recipe.ray:
@@ -88,11 +67,13 @@ def run(config: Config, console: Console, writer_factory: WriterFactory) -> None
             done = (_row(labeller(_batch(shard))) for shard in todo)
         _keep(done, paths, len(todo), console)
     found = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").split("\n") if line]
-    example_io.write(folder / LABELS, (_example(row["label"]) for row in found if row["label"]))
+    write_examples(folder / LABELS, (_example(row["label"]) for row in found if row["label"]))
     report = label_filters.report(found, teacher.name, repeated)
     (folder / REPORT_JSON).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     (folder / REPORT_MARKDOWN).write_text(label_filters.as_markdown(report), encoding="utf-8")
-    fingerprint.write(folder / RECEIPT, made_from, [folder / name for name in (LABELS, REPORT_JSON, REPORT_MARKDOWN)])
+    fingerprint.write(
+        folder / FINGERPRINT, made_from, [folder / name for name in (LABELS, REPORT_JSON, REPORT_MARKDOWN)]
+    )
     kept = report["documents"][label_filters.KEPT]
     console.print(f"label: {kept} of {len(found)} documents labelled, in {folder / LABELS}")
 
@@ -116,7 +97,7 @@ class Labeller:
         began = time.monotonic()
         examples = [_example(fields) for fields in json.loads(asked)]
         seed = int(stable_random.draw(self._seed, "shard", number) * (1 << 31))
-        sampling = Sampling(self._recipe.samples, self._recipe.temperature, seed)
+        sampling = Sampling(self._recipe.num_generations, self._recipe.temperature, seed)
         lines, tokens = [], 0
         for example, samples in zip(examples, self._writer.write(examples, sampling), strict=True):
             lines.append(label_filters.judged(example, samples, self._recipe, self._seed))
@@ -146,14 +127,13 @@ def _made_from(config: Config, teacher: str) -> dict[str, str]:
         raise ConfigurationError(
             f"Cannot read {error.filename}: {error.strerror}. Run the data stage, and set label.files to your rows."
         ) from error
-    code = "".join(sha256_of(Path(module.__file__ or "")) for module in _CODE) + sha256_of(Path(__file__))
     return {
         **hashes,
         "teacher": teacher,
         "config": fingerprint.sha256_of_text(
             f"{recipe.model_dump_json(exclude={'ray'})} {config.seed} {config.prompt_version}"
         ),
-        "code": fingerprint.sha256_of_text(code),
+        "code": fingerprint.sha256_of_code(__name__),
     }
 
 

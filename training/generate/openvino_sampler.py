@@ -14,7 +14,7 @@ from querygist.pipeline.summarizer import token_limit
 from querygist.prompting.detokenizer import Assembler
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.settings import Settings
-from training.data.example_io import Example, prompt_ids
+from training.data.examples import Example, prompt_ids
 from training.generate.generator import GREEDY, Sampling, Written
 
 ROWS = 8

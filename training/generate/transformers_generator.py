@@ -17,7 +17,7 @@ from querygist.files import sha256_of
 from querygist.pipeline.summarizer import token_limit
 from querygist.prompting.detokenizer import Assembler
 from querygist.prompting.tokenizer import Tokenizer
-from training.data.example_io import Example, prompt_ids
+from training.data.examples import Example, prompt_ids
 from training.export.weights_folder import ADAPTER_FILE
 from training.generate.generator import GREEDY, Sampling, Written
 from training.stable_random import draw

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import combinations
 
+from training.config import ClickRules, PairRules
 from training.fingerprint import sha256_of_text
 from training.preferences.click_log import Count
-from training.preferences.pairs import Pair, Sifted, length_asked_for, sift
-from training.sections import ClickRules, PairRules
+from training.preferences.pairs import FilterResult, Pair, filter_pairs, requested_words_of
 
 _LEAST_EXPECTED = 5
 """Clicks that could be fewer, and more: below, z is not normal (Mantel and Fleiss, Am. J. Epidemiol. 112, 1980)."""
@@ -47,7 +47,7 @@ class Stratum:
 
     @property
     def room(self) -> tuple[float, float]:
-        """How much less, and how much more, `excess` can be than the 0 that is expected."""
+        """Return how much less, and how much more, `excess` can be than the 0 that is expected."""
         expected = self.clicks[0] - self.excess
         least = max(0, sum(self.clicks) - self.impressions[1])
         return expected - least, min(sum(self.clicks), self.impressions[0]) - expected
@@ -63,7 +63,7 @@ class Comparison:
 
 
 def mantel_haenszel(strata: Iterable[Stratum]) -> Comparison:
-    """Whether two arms are clicked alike, by the Cochran-Mantel-Haenszel test without continuity correction."""
+    """Test whether two arms are clicked alike, by the Cochran-Mantel-Haenszel test without continuity correction."""
     excess = variance = down = up = 0.0
     for stratum in strata:
         excess, variance = excess + stratum.excess, variance + stratum.variance
@@ -72,8 +72,8 @@ def mantel_haenszel(strata: Iterable[Stratum]) -> Comparison:
     return Comparison(z, math.erfc(abs(z) / math.sqrt(2)), min(down, up) >= _LEAST_EXPECTED)
 
 
-def clear_pairs(log: Sequence[Count], rules: ClickRules, pair_rules: PairRules, *, seed: int) -> Sifted:
-    """A pair for every two summaries of a document for a query whose clicks are clear, if `pair_rules` let it pass.
+def clear_pairs(log: Sequence[Count], rules: ClickRules, pair_rules: PairRules, *, seed: int) -> FilterResult:
+    """Return a pair for every two summaries of a document for a query whose clicks are clear and `pair_rules` pass.
 
     What was dropped is counted in comparisons of two, and where an arm showed several summaries, in such arms.
     """
@@ -87,14 +87,14 @@ def clear_pairs(log: Sequence[Count], rules: ClickRules, pair_rules: PairRules, 
                 continue
             chosen, rejected = (one, other) if verdict else (other, one)
             id_ = "clicks-" + sha256_of_text("\x1f".join((query, document, chosen, rejected)))[:16]
-            max_words = length_asked_for(chosen, rejected, seed, id_)
+            max_words = requested_words_of(chosen, rejected, seed, id_)
             found.append(Pair(id_, query, document, max_words, chosen, rejected, origin="clicks", derived=False))
-    sifted = sift(found, pair_rules)
-    return Sifted(sifted.pairs, dropped + sifted.dropped)
+    result = filter_pairs(found, pair_rules)
+    return FilterResult(result.pairs, dropped + result.dropped)
 
 
 def prefers_first(first: Shown, second: Shown, rules: ClickRules) -> bool | str:
-    """Whether the first summary is the preferred one; if the clicks do not say, why not."""
+    """Return whether the first summary is the preferred one; if the clicks do not say, why not."""
     days: dict[date, list[Stratum]] = defaultdict(list)
     for day, position in sorted(first.keys() & second.keys()):
         (shown, clicks), (others_shown, others_clicks) = first[day, position], second[day, position]
@@ -103,27 +103,27 @@ def prefers_first(first: Shown, second: Shown, rules: ClickRules) -> bool | str:
     strata = [stratum for found in days.values() for stratum in found]
     if not strata:
         return "never at the same position on one day"
-    if _fewest(strata) < rules.least_impressions:
+    if _fewest(strata) < rules.min_impressions:
         return "too few impressions"
     test = mantel_haenszel(strata)
     if not test.reliable:
         return "too few clicks"
-    if test.p >= rules.p_max:
+    if test.p >= rules.max_p_value:
         return "no significant difference"
-    with_a_say = [found for found in days.values() if _fewest(found) >= rules.least_day_impressions]
+    with_a_say = [found for found in days.values() if _fewest(found) >= rules.min_daily_impressions]
     agree = all(sum(stratum.excess for stratum in found) * test.z > 0 for found in with_a_say)
-    if len(with_a_say) < rules.least_days or not agree:
+    if len(with_a_say) < rules.min_days or not agree:
         return "days disagree" if not agree else "too few days"
     return test.z > 0
 
 
 def _fewest(strata: Iterable[Stratum]) -> int:
-    """Impressions of the arm that has fewer."""
+    """Return the impressions of the arm that has fewer."""
     return min(map(sum, zip(*(stratum.impressions for stratum in strata), strict=True)))
 
 
 def _by_document(log: Sequence[Count]) -> tuple[dict[tuple[str, str], dict[str, Shown]], Counter[str]]:
-    """What was shown by query and document, and by summary; rows of the same day and position are added up.
+    """Sum what was shown by query and document, and by summary: rows of the same day and position are added up.
 
     An arm with several summaries of one document chose who sees which, so they are not compared.
     """

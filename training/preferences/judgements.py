@@ -8,83 +8,46 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from querygist.errors import ConfigurationError, UnprocessableText
-from querygist.text.cleaning import clean_query
-from training.data.raw_dataset import Text, refuse_bad_rows, validated
-from training.preferences.pairs import Pair, Sifted, clean, length_asked_for, sift
-from training.sections import PairRules
+from training.config import PairRules
+from training.data.jsonl import Document, Query, Text, cleaned, read_rows, validate
+from training.preferences.pairs import FilterResult, Pair, filter_pairs, requested_words_of
 
 
 class _Line(BaseModel):
-    """One line of a file. `margin`: how clear the preference was, in the source's own measure."""
+    """One line of a file, its texts cleaned. `margin`: how clear the preference was, in the source's own measure."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     id: Text
-    query: Text
-    document: Text
-    chosen: Text
-    rejected: Text
+    query: Query
+    document: Document
+    chosen: Annotated[Text, cleaned("chosen")]
+    rejected: Annotated[Text, cleaned("rejected")]
     source: Text
     margin: Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 def read(files: Sequence[Path], *, seed: int) -> list[Pair]:
-    """All pairs, in the files' order, clean. `seed` draws the length that is asked for.
+    """Return all pairs, in the files' order, clean. `seed` draws the length that is asked for.
 
-    Raises ConfigurationError with one line for each bad row (file:line, field, what is wrong) after all rows have been
-    looked at.
+    Raises ConfigurationError with one line for each bad row.
     """
-    pairs: list[Pair] = []
-    wrong: list[str] = []
-    places: dict[str, str] = {}
-    for file in files:
-        for number, line in enumerate(_text(file).split("\n"), 1):
-            if not line.strip():
-                continue
-            place = f"{file}:{number}"
-            try:
-                pair = _parse(line, seed)
-                if pair.id in places:
-                    raise ValueError(f"id: {pair.id} is the id of {places[pair.id]} as well")
-            except ValueError as error:
-                wrong.append(f"{place}: {error}")
-                continue
-            places[pair.id] = place
-            pairs.append(pair)
-    refuse_bad_rows(wrong, len(wrong) + len(pairs))
-    return pairs
+
+    def parse(line: str) -> Pair:
+        one = validate(_Line, line)
+        if one.chosen == one.rejected:
+            raise ValueError("rejected: it is the same as chosen")
+        words = requested_words_of(one.chosen, one.rejected, seed, one.id)
+        return Pair(one.id, one.query, one.document, words, one.chosen, one.rejected, origin="judged", derived=False)
+
+    return read_rows(files, parse, "preferences.judgements")
 
 
-def clear_pairs(judged: Sequence[Pair], rules: PairRules) -> Sifted:
-    """The pairs of which no other says the opposite, and which the rules let pass."""
+def clear_pairs(judged: Sequence[Pair], rules: PairRules) -> FilterResult:
+    """Return the pairs of which no other says the opposite, and which the rules let pass."""
     said = {(pair.query, pair.document, pair.chosen, pair.rejected) for pair in judged}
     agreed = [pair for pair in judged if (pair.query, pair.document, pair.rejected, pair.chosen) not in said]
-    sifted = sift(agreed, rules)
+    result = filter_pairs(agreed, rules)
     if len(agreed) < len(judged):
-        sifted.dropped["people disagree"] += len(judged) - len(agreed)
-    return sifted
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"Cannot read the judgements {file}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"The judgements {file} are not UTF-8 (byte {error.start}).") from error
-
-
-def _parse(line: str, seed: int) -> Pair:
-    """Raises ValueError, telling the field and never its text."""
-    found = validated(_Line, line)
-    try:
-        query = clean_query(found.query)
-    except UnprocessableText as error:
-        raise ValueError(f"query: {error.detail}") from error
-    document = clean("document", found.document)
-    chosen, rejected = clean("chosen", found.chosen), clean("rejected", found.rejected)
-    if chosen == rejected:
-        raise ValueError("rejected: it is the same as chosen")
-    max_words = length_asked_for(chosen, rejected, seed, found.id)
-    return Pair(found.id, query, document, max_words, chosen, rejected, origin="judged", derived=False)
+        result.dropped["people disagree"] += len(judged) - len(agreed)
+    return result

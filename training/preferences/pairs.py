@@ -4,7 +4,6 @@ Whatever the origin, a pair is dropped that would teach something else than what
 mainly in length, or the preferred one is not faithful to the document (clickbait is preferred as well).
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -12,14 +11,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from querygist.errors import ConfigurationError, UnprocessableText
-from querygist.files import replacing
 from querygist.pipeline.attribution import ground
-from querygist.text.cleaning import CleanDocument, clean_document
+from querygist.text.cleaning import CleanDocument
+from training.config import PairRules
 from training.data.build_examples import MOST_WORDS, requested_words
 from training.data.deduplication import folded_words
+from training.data.jsonl import read_jsonl, write_jsonl
 from training.generate.unsupported_facts import invented
-from training.sections import PairRules
 
 Origin = Literal["judged", "clicks", "sampled"]
 
@@ -43,63 +41,48 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class Sifted:
-    """The pairs that are left, and how many were dropped for which reason."""
+class FilterResult:
+    """Pairs that are left, and how many were dropped for which reason."""
 
     pairs: list[Pair]
     dropped: Counter[str]
 
 
-def write(path: Path, pairs: Iterable[Pair]) -> None:
+def write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
     """Write a JSONL file; it is there as a whole or not at all."""
-    with replacing(path) as partial, partial.open("w", encoding="utf-8") as file:
-        for pair in pairs:
-            file.write(json.dumps(asdict(pair), ensure_ascii=False) + "\n")
+    write_jsonl(path, map(asdict, pairs))
 
 
-def read(path: Path) -> list[Pair]:
-    """The pairs of a file that `write` wrote. Raises ConfigurationError when it is not there or not such a file."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-        return [Pair(**json.loads(line)) for line in lines if line]
-    except OSError as error:
-        raise ConfigurationError(f"Cannot read {path}: {error.strerror}. Run the preferences stage first.") from error
-    except (ValueError, TypeError) as error:
-        raise ConfigurationError(
-            f"{path} is not what the preferences stage writes ({error}). Run the preferences stage."
-        ) from error
+def read_pairs(path: Path) -> list[Pair]:
+    """Return the pairs of a file that `write_pairs` wrote. Raises ConfigurationError when it is none."""
+    return read_jsonl(path, lambda fields: Pair(**fields), "preferences")
 
 
-def sift(pairs: Iterable[Pair], rules: PairRules) -> Sifted:
+def filter_pairs(pairs: Iterable[Pair], rules: PairRules) -> FilterResult:
     """Keep the pairs that no rule objects to; the others are counted by the first rule that does."""
-    kept: list[Pair] = []
-    dropped: Counter[str] = Counter()
-    for pair in pairs:
-        if (reason := objection(pair, rules)) is None:
-            kept.append(pair)
-        else:
-            dropped[reason] += 1
-    return Sifted(kept, dropped)
+    reasons = [(pair, objection(pair, rules)) for pair in pairs]
+    kept = [pair for pair, reason in reasons if reason is None]
+    return FilterResult(kept, Counter(reason for _, reason in reasons if reason is not None))
 
 
 def objection(pair: Pair, rules: PairRules) -> str | None:
-    """Why a pair should not be learned from; None when it should."""
-    if alike(pair.chosen, pair.rejected) > rules.most_alike:
+    """Return why a pair should not be learned from; None when it should."""
+    if bigram_overlap(pair.chosen, pair.rejected) > rules.max_bigram_overlap:
         return "near-duplicates"
     shorter, longer = sorted(len(text.split()) for text in (pair.chosen, pair.rejected))
-    if longer > rules.longest_ratio * shorter:
+    if longer > rules.max_length_ratio * shorter:
         return "lengths too far apart"
     if len(pair.chosen.split()) > MOST_WORDS:
         return "chosen longer than may be asked for"
-    if ground(pair.chosen, CleanDocument(pair.document, source=pair.document)).copied < rules.least_copied:
+    if ground(pair.chosen, CleanDocument(pair.document, source=pair.document)).copied < rules.min_copied:
         return "chosen copies too little"
     if invented(pair.chosen, pair.document):
         return "chosen has invented numbers or names"
     return None
 
 
-def alike(one: str, other: str) -> float:
-    """How much of two texts is the same, 0 to 1: Dice's coefficient of their pairs of neighbouring words.
+def bigram_overlap(one: str, other: str) -> float:
+    """Return how much of two texts is the same, 0 to 1: Dice's coefficient of their pairs of neighbouring words.
 
     A pair counts as often as it occurs, case and punctuation not at all. Beginning and end of a text are paired with
     its first and last word, so that one word will do.
@@ -113,14 +96,6 @@ def _word_pairs(text: str) -> Counter[tuple[str, str]]:
     return Counter(pairwise(folded))
 
 
-def length_asked_for(chosen: str, rejected: str, seed: int, pair_id: str) -> int:
-    """`max_words` that both sides obey, so that the pair does not teach to disobey, nor that shorter is better."""
+def requested_words_of(chosen: str, rejected: str, seed: int, pair_id: str) -> int:
+    """Return `max_words` that both sides obey: the pair teaches neither to disobey, nor that shorter is better."""
     return requested_words(max(chosen, rejected, key=lambda text: len(text.split())), seed, pair_id)
-
-
-def clean(field: str, text: str) -> str:
-    """A summary or document of a file. Raises ValueError that names the field and never quotes it."""
-    try:
-        return clean_document(text, content_type="text/plain").text
-    except UnprocessableText as error:
-        raise ValueError(f"{field}: {error.detail.replace('The document', f'The {field}')}") from error

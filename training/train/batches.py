@@ -30,7 +30,7 @@ class Batch:
 
 
 def epoch(examples: Sequence[T], *, rows: int, seed: int) -> Iterator[list[T]]:
-    """Batches of `rows` examples of like length, in random order; every example once. The same for the same seed."""
+    """Yield batches of `rows` examples of like length, each example once, in random order: the same for a seed."""
     chance = random.Random(seed)  # noqa: S311
     order = chance.sample(range(len(examples)), len(examples))
     batches = []
@@ -42,8 +42,8 @@ def epoch(examples: Sequence[T], *, rows: int, seed: int) -> Iterator[list[T]]:
         yield [examples[number] for number in numbers]
 
 
-def collate(examples: Sequence[Encoded], pad_id: int) -> Batch:
-    """One batch of examples, as tensors."""
+def collate(examples: Sequence[Encoded], pad_id: int, device: torch.device | None = None) -> Batch:
+    """Return one batch of examples, as tensors on the device (none: the CPU)."""
     length = max(map(len, examples))
     ids = torch.full((len(examples), length), pad_id, dtype=torch.int64)
     mask = torch.zeros_like(ids)
@@ -53,11 +53,11 @@ def collate(examples: Sequence[Encoded], pad_id: int) -> Batch:
         ids[row, : len(whole)] = whole
         mask[row, : len(whole)] = 1
         labels[row, len(one.prompt) - 1 : len(whole) - 1] = whole[len(one.prompt) :]
-    return Batch(ids, mask, labels)
+    return Batch(ids.to(device), mask.to(device), labels.to(device))
 
 
 def hidden_states(model: Any, batch: Batch) -> torch.Tensor:
-    """What the last layer makes of each position: [rows, length, width]."""
+    """Return what the last layer makes of each position: [rows, length, width]."""
     states: torch.Tensor = model.get_decoder()(
         input_ids=batch.ids, attention_mask=batch.mask, use_cache=False
     ).last_hidden_state
@@ -65,7 +65,7 @@ def hidden_states(model: Any, batch: Batch) -> torch.Tensor:
 
 
 def logits_at(model: Any, hidden: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits float32[targets, vocabulary] and labels int64[targets], at the summaries' positions only.
+    """Return logits float32[targets, vocabulary] and labels int64[targets], at the summaries' positions only.
 
     The vocabulary is 49,152 wide: over a whole prompt the last layer alone would cost as much as the others.
     """
@@ -74,5 +74,5 @@ def logits_at(model: Any, hidden: torch.Tensor, batch: Batch) -> tuple[torch.Ten
 
 
 def target_logits(model: Any, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """`logits_at` of the model's own states."""
+    """Return `logits_at` of the model's own states."""
     return logits_at(model, hidden_states(model, batch), batch)

@@ -1,7 +1,7 @@
 """Distillation: learn a teacher's labels (sequence level), and its probabilities where its vocabulary is ours.
 
-Sequence level (Kim and Rush, 2016): cross-entropy on the summaries of the label stage. White-box, with `kl_share` > 0:
-(1 - kl_share) NLL + kl_share T^2 KL(teacher || student) on the summary's tokens; and, for the share `on_policy` of
+Sequence level (Kim and Rush, 2016): cross-entropy on the summaries of the label stage. White-box, with `kl_weight` > 0:
+(1 - kl_weight) NLL + kl_weight T^2 KL(teacher || student) on the summary's tokens; and, for the share `on_policy` of
 batches, the KL on what the student itself writes (Agarwal et al., 2024), the NLL staying on the labels.
 """
 
@@ -13,15 +13,14 @@ from typing import Any
 import torch
 from rich.console import Console
 from tokenizers import Tokenizer
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 
 from querygist.errors import ConfigurationError
 from training import stable_random
-from training.config import Config
-from training.context import Run
-from training.data import example_io
+from training.config import Config, DistillConfig
+from training.context import TrainingContext
+from training.data.examples import read_examples
 from training.generate.label import LABELS
-from training.recipes import DistillConfig
 from training.train import batches, losses, modeling
 from training.train.encoding import Encoded
 from training.train.sft import likelihood, target_tokens
@@ -32,45 +31,47 @@ FOLDER = "distill"
 
 def run(config: Config, console: Console) -> None:
     """Train on the label stage's file, from the last checkpoint on if there is one. Raises QuerygistError."""
-    here, recipe, data = Run(config), config.distill, config.work_dir / LABELS
-    if here.is_done(FOLDER, recipe, data, console):
+    context, recipe, data = TrainingContext(config), config.distill, config.work_dir / LABELS
+    if context.is_done(FOLDER, recipe, data, console):
         return
-    training = [here.encode(example) for example in example_io.read(data)]
-    objective = likelihood(here.end_id)
-    if recipe.kl_share:
-        objective = white_box(teacher(here, recipe), recipe, pad_id=here.end_id, seed=config.seed)
-    here.train(FOLDER, here.student(recipe.start), objective, recipe, training, data, console)
+    training = [context.encode(example) for example in read_examples(data)]
+    objective = likelihood(context.end_id)
+    if recipe.kl_weight:
+        objective = white_box(teacher(context, recipe), recipe, pad_id=context.end_id, seed=config.seed)
+    context.train(FOLDER, context.student(recipe.init_from), objective, recipe, training, data, console)
 
 
-def teacher(here: Run, recipe: DistillConfig) -> Any:
-    """The model whose probabilities are learnt: a stage of this run, or a Hugging Face folder with our vocabulary.
+def teacher(context: TrainingContext, recipe: DistillConfig) -> Any:
+    """Return the model whose probabilities are learnt: a stage's, or a Hugging Face folder's with our vocabulary.
 
-    Raises ConfigurationError when it has another one: then only its text can be learnt from, with kl_share 0.
+    Raises ConfigurationError when it has another one: then only its text can be learnt from, with kl_weight 0.
     """
     if recipe.teacher_folder is None:
-        return modeling.load_adapter(here.base(), here.adapter(recipe.teacher_stage)).eval()
-    check_vocabulary(recipe.teacher_folder, here.tokenizer_path)
-    return AutoModelForCausalLM.from_pretrained(recipe.teacher_folder, dtype=torch.float32).eval()
+        found = modeling.load_stage(context.base(), context.stage_folder(recipe.teacher_stage))
+    else:
+        check_vocabulary(recipe.teacher_folder, context.tokenizer_path)
+        found = modeling.load_folder(recipe.teacher_folder)
+    return found.to(context.device).eval()
 
 
 def check_vocabulary(folder: Path, tokenizer: Path) -> None:
-    """Raises ConfigurationError unless the teacher in `folder` gives every token the id that the student gives it."""
+    """Raise ConfigurationError unless the teacher in `folder` gives every token the id that the student gives it."""
     theirs = AutoTokenizer.from_pretrained(folder).get_vocab()
     ours = Tokenizer.from_file(str(tokenizer)).get_vocab()
     if theirs != ours:
         other = sum(theirs.get(token) != id_ for token, id_ in ours.items())
         raise ConfigurationError(
             f"The teacher in {folder} has {len(theirs)} tokens, the student {len(ours)}, and {other} of the student's "
-            "have another id there: their probabilities cannot be compared. Set distill.kl_share=0, which learns from "
+            "have another id there: their probabilities cannot be compared. Set distill.kl_weight=0, which learns from "
             "the teacher's labels alone."
         )
 
 
 def white_box(teacher: Any, recipe: DistillConfig, *, pad_id: int, seed: int) -> Objective[Encoded]:
-    """Labels and the teacher's probabilities, a mean over the labels' tokens."""
+    """Return the loss on labels and the teacher's probabilities, a mean over the labels' tokens."""
 
     def loss(model: Any, examples: Sequence[Encoded]) -> torch.Tensor:
-        batch = batches.collate(examples, pad_id)
+        batch = batches.collate(examples, pad_id, model.device)
         logits, labels = batches.target_logits(model, batch)
         likelihood = losses.negative_log_likelihood(logits, labels)
         if (
@@ -78,7 +79,7 @@ def white_box(teacher: Any, recipe: DistillConfig, *, pad_id: int, seed: int) ->
             < recipe.on_policy
         ):
             written = [replace(one, target=continuation(model, one, pad_id, recipe)) for one in examples]
-            batch = batches.collate(written, pad_id)
+            batch = batches.collate(written, pad_id, model.device)
             logits, own = batches.target_logits(model, batch)
             weight = len(labels) / len(own)  # the objective's units are the labels' tokens
         else:
@@ -86,15 +87,15 @@ def white_box(teacher: Any, recipe: DistillConfig, *, pad_id: int, seed: int) ->
         with torch.no_grad():
             aim, _ = batches.target_logits(teacher, batch)
         divergence = weight * losses.divergence(logits, aim, recipe.temperature)
-        return (1 - recipe.kl_share) * likelihood + recipe.kl_share * divergence
+        return (1 - recipe.kl_weight) * likelihood + recipe.kl_weight * divergence
 
     return Objective(loss, target_tokens)
 
 
 @torch.no_grad()
 def continuation(model: Any, example: Encoded, end_id: int, recipe: DistillConfig) -> tuple[int, ...]:
-    """What the student writes itself, sampled, at most as long as the label and half as much more."""
-    prompt = torch.tensor([example.prompt])
+    """Return what the student writes itself, sampled, at most as long as the label and half as much more."""
+    prompt = torch.tensor([example.prompt], device=model.device)
     ids = model.generate(
         input_ids=prompt,
         attention_mask=torch.ones_like(prompt),

@@ -13,13 +13,11 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
-from training.config import Config
-from training.context import Run
-from training.data.example_io import Example
-from training.preferences import pairs
+from training.config import Config, DpoConfig
+from training.context import TrainingContext
+from training.data.examples import Example
 from training.preferences.build_pairs import PAIRS
-from training.preferences.pairs import Pair
-from training.recipes import DpoConfig
+from training.preferences.pairs import Pair, read_pairs
 from training.train import batches, losses
 from training.train.encoding import Encoded
 from training.train.trainer import Objective
@@ -42,21 +40,21 @@ class Choice:
 
 def run(config: Config, console: Console) -> None:
     """Train on the preferences stage's pairs, from the last checkpoint on if there is one. Raises QuerygistError."""
-    here, recipe, data = Run(config), config.dpo, config.work_dir / PAIRS
-    if here.is_done(FOLDER, recipe, data, console):
+    context, recipe, data = TrainingContext(config), config.dpo, config.work_dir / PAIRS
+    if context.is_done(FOLDER, recipe, data, console):
         return
-    model = here.student(recipe.start)
-    found = [encode(pair, here) for pair in pairs.read(data)]
-    with here.arithmetic:  # as it is trained, or the margins would not begin at 0
-        training = with_reference(model, found, here.end_id, config.work_dir / FOLDER)
-    here.train(FOLDER, model, preference(recipe, here.end_id), recipe, training, data, console)
+    model = context.student(recipe.init_from)
+    found = [encode(pair, context) for pair in read_pairs(data)]
+    with context.autocast:  # as it is trained, or the margins would not begin at 0
+        training = with_reference(model, found, context.end_id, config.work_dir / FOLDER)
+    context.train(FOLDER, model, preference(recipe, context.end_id), recipe, training, data, console)
 
 
-def encode(pair: Pair, here: Run) -> Choice:
-    """Both answers after the same prompt."""
+def encode(pair: Pair, context: TrainingContext) -> Choice:
+    """Return both answers after the same prompt."""
 
     def answer(summary: str) -> Encoded:
-        return here.encode(
+        return context.encode(
             Example(pair.id, pair.origin, pair.query, pair.document, summary, pair.max_words, "positive", pair.derived)
         )
 
@@ -64,7 +62,7 @@ def encode(pair: Pair, here: Run) -> Choice:
 
 
 def with_reference(model: Any, found: Sequence[Choice], pad_id: int, folder: Path) -> list[Choice]:
-    """The pairs with what `model`, untrained yet, thinks of them; kept in `folder` for a run that is resumed."""
+    """Return the pairs with what `model`, untrained yet, thinks of them; kept in `folder` for a run that is resumed."""
     path = folder / REFERENCE
     if path.exists():
         margins = torch.load(path, weights_only=True).tolist()
@@ -78,7 +76,7 @@ def with_reference(model: Any, found: Sequence[Choice], pad_id: int, folder: Pat
 
 
 def preference(recipe: DpoConfig, pad_id: int) -> Objective[Choice]:
-    """The loss of a pair, and `likelihood` nats a token of the chosen answer's own likelihood, a mean over pairs.
+    """Return the loss of a pair, and `rpo_alpha` nats a token of the chosen answer's own likelihood, a mean over pairs.
 
     The second keeps the chosen answers themselves from becoming unlikely, which DPO alone does not mind (Pang et al.,
     2024, "Iterative Reasoning Preference Optimization").
@@ -86,15 +84,15 @@ def preference(recipe: DpoConfig, pad_id: int) -> Objective[Choice]:
 
     def loss(model: Any, examples: Sequence[Choice]) -> torch.Tensor:
         chosen, rejected, tokens = log_likelihoods(model, examples, pad_id)
-        reference = torch.tensor([one.reference for one in examples])
-        aim = losses.preference(chosen - rejected - reference, beta=recipe.beta, smoothing=recipe.smoothing)
-        return aim - recipe.likelihood * (chosen / tokens).sum()
+        reference = torch.tensor([one.reference for one in examples], device=chosen.device)
+        aim = losses.preference(chosen - rejected - reference, beta=recipe.beta, label_smoothing=recipe.label_smoothing)
+        return aim - recipe.rpo_alpha * (chosen / tokens).sum()
 
     return Objective(loss, len)
 
 
 def log_ratio(model: Any, examples: Sequence[Choice], pad_id: int) -> torch.Tensor:
-    """log pi(chosen) - log pi(rejected), float[pairs], in nats."""
+    """Return log pi(chosen) - log pi(rejected), float[pairs], in nats."""
     chosen, rejected, _ = log_likelihoods(model, examples, pad_id)
     return chosen - rejected
 
@@ -102,13 +100,13 @@ def log_ratio(model: Any, examples: Sequence[Choice], pad_id: int) -> torch.Tens
 def log_likelihoods(
     model: Any, examples: Sequence[Choice], pad_id: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """log pi of the chosen and of the rejected answers, summed over their tokens, and the chosen ones' token counts.
+    """Return log pi of the chosen and of the rejected answers, summed over tokens, and the chosen ones' token counts.
 
     Each float[pairs]; the end of the answer counts as a token.
     """
     both = [answer for one in examples for answer in (one.chosen, one.rejected)]
-    logits, labels = batches.target_logits(model, batches.collate(both, pad_id))
+    logits, labels = batches.target_logits(model, batches.collate(both, pad_id, model.device))
     each = torch.log_softmax(logits, dim=-1).gather(1, labels[:, None])[:, 0]
     sizes = [len(one.target) for one in both]
-    sums = torch.stack([part.sum() for part in each.split(sizes)]).view(-1, 2)
-    return sums[:, 0], sums[:, 1], torch.tensor(sizes[::2])
+    sums = torch.stack([part.sum() for part in torch.split(each, sizes)]).view(-1, 2)
+    return sums[:, 0], sums[:, 1], torch.tensor(sizes[::2], device=sums.device)

@@ -11,7 +11,7 @@ from querygist.prompting.templates import BEST, LABEL, NO_ANSWER, opening_id
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.text.cleaning import CleanDocument
 from querygist.text.sentences import sentence_ends
-from training.data.example_io import Example, prompt_window
+from training.data.examples import Example, prompt_window
 from training.data.extend_targets import following
 
 
@@ -19,7 +19,7 @@ from training.data.extend_targets import following
 class Encoded:
     """Token ids of one example; the end id is the last of a whole `target`.
 
-    `ends`: where in the prompt the labelled sentences are over, and `answers` of the same length, which of them it is
+    `ends`: places in the prompt of the labelled sentences' ends, and `answers` of the same length, which of them it is
     that the target begins with.
     """
 
@@ -35,7 +35,7 @@ class Encoded:
 def encode(
     example: Example, tokenizer: Tokenizer, identity: Identity, *, longest: int | None = None, reads_on: bool = True
 ) -> Encoded:
-    """The ids the engine will see for this example, and those it should answer with, at most `longest` of them.
+    """Return the ids the engine will see for this example, and those it should answer with, at most `longest`.
 
     A quote that `reads_on` goes on with the next sentence, and only ends where the document does: the service cuts at
     the last whole sentence within `max_words`. A model that had to count words would stop a sentence early in every
@@ -56,7 +56,7 @@ def encode(
 
 
 def _answer(document: str, summary: str, sentences: Sequence[Sentence], reads_on: bool) -> tuple[int | None, str]:
-    """In which of the sentences an answer begins, and its text as it goes on from the label there.
+    """Return the sentence in which an answer begins, and its text as it goes on from the label there.
 
     A quote is one over line ends as well. One in own words begins at the first place that its first sentence quotes.
     """
@@ -73,6 +73,6 @@ def _answer(document: str, summary: str, sentences: Sequence[Sentence], reads_on
 
 
 def _ends(prompt: Sequence[int], opening: int | None, best: int | None) -> tuple[int, ...]:
-    """Where the second label of each sentence stands: right before what leads to the next one's first."""
+    """Return the places of the second label of each sentence: right before what leads to the next one's first."""
     places = [place for place, id_ in enumerate(prompt) if id_ == opening]
     return tuple(place - (2 if prompt[place - 1] == best else 1) for place in places[1:])

@@ -1,4 +1,4 @@
-"""Which of the run's students ships: the one that validates best, not the one that was trained last."""
+"""The choice of the student that ships: the one that validates best, not the one that was trained last."""
 
 import json
 
@@ -10,8 +10,8 @@ SHIPPED = "shipped"
 """The name that stands for the chosen stage wherever a stage can be named."""
 
 
-def shipped(config: Config) -> str:
-    """The stage of `export.stages` with the highest validation score; of equals the earlier one.
+def select_best(config: Config) -> str:
+    """Return the stage of `export.stages` with the highest validation score; of equals the earlier one.
 
     Raises ConfigurationError while one of them has not been run.
     """

@@ -2,10 +2,11 @@
 
 folder/
     metrics.jsonl       one line a step: loss, learning rate, tokens a second; one a validation
-    adapter-<step>/     what was trained until then; `querygist model build` takes an adapter as it is
+    adapter-<step>/     what was trained until then; `querygist model build` takes an adapter as it is; all weights
+                        are a Hugging Face folder
     state.pt            what a resumed run goes on from
     best.json           the step with the best validation, written last when the run is over
-    made_from.json      what the run follows from
+    made_from.json      hashes of all that the run follows from
     loss.png
 """
 
@@ -19,13 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-import matplotlib.pyplot as plt
 import torch
+from matplotlib.figure import Figure
 from rich.progress import Progress
 
 from querygist.errors import ConfigurationError
 from querygist.files import replacing
-from training.recipes import RunConfig
+from training.config import TrainerConfig
 from training.train import batches, modeling
 
 T = TypeVar("T", bound=Sized)
@@ -40,7 +41,7 @@ _LEGEND = {
 
 @dataclass(frozen=True, slots=True)
 class Objective(Generic[T]):
-    """What is minimised: the sum of `loss` over a step's examples, divided by their `units`.
+    """The objective to minimise: the sum of `loss` over a step's examples, divided by their `units`.
 
     `loss` takes the model and a few examples and gives the sum over them, so that how a step is split into
     micro-batches changes memory and not the result.
@@ -61,32 +62,32 @@ class Trainer(Generic[T]):
         self,
         model: Any,
         objective: Objective[T],
-        recipe: RunConfig,
+        recipe: TrainerConfig,
         folder: Path,
         *,
         seed: int,
-        arithmetic: AbstractContextManager[Any] | None = None,
+        autocast: AbstractContextManager[Any] | None = None,
         made_from: Mapping[str, str],
     ) -> None:
-        """`arithmetic`: see `student.arithmetic`. `made_from`: hashes of all that the run follows from. Raises
+        """`autocast`: see `training.train.device`. `made_from`: hashes of all that the run follows from. Raises
         ConfigurationError if the folder has others.
         """
         self._model = model
         self._objective = objective
         self._recipe = recipe
         self._seed = seed
-        self._arithmetic = arithmetic or nullcontext()
+        self._autocast = autocast or nullcontext()
         self._folder = folder
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._optimizer = torch.optim.AdamW(self._parameters, lr=recipe.learning_rate, weight_decay=0.0)
         self._step = 0
         self._best: tuple[float, int] = (-math.inf, 0)
         folder.mkdir(parents=True, exist_ok=True)
-        refuse_another(folder, made_from)
+        check_same_run(folder, made_from)
         self._resume()
 
     def run(self, training: Sequence[T], validate: Validate) -> Path:
-        """Train to the last step, or until `patience` validations in a row were not better. The best adapter's folder.
+        """Train to the last step, or until `patience` validations in a row were not better; return the best's folder.
 
         Raises ConfigurationError when there is nothing to train on.
         """
@@ -95,13 +96,13 @@ class Trainer(Generic[T]):
         if (done := best_adapter(self._folder)) is not None:
             return done
         with Progress() as progress:
-            task = progress.add_task(self._folder.name, total=self._recipe.steps, completed=self._step)
-            for batch in itertools.islice(self._batches(training), self._step, self._recipe.steps):
+            task = progress.add_task(self._folder.name, total=self._recipe.max_steps, completed=self._step)
+            for batch in itertools.islice(self._batches(training), self._step, self._recipe.max_steps):
                 self._log(self._train(batch))
                 progress.update(task, completed=self._step)
-                if self._step % self._recipe.every == 0 or self._step == self._recipe.steps:
+                if self._step % self._recipe.eval_steps == 0 or self._step == self._recipe.max_steps:
                     self._checkpoint(validate)
-                    if self._step - self._best[1] >= self._recipe.patience * self._recipe.every:
+                    if self._step - self._best[1] >= self._recipe.patience * self._recipe.eval_steps:
                         break
         best = {"step": self._best[1], "score": self._best[0], "steps": self._step}
         with replacing(self._folder / BEST) as partial:
@@ -110,10 +111,10 @@ class Trainer(Generic[T]):
 
     def _batches(self, training: Sequence[T]) -> Iterator[list[T]]:
         for number in itertools.count():
-            yield from batches.epoch(training, rows=self._recipe.rows, seed=self._seed + number)
+            yield from batches.epoch(training, rows=self._recipe.batch_size, seed=self._seed + number)
 
     def _train(self, examples: list[T]) -> dict[str, float]:
-        """One optimizer step."""
+        """Take one optimizer step."""
         began = time.monotonic()
         torch.manual_seed(self._seed + self._step)
         for group in self._optimizer.param_groups:
@@ -121,12 +122,14 @@ class Trainer(Generic[T]):
         self._model.train()
         units = self._objective.units(examples)
         loss = 0.0
-        for start in range(0, len(examples), self._recipe.micro_rows):
-            with self._arithmetic:
-                part = self._objective.loss(self._model, examples[start : start + self._recipe.micro_rows]) / units
-            part.backward()
+        for start in range(0, len(examples), self._recipe.micro_batch_size):
+            with self._autocast:
+                part = (
+                    self._objective.loss(self._model, examples[start : start + self._recipe.micro_batch_size]) / units
+                )
+            torch.autograd.backward(part)
             loss += part.item()
-        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._recipe.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._recipe.max_grad_norm)
         self._optimizer.step()
         self._optimizer.zero_grad()
         self._step += 1
@@ -139,11 +142,11 @@ class Trainer(Generic[T]):
         }
 
     def _learning_rate(self) -> float:
-        """Linear warm-up, then a cosine down to a tenth."""
+        """Return that of this step: linear warm-up, then a cosine down to a tenth."""
         recipe = self._recipe
-        if self._step < recipe.warm_up:
-            return recipe.learning_rate * (self._step + 1) / recipe.warm_up
-        done = (self._step - recipe.warm_up) / max(1, recipe.steps - recipe.warm_up)
+        if self._step < recipe.warmup_steps:
+            return recipe.learning_rate * (self._step + 1) / recipe.warmup_steps
+        done = (self._step - recipe.warmup_steps) / max(1, recipe.max_steps - recipe.warmup_steps)
         return recipe.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
 
     def _log(self, line: dict[str, float]) -> None:
@@ -164,7 +167,7 @@ class Trainer(Generic[T]):
         state = {
             "step": self._step,
             "best": self._best,
-            "trained": modeling.trained(self._model),
+            "trained": modeling.trainable_state(self._model),
             "optimizer": self._optimizer.state_dict(),
         }
         torch.save(state, self._folder / "state.new")
@@ -173,7 +176,7 @@ class Trainer(Generic[T]):
     def _resume(self) -> None:
         path = self._folder / "state.pt"
         if path.exists():
-            state = torch.load(path, weights_only=True)
+            state = torch.load(path, weights_only=True, map_location="cpu")
             self._model.load_state_dict(state["trained"], strict=False)
             self._optimizer.load_state_dict(state["optimizer"])
             self._step = state["step"]
@@ -181,22 +184,19 @@ class Trainer(Generic[T]):
 
     def _plot(self) -> None:
         lines = [json.loads(line) for line in (self._folder / "metrics.jsonl").read_text().splitlines()]
-        figure, axes = plt.subplots(1, 2, figsize=(11, 4))
-        for axis, names in zip(axes, (("loss", "validation_loss"), ("score",)), strict=True):
-            for name in names:
-                points = [(line["step"], line[name]) for line in lines if name in line]
-                if points:
-                    axis.plot(
-                        *zip(*points, strict=True), "-" if name == "loss" else "o-", label=_LEGEND[name], alpha=0.8
-                    )
-            axis.set(xlabel="step", title="loss" if "loss" in names else "validation")
+        figure = Figure(figsize=(11, 4), layout="tight")
+        left, right = figure.subplots(1, 2)
+        for axis, name, style in ((left, "loss", "-"), (left, "validation_loss", "o-"), (right, "score", "o-")):
+            logged = [line for line in lines if name in line]
+            steps, values = [line["step"] for line in logged], [line[name] for line in logged]
+            axis.plot(steps, values, style, label=_LEGEND[name], alpha=0.8)
+        for axis, title in ((left, "loss"), (right, "validation")):
+            axis.set(xlabel="step", title=title)
             axis.legend()
-        figure.tight_layout()
         figure.savefig(self._folder / "loss.png", dpi=120)
-        plt.close(figure)
 
 
-def refuse_another(folder: Path, made_from: Mapping[str, str]) -> None:
+def check_same_run(folder: Path, made_from: Mapping[str, str]) -> None:
     """Raise ConfigurationError if the folder holds another run: hours are neither thrown away nor mixed with others."""
     path = folder / MADE_FROM
     if path.exists():
@@ -213,7 +213,7 @@ def refuse_another(folder: Path, made_from: Mapping[str, str]) -> None:
 
 
 def stage_adapter(work_dir: Path, stage: str) -> Path:
-    """The best adapter of a stage. Raises ConfigurationError while there is none."""
+    """Return the folder of the best that a stage trained. Raises ConfigurationError while there is none."""
     found = best_adapter(work_dir / stage)
     if found is None:
         raise ConfigurationError(f"The stage {stage} has not been run to its end: `python -m training {stage}`.")
@@ -221,7 +221,7 @@ def stage_adapter(work_dir: Path, stage: str) -> Path:
 
 
 def best_adapter(folder: Path) -> Path | None:
-    """The best adapter of a run that is over; None while it is not."""
+    """Return the folder of the best checkpoint of a run that is over; None while it is not."""
     try:
         best = json.loads((folder / BEST).read_text())
     except OSError:

@@ -1,9 +1,11 @@
-"""How good the student is in the middle of its training: not its loss, but what the service would answer with it.
+"""Validation of a student in training: not only by its loss, but by what the service would answer with it.
 
-Summaries that the embedded engine writes with the merged and quantized model, at every checkpoint: ROUGE-2 where the
-document answers, and whether it refuses where the document does not. By ROUGE-2 alone the best student never refuses.
+At every checkpoint the embedded engine writes summaries with the merged and quantized model (transformers, with a fully
+trained one): ROUGE-2 where the document answers, and whether it refuses where the document does not. By ROUGE-2 alone
+the best student never refuses.
 """
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -14,14 +16,17 @@ from typing import Any
 from rouge_score.rouge_scorer import RougeScorer
 
 from querygist import artifact, settings
-from training.config import Config
-from training.data.example_io import Example
+from training.config import Config, GeneratorConfig
+from training.data.examples import Example
 from training.export import weights_folder
 from training.generate.embedded import EmbeddedWriter
+from training.generate.generator import Written
+from training.generate.resolve import create
 from training.train import batches, losses
 from training.train.encoding import Encoded
+from training.train.modeling import is_adapter
 
-IN_FLIGHT = 8
+CONCURRENCY = 8
 MICRO_ROWS = 4
 
 
@@ -32,36 +37,29 @@ class Validation:
     examples: Sequence[Example]
     encoded: Sequence[Encoded]
     pad_id: int
+    tokenizer_path: Path
     config: Config
 
-    def __call__(self, model_in_training: Any, adapter: Path) -> dict[str, float]:
-        """Numbers of the model; `adapter` is the folder it was saved to."""
-        return {"validation_loss": self._loss(model_in_training), **self._written(adapter)}
+    def __call__(self, model_in_training: Any, folder: Path) -> dict[str, float]:
+        """Numbers of the model; `folder` is where it was saved."""
+        return {"validation_loss": self._loss(model_in_training), **self._scores(folder)}
 
     def _loss(self, model_in_training: Any) -> float:
         total = count = 0.0
         for start in range(0, len(self.encoded), MICRO_ROWS):
             some = self.encoded[start : start + MICRO_ROWS]
-            logits, labels = batches.target_logits(model_in_training, batches.collate(some, self.pad_id))
+            logits, labels = batches.target_logits(
+                model_in_training, batches.collate(some, self.pad_id, model_in_training.device)
+            )
             total += losses.negative_log_likelihood(logits, labels).item()
             count += len(labels)
         return total / count
 
-    def _written(self, adapter: Path) -> dict[str, float]:
+    def _scores(self, folder: Path) -> dict[str, float]:
         """`rouge2`: F1 x 100 of positives, a refusal counting 0. The shares of negatives and of positives refused.
         `score`: over all rows, a negative counting 100 if refused, else 0.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            chosen = settings.load(
-                weights_dir=weights_folder.assemble(Path(folder), adapter, prompt_version=self.config.prompt_version),
-                max_in_flight=IN_FLIGHT,
-            )
-            built = artifact.build(chosen)
-            try:
-                with EmbeddedWriter(chosen, name="validation", in_flight=IN_FLIGHT) as writer:
-                    written = [one for (one,) in writer.write(self.examples)]
-            finally:
-                shutil.rmtree(built.path)  # one a checkpoint would fill the disk
+        written = self._quantized(folder) if is_adapter(folder) else self._in_torch(folder)
         scorer = RougeScorer(["rouge2"], use_stemmer=True)
         pairs = list(zip(self.examples, written, strict=True))
         positive = [(example, one) for example, one in pairs if example.kind == "positive"]
@@ -74,3 +72,24 @@ class Validation:
             "refused": right / max(1, len(negative)),
             "false_refusals": sum(not one.answerable for _, one in positive) / max(1, len(positive)),
         }
+
+    def _quantized(self, adapter: Path) -> list[Written]:
+        """Return what the embedded engine writes with the merged and quantized model."""
+        with tempfile.TemporaryDirectory() as folder:
+            chosen = settings.load(
+                weights_dir=weights_folder.assemble(Path(folder), adapter, prompt_version=self.config.prompt_version),
+                max_in_flight=CONCURRENCY,
+            )
+            built = artifact.build(chosen)
+            try:
+                with EmbeddedWriter(chosen, name="validation", in_flight=CONCURRENCY) as writer:
+                    return [one for (one,) in writer.write(self.examples)]
+            finally:
+                shutil.rmtree(built.path)  # one a checkpoint would fill the disk
+
+    def _in_torch(self, folder: Path) -> list[Written]:
+        """Return what a model writes of which every weight was trained: such a model is not quantized."""
+        shutil.copyfile(self.tokenizer_path, folder / "tokenizer.json")
+        of = GeneratorConfig(engine="hf", model=str(folder), concurrency=CONCURRENCY)
+        with contextlib.closing(create(of, self.config)) as writer:
+            return [one for (one,) in writer.write(self.examples)]

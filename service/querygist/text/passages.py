@@ -1,22 +1,20 @@
 """The part of a document that speaks to a query: what a token budget holds, a snippet, or its sentences in order.
 
-Sentences are ranked by BM25 (Robertson and Zaragoza, 2009) with the idf of Lucene's BM25Similarity, which is never
-negative, over the sentences of the one document. The constants are the best of a grid on validation rows of seven
-query-driven data sets; sentences vary less in length than documents, hence the low `_B`.
+Sentences are ranked by BM25 over the sentences of the one document. The constants are the best of a grid on validation
+rows of seven query-driven data sets; sentences vary less in length than documents, hence the low `_B`.
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from math import log
 
+from querygist.text import bm25
 from querygist.text.sentences import Span, bounded_spans, terms
 
 TokenCounter = Callable[[Sequence[str]], list[int]]
 """Number of tokens of each text."""
 
-_K1 = 1.2  # how soon a repeated term stops counting
 _B = 0.2  # how much a long sentence is discounted
 _NEIGHBOUR = (
     0.15  # share of its neighbours' scores that a sentence gets: an answer often stands beside the query's words
@@ -54,11 +52,11 @@ def _scores(document: str, sentences: Sequence[Span], query: str) -> list[float]
     matches = [[token for token in sentence if token in wanted] for sentence in tokens]
     holding = Counter(term for match in matches for term in set(match))
     average = sum(map(len, tokens)) / len(tokens) or 1.0
-    idf = {term: log(1 + (len(tokens) - n + 0.5) / (n + 0.5)) for term, n in holding.items()}
+    idf = {term: bm25.idf(len(tokens), count) for term, count in holding.items()}
 
     def score(match: list[str], length: int) -> float:
-        norm = _K1 * (1 - _B + _B * length / average)
-        return sum(idf[term] * n * (_K1 + 1) / (n + norm) for term, n in Counter(match).items())
+        norm = bm25.norm(length, average, _B)
+        return sum(bm25.score(idf[term], count, norm) for term, count in Counter(match).items())
 
     return [score(match, len(sentence)) if match else 0.0 for match, sentence in zip(matches, tokens, strict=True)]
 

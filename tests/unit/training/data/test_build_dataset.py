@@ -19,9 +19,10 @@ from querygist.text.cleaning import CleanDocument
 from tests.unit.training.row_fixtures import line, write_rows
 from training.__main__ import main
 from training.config import REPOSITORY, Config, load
-from training.data import build_dataset, example_io, licences
-from training.data.build_examples import prepare, requested_words
-from training.data.truncation import Windows
+from training.data import build_dataset, licences
+from training.data.build_examples import ExampleBuilder, requested_words
+from training.data.examples import read_examples
+from training.data.truncation import Truncator
 
 pytestmark = pytest.mark.training
 
@@ -61,12 +62,12 @@ def test_what_is_written_is_what_later_stages_expect(made: Path) -> None:
             assert example["kind"] in ("positive", "hard", "unrelated")
             assert example["max_words"] in range(5, 121, 5)
             assert (example["summary"] == NO_ANSWER) == (example["kind"] != "positive")
-    assert example_io.read(made / "test.jsonl")[0].references
+    assert read_examples(made / "test.jsonl")[0].references
     ids = [example["id"] for name in WRITTEN for example in of(made, name)]
     assert len(set(ids)) == len(ids)
 
 
-def test_two_of_five_training_rows_are_negatives_half_of_them_hard(made: Path) -> None:
+def test_two_of_five_training_rows_are_negatives(made: Path) -> None:
     kinds = [example["kind"] for example in of(made, "train.jsonl")]
     assert kinds.count("unrelated") == round(kinds.count("positive") * 0.4 / 0.6 / 2)
     assert 1 <= kinds.count("hard") <= kinds.count("unrelated")  # so few documents have few that are near
@@ -91,7 +92,7 @@ def test_answers_grow_and_the_test_is_left_as_people_wrote_it(made: Path) -> Non
 
 
 def test_rows_that_word_overlap_answers_can_be_fewer(made: Path, tmp_path: Path) -> None:
-    run(config(tmp_path, "data.hinted_share=0"))
+    run(config(tmp_path, "data.lexical_match_share=0"))
     quotes = [one for one in of(tmp_path, "train.jsonl") if one["summary"] in one["document"]]
     assert 0 < len(quotes) < sum(one["summary"] in one["document"] for one in of(made, "train.jsonl"))
     for example in quotes:
@@ -101,7 +102,7 @@ def test_rows_that_word_overlap_answers_can_be_fewer(made: Path, tmp_path: Path)
 
 
 def test_answers_in_own_words_can_be_left_out(made: Path, tmp_path: Path) -> None:
-    run(config(tmp_path, "data.own_words_share=0"))
+    run(config(tmp_path, "data.abstractive_share=0"))
     positives = [example for example in of(tmp_path, "train.jsonl") if example["kind"] == "positive"]
     assert positives
     assert all(example["summary"] in example["document"] for example in positives)
@@ -118,7 +119,7 @@ def test_no_document_is_in_two_files(made: Path) -> None:
     assert not documents[0] & documents[1]
 
 
-def test_the_same_seed_makes_the_same_bytes_and_another_seed_other_ones(made: Path, tmp_path: Path) -> None:
+def test_outputs_are_the_same_bytes_for_the_same_seed_only(made: Path, tmp_path: Path) -> None:
     names = (*WRITTEN, "data_card.md", "data_card.json", "data_card.png")
     run(config(tmp_path / "again"))
     for name in names:
@@ -127,8 +128,8 @@ def test_the_same_seed_makes_the_same_bytes_and_another_seed_other_ones(made: Pa
     assert (tmp_path / "other" / "train.jsonl").read_bytes() != (made / "train.jsonl").read_bytes()
 
 
-def test_the_frozen_test_does_not_change_with_how_training_rows_are_made(made: Path, tmp_path: Path) -> None:
-    run(config(tmp_path, "data.negative_share=0", "data.hinted_share=0.5", "data.max_prompt_tokens=200"))
+def test_frozen_test_set_ignores_how_training_rows_are_made(made: Path, tmp_path: Path) -> None:
+    run(config(tmp_path, "data.negative_share=0", "data.lexical_match_share=0.5", "data.max_prompt_tokens=200"))
     for name in ("test.jsonl", "negatives_test.jsonl"):
         assert (tmp_path / name).read_bytes() == (made / name).read_bytes()
     assert {example["kind"] for example in of(tmp_path, "train.jsonl")} == {"positive"}
@@ -156,7 +157,7 @@ def test_the_card_tells_what_is_there_and_what_was_left_out(tmp_path: Path) -> N
         line("wiki", source="wikiqa", split="validation"),
     ]
     rows = write_rows(tmp_path / "rows.jsonl", *ROWS.values(), *extra)
-    run(config(tmp_path, f"data.files=[{rows}]", "data.sources={qed: {share: 0}, selqa: {least_words: 15}}"))
+    run(config(tmp_path, f"data.files=[{rows}]", "data.sources={qed: {share: 0}, selqa: {min_words: 15}}"))
     card = json.loads((tmp_path / "data_card.json").read_text())
     dropped = {(one["source"], one["why"]): one["rows"] for one in card["dropped"]}
     assert dropped["made", "licence not on the allow-list: secret terms"] == 1
@@ -200,17 +201,17 @@ def test_nothing_left_to_train_on_is_an_error(tmp_path: Path) -> None:
 def test_evaluation_only_rows_do_not_pass_the_last_gate_either(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tokenizer: Tokenizer, identity: Identity
 ) -> None:
-    monkeypatch.setattr(licences, "refusal", lambda row, also_allow=(): None)
+    monkeypatch.setattr(licences, "refusal", lambda row, extra_licenses=(): None)
     rows = write_rows(tmp_path / "rows.jsonl", line(source="cast_snippets"))
-    windows = Windows(tokenizer, identity.prompt_version, 384, seed=1)
+    truncator = Truncator(tokenizer, identity.prompt_version, 384, seed=1)
     with (
         Progress(disable=True) as progress,
         pytest.raises(ConfigurationError, match="cast_snippets are for"),
     ):
-        prepare(config(tmp_path, f"data.files=[{rows}]"), windows, progress)
+        ExampleBuilder(config(tmp_path, f"data.files=[{rows}]"), truncator, progress).build()
 
 
-def test_requested_lengths_leave_room_for_the_answer_in_fives_and_within_what_the_api_takes() -> None:
+def test_requested_lengths_hold_the_answer_in_fives() -> None:
     asked = [requested_words("word " * 49, 1, str(i)) for i in range(300)]
     assert set(asked) == {50, 55}
     assert requested_words("word", 1, "r") == 5

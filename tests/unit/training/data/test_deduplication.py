@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from querygist.errors import ConfigurationError
 from tests.unit.training.row_fixtures import row
-from training.data.deduplication import RUN, Leak, Runs, leaks, refuse_leaks, without_duplicates
+from training.data.deduplication import RUN, Leak, Runs, leaks, raise_for_leaks, without_duplicates
 
 SEEN = [f"seen{i}" for i in range(40)]
 TEST = [f"test{i}" for i in range(40)]
 SHARED = [f"shared{i}" for i in range(RUN)]
 
 
-def test_rows_that_differ_in_case_and_punctuation_only_are_duplicates() -> None:
+def test_duplicates_ignore_case_and_punctuation() -> None:
     rows = [
         row("a"),
         row("b", query="Why do OWLS hunt, at night?", document="Owls hunt at night -- their eyes are large!"),
@@ -50,9 +50,9 @@ def test_a_hash_alone_is_no_leak(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_leak_stops_the_run_and_names_both_sides() -> None:
-    refuse_leaks([])
+    raise_for_leaks([])
     with pytest.raises(ConfigurationError) as raised:
-        refuse_leaks([Leak(f"s{i}", f"t{i}") for i in range(25)])
+        raise_for_leaks([Leak(f"s{i}", f"t{i}") for i in range(25)])
     assert "25 documents" in raised.value.detail
     assert "s0 (training or validation) and t0 (test)" in raised.value.detail
     assert raised.value.detail.endswith("and 5 more")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from querygist.errors import ConfigurationError
-from training.data.example_io import Example, read, write
+from training.data.examples import Example, read_examples, write_examples
 from training.stable_random import between, choose, draw
 
 ONE = Example("a", "made", "why?", "Because\u2028of — this.", "Because.", 40, "positive", derived=True)
@@ -15,8 +15,8 @@ OTHER = Example("b", "made", "why?", "Because.", "No.", 5, "hard", derived=False
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    write(tmp_path / "new" / "some.jsonl", [ONE, OTHER])
-    assert read(tmp_path / "new" / "some.jsonl") == [ONE, OTHER]
+    write_examples(tmp_path / "new" / "some.jsonl", [ONE, OTHER])
+    assert read_examples(tmp_path / "new" / "some.jsonl") == [ONE, OTHER]
 
 
 @pytest.mark.parametrize("text", ["{", "{}", '{"id": "a", "unknown": 1}', "[]"])
@@ -24,12 +24,12 @@ def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "some.jsonl"
     path.write_text(text)
     with pytest.raises(ConfigurationError, match="Run the data stage"):
-        read(path)
+        read_examples(path)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="Run the data stage first"):
-        read(tmp_path / "none.jsonl")
+        read_examples(tmp_path / "none.jsonl")
 
 
 @given(st.integers(0, 2**64), st.text(max_size=5))

@@ -21,9 +21,7 @@ def grown(document: str, target: str, max_words: int) -> str:
 
 
 @given(st.lists(st.integers(3, 45), min_size=1, max_size=12), st.data(), st.integers(5, 100))
-def test_a_target_is_whole_sentences_that_hold_the_answer_and_as_many_as_the_limit_allows(
-    lengths: list[int], data: st.DataObject, max_words: int
-) -> None:
+def test_targets_are_whole_sentences_up_to_the_limit(lengths: list[int], data: st.DataObject, max_words: int) -> None:
     sentences = [sentence(words, f"s{i}x") for i, words in enumerate([20, *lengths])]  # the first one is no title
     at = data.draw(st.integers(0, len(lengths)))
     document = " ".join(sentences)

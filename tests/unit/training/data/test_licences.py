@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.training.row_fixtures import row
-from training.data.licences import EVALUATION_ONLY, licence_of, refusal, sort
+from training.data.licences import EVALUATION_ONLY, allowed, licence_of, refusal
 
 
 @pytest.mark.parametrize("licence", ["MIT", "mit ", "CC BY-SA  4.0", "Apache-2.0 (Wikipedia CC BY-SA text)"])
@@ -34,9 +34,9 @@ def test_no_licence_makes_an_evaluation_source_trainable(source: str) -> None:
 
 def test_refused_rows_are_counted() -> None:
     rows = [row("a"), row("b", license_="?"), row("c", license_="?"), row("d", source="wikiqa")]
-    found = sort(rows)
+    found = allowed(rows)
     assert found.rows == rows[:1]
-    assert found.refused == {
+    assert found.dropped == {
         ("made", "train", "licence not on the allow-list: ?"): 2,
         ("wikiqa", "train", "evaluation only"): 1,
     }

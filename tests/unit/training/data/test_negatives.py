@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from querygist.text.sentences import terms
 from tests.unit.training.row_fixtures import row
 from training.config import REPOSITORY
-from training.data.bm25 import Bm25
 from training.data.deduplication import Runs, folded_words
-from training.data.negatives import Pool, make
+from training.data.negatives import Bm25Index, Pool, make
 from training.data.raw_dataset import Row, read
 
 QUERY = "when did the owl museum in Bergen open"
@@ -30,18 +29,18 @@ def near(id_: str, document: str, **fields: str) -> Row:
     return row(id_, **{"query": "who pays for museums", "document": document, "summary": document, **fields})  # type: ignore[arg-type]
 
 
-def test_bm25_ranks_by_rare_terms_and_finds_nothing_in_what_shares_none() -> None:
-    index = Bm25(["The owl sat.", "The owl and the heron sat.", "Sat.", "Rivers flow."])
+def test_bm25_ranks_by_rare_terms_and_is_zero_without_shared() -> None:
+    index = Bm25Index(["The owl sat.", "The owl and the heron sat.", "Sat.", "Rivers flow."])
     scores = index.scores("an owl or a heron")
     assert list(scores.argsort()[::-1][:2]) == [1, 0]
     assert scores[2] == scores[3] == 0
     assert index.idf("heron") > index.idf("owl") > index.idf("sat")
     assert index.idf("unheard") > index.idf("heron")
     assert index.weight(["owl", "owl"]) == pytest.approx(index.idf("owl"))
-    assert not Bm25([]).scores("owl").size
+    assert not Bm25Index([]).scores("owl").size
 
 
-def test_the_hard_negative_is_the_nearest_document_of_the_same_source() -> None:
+def test_hard_negative_is_the_nearest_of_the_same_source() -> None:
     nearest = near("n1", "The museum in Bergen shows every owl of the north, and many a hawk.")
     elsewhere = near("n2", "The owl museum in Bergen, the owl museum in Bergen: when did it open?", source="other")
     less = near("n3", "Bergen has rain, and a museum of rain.")
@@ -83,7 +82,7 @@ def test_what_is_not_near_is_not_hard() -> None:
     assert pool(near("n", "Rain falls in many towns, in one museum even.")).hard(ASKED) is None
 
 
-def test_an_unrelated_document_shares_nothing_that_matters_with_the_query() -> None:
+def test_unrelated_document_shares_nothing_with_the_query() -> None:
     related = near("n", "The owl museum in Bergen is closed on Mondays.")
     documents = {found.document for seed in range(60) if (found := pool(related).unrelated(ASKED, seed))}
     assert ASKED.document not in documents
@@ -115,7 +114,7 @@ def real() -> list[Row]:
     return read([REPOSITORY / "tests/data/rows.jsonl"], seed=1, held_out=0.1)
 
 
-def test_real_rows_get_negatives_of_both_kinds_in_the_asked_number(real: list[Row]) -> None:
+def test_real_rows_get_as_many_negatives_of_both_kinds(real: list[Row]) -> None:
     made = make(real, Pool(real, Runs()), each=3, hard=lambda row: row.source != "selqa", seed=1)
     assert [negative.kind for negative in made] == ["hard"] * 3 + ["unrelated"] * 3
     assert len({(negative.kind, negative.row.id) for negative in made}) == 6

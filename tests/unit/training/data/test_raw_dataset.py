@@ -29,7 +29,7 @@ def test_rows_are_cleaned_alike_so_that_a_quote_stays_one(tmp_path: Path) -> Non
     assert second.references == ("One.", "Two words.")
 
 
-def test_every_bad_row_is_told_with_file_line_and_field_and_without_its_text(tmp_path: Path) -> None:
+def test_bad_rows_are_reported_by_line_and_field_without_text(tmp_path: Path) -> None:
     path = write_rows(
         tmp_path / "rows.jsonl",
         line("fine"),
@@ -56,7 +56,7 @@ def test_every_bad_row_is_told_with_file_line_and_field_and_without_its_text(tmp
         (7, "extra: Extra inputs"),
         (8, f"id: fine is the id of {path}:1 as well"),
         (9, "summary: Input should be a valid string, unable to parse raw data as a unicode string"),
-        (10, "reference: The reference is empty"),
+        (10, "references.1: The reference is empty"),
     ]
     for text, (number, said) in zip(told[1:], expected, strict=True):
         assert text.startswith(f"{path}:{number}: ")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from querygist.engines.base import Identity
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.text.sentences import bounded_spans
-from training.data.truncation import Windows
+from training.data.truncation import Truncator
 
 LIMIT = 256
 QUERY = "what do owls eat"
@@ -18,8 +18,8 @@ DOCUMENT = " ".join(SENTENCES)
 
 
 @pytest.fixture(scope="session")
-def windows(tokenizer: Tokenizer, identity: Identity) -> Windows:
-    return Windows(tokenizer, identity.prompt_version, LIMIT, seed=1)
+def windows(tokenizer: Tokenizer, identity: Identity) -> Truncator:
+    return Truncator(tokenizer, identity.prompt_version, LIMIT, seed=1)
 
 
 def of_whole_sentences(text: str) -> bool:
@@ -28,7 +28,7 @@ def of_whole_sentences(text: str) -> bool:
     return at in starts and at + len(text) in ends
 
 
-def test_a_document_that_fits_is_left_whole(windows: Windows) -> None:
+def test_a_document_that_fits_is_left_whole(windows: Truncator) -> None:
     short = " ".join(SENTENCES[:3])
     assert windows.fits(QUERY, short, 40)
     assert windows.around(QUERY, short, (0, 5), 40, "r") == short
@@ -38,8 +38,8 @@ def test_a_document_that_fits_is_left_whole(windows: Windows) -> None:
 
 @settings(max_examples=40)
 @given(st.integers(0, 58), st.integers(1, 2), st.integers(0, 10**6))
-def test_a_window_contains_its_answer_fits_and_is_as_large_as_it_may_be(
-    windows: Windows, at: int, length: int, row_id: int
+def test_window_contains_its_answer_and_is_as_large_as_fits(
+    windows: Truncator, at: int, length: int, row_id: int
 ) -> None:
     answer = " ".join(SENTENCES[at : at + length])
     start = DOCUMENT.index(answer)
@@ -51,7 +51,7 @@ def test_a_window_contains_its_answer_fits_and_is_as_large_as_it_may_be(
     assert not windows.fits(QUERY, f"{text} {SENTENCES[-1]} {SENTENCES[-1]}", 40)
 
 
-def test_the_answer_stands_anywhere_in_its_window(windows: Windows) -> None:
+def test_the_answer_stands_anywhere_in_its_window(windows: Truncator) -> None:
     start = DOCUMENT.index(SENTENCES[30])
     found = [windows.around(QUERY, DOCUMENT, (start, start + len(SENTENCES[30])), 40, str(i)) for i in range(40)]
     places = [text.index(SENTENCES[30]) / len(text) for text in found if text is not None]
@@ -60,11 +60,11 @@ def test_the_answer_stands_anywhere_in_its_window(windows: Windows) -> None:
     assert max(places) > 0.6
 
 
-def test_an_answer_that_does_not_fit_is_refused(windows: Windows) -> None:
+def test_an_answer_that_does_not_fit_is_refused(windows: Truncator) -> None:
     assert windows.around(QUERY, DOCUMENT, (0, len(DOCUMENT)), 40, "r") is None
 
 
-def test_an_answer_in_own_words_keeps_what_it_quotes(windows: Windows) -> None:
+def test_an_answer_in_own_words_keeps_what_it_quotes(windows: Truncator) -> None:
     summary = "It says there are 41 owls and 287 mice, and then speaks of 42 owls and 294 mice."
     text = windows.around_sources(QUERY, DOCUMENT, summary, 40, "r")
     assert SENTENCES[41] in text
@@ -75,19 +75,19 @@ def test_an_answer_in_own_words_keeps_what_it_quotes(windows: Windows) -> None:
 @pytest.mark.parametrize(
     "summary", ["Nothing here is quoted.", "speaks of 1 owls and 7 mice; speaks of 59 owls and 413 mice"]
 )
-def test_an_answer_from_everywhere_or_nowhere_gets_the_services_own_passages(windows: Windows, summary: str) -> None:
+def test_scattered_answers_get_the_services_own_passages(windows: Truncator, summary: str) -> None:
     text = windows.around_sources(QUERY, DOCUMENT, summary, 40, "r")
     assert windows.fits(QUERY, text, 40)
     assert all(part in DOCUMENT for part in text.split("\n"))
 
 
-def test_windows_of_negatives_lie_anywhere(windows: Windows) -> None:
+def test_windows_of_negatives_lie_anywhere(windows: Truncator) -> None:
     texts = [windows.anywhere(QUERY, DOCUMENT, 40, str(i)) for i in range(30)]
     assert all(text and windows.fits(QUERY, text, 40) and of_whole_sentences(text) for text in texts)
     assert len({DOCUMENT.index(text or "") for text in texts}) > 15
 
 
-def test_no_window_of_a_document_whose_sentences_do_not_fit(windows: Windows) -> None:
+def test_no_window_of_a_document_whose_sentences_do_not_fit(windows: Truncator) -> None:
     endless = " ".join(f"word{i}" for i in range(2000))
     cramped = replace(windows, prompt_limit=128)
     assert cramped.anywhere(QUERY, endless, 40, "r") is None

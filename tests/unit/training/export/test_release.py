@@ -15,10 +15,9 @@ from querygist.artifact.manifest import Manifest
 from querygist.errors import ConfigurationError
 from querygist.triton_server.repository import load_config
 from tests.conftest import REPOSITORY, WEIGHTS
-from training.config import Config
+from training.config import Config, DataConfig, EvaluateConfig, ExportConfig
 from training.export import release, weights_folder
-from training.sections import DataConfig, EvaluateConfig, ExportConfig
-from training.train.select_best import shipped
+from training.train.select_best import select_best
 
 
 def trained(work_dir: Path, stage: str, score: float) -> Path:
@@ -62,9 +61,9 @@ def exported(config: Config) -> Manifest:
 def test_the_best_by_validation_ships_and_not_the_last(config: Config, tmp_path: Path) -> None:
     trained(tmp_path, "sft", 50.5)
     with pytest.raises(ConfigurationError, match=r"stage dpo of export\.stages has not been run"):
-        shipped(config)
+        select_best(config)
     trained(tmp_path, "dpo", 49.0)
-    assert shipped(config) == "sft"
+    assert select_best(config) == "sft"
     manifest = exported(config)
     assert manifest.adapter
     assert (manifest.version, manifest.prompt_version) == ("9.8.7", "v4")
@@ -75,6 +74,13 @@ def test_the_best_by_validation_ships_and_not_the_last(config: Config, tmp_path:
     assert "| qed | 5 | 3 | 3 | CC BY-SA 3.0 |" in card
     assert "Not evaluated." in card
     assert "for a refusal that is right): 50.5." in card
+
+
+def test_a_full_finetune_does_not_ship(config: Config, tmp_path: Path) -> None:
+    for stage in ("sft", "dpo"):
+        (trained(tmp_path, stage, 1) / weights_folder.ADAPTER_CONFIG).unlink()
+    with pytest.raises(ConfigurationError, match="is no adapter: every weight was trained"):
+        exported(config)
 
 
 def test_the_gpu_server_says_what_it_serves(config: Config, tmp_path: Path) -> None:

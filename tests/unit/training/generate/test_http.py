@@ -11,7 +11,7 @@ from querygist.errors import ConfigurationError, EngineUnavailable
 from querygist.prompting.templates import NO_ANSWER
 from querygist.prompting.tokenizer import Tokenizer
 from tests.conftest import Live
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.generate.generator import Sampling
 from training.generate.http import HttpWriter
 

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from querygist.errors import ConfigurationError, EngineUnavailable
 from querygist.prompting.templates import NO_ANSWER
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.generate.generator import Sampling
 from training.generate.openai_compatible import OpenAiCompatibleWriter, _seconds, bounded
 

@@ -17,7 +17,7 @@ from querygist.prompting.prompt_builder import fit
 from querygist.prompting.templates import LABEL
 from querygist.prompting.tokenizer import Tokenizer
 from tests.conftest import WEIGHTS
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.generate.generator import Sampling, Written
 from training.generate.transformers_generator import HuggingFaceWriter
 from training.train.modeling import save, with_lora

@@ -53,7 +53,7 @@ def test_csv_and_parquet_are_the_same_log(tmp_path: Path) -> None:
     assert read([plain, columns]) == found * 2
 
 
-def test_days_and_counts_of_a_parquet_may_be_text_and_a_day_may_be_a_time(tmp_path: Path) -> None:
+def test_parquet_days_and_counts_may_be_text_or_time(tmp_path: Path) -> None:
     texts = row(day="2026-01-31", position="2", impressions="100", clicks="7")
     times = pa.Table.from_pylist([row()]).set_column(5, "day", pa.array([date(2026, 1, 31)]).cast(pa.timestamp("ms")))
     parquet.write_table(times, tmp_path / "times.parquet")
@@ -61,7 +61,7 @@ def test_days_and_counts_of_a_parquet_may_be_text_and_a_day_may_be_a_time(tmp_pa
     assert read([tmp_path / "times.parquet"])[0].day == date(2026, 1, 31)
 
 
-def test_every_bad_row_is_told_with_row_and_column_and_without_its_text(tmp_path: Path) -> None:
+def test_bad_rows_are_reported_by_row_and_column_without_text(tmp_path: Path) -> None:
     texts = {name: str(value) for name, value in row().items()}
     bad = (
         ({"position": "0"}, "position: Input should be greater than or equal to 1"),

@@ -21,9 +21,9 @@ from tests.unit.training.preferences.click_fixtures import (
     Traffic,
     simulate,
 )
+from training.config import ClickRules, PairRules
 from training.preferences.click_log import Count
 from training.preferences.click_pairs import Comparison, Stratum, clear_pairs, mantel_haenszel
-from training.sections import ClickRules, PairRules
 
 RULES, PAIR_RULES = ClickRules(), PairRules()
 
@@ -88,26 +88,24 @@ def test_position_bias_fools_a_naive_comparison_and_not_this_one() -> None:
     ("traffic", "others", "appeal"),
     [(EVENLY, EVENLY, 0.1), (HIGH, LOW, 0.1), (HIGH, LOW, 0.01), ({1: 30, 2: 3, 3: 1}, {1: 1, 2: 3, 3: 30}, 0.3)],
 )
-def test_of_equal_summaries_hardly_more_are_found_different_than_p_max_says(
-    traffic: Traffic, others: Traffic, appeal: float
-) -> None:
+def test_false_positive_rate_of_the_test_is_max_p_value(traffic: Traffic, others: Traffic, appeal: float) -> None:
     rng = np.random.default_rng(3)
     logs = [simulate(rng, (FIRST, appeal, traffic), (SECOND, appeal, others), days=3) for _ in range(2000)]
     tests = [compared(log) for log in logs]
-    for p_max in (0.05, 0.01):
-        found = sum(test.reliable and test.p < p_max for test in tests)
-        assert found <= 2000 * p_max + 3 * math.sqrt(2000 * p_max * (1 - p_max))
+    for max_p_value in (0.05, 0.01):
+        found = sum(test.reliable and test.p < max_p_value for test in tests)
+        assert found <= 2000 * max_p_value + 3 * math.sqrt(2000 * max_p_value * (1 - max_p_value))
     if traffic != others:
         assert sum(naive(log).p < 0.01 for log in logs) > 200  # of which 20 would be right
 
 
-def test_of_equal_summaries_no_more_pairs_are_made_than_p_max_says() -> None:
+def test_false_positive_rate_of_pairs_is_max_p_value() -> None:
     rng = np.random.default_rng(4)
     log = [
         count for i in range(500) for count in simulate(rng, (FIRST, 0.1, HIGH), (SECOND, 0.1, LOW), query=f"query {i}")
     ]
     found = clear_pairs(log, RULES, PAIR_RULES, seed=1)
-    assert len(found.pairs) <= 500 * RULES.p_max
+    assert len(found.pairs) <= 500 * RULES.max_p_value
     assert len(found.pairs) + found.dropped.total() == 500
     assert found.dropped["no significant difference"] > 475
 
@@ -128,7 +126,7 @@ def test_clickbait_wins_the_clicks_and_makes_no_pair() -> None:
     baited = simulate(rng, (FIRST, 0.1, EVENLY), (CLICKBAIT, 0.3, EVENLY))
     assert outcome(baited) == "chosen copies too little"
     named = simulate(rng, (FIRST, 0.1, EVENLY), (FIRST.replace("then.", "in Texas."), 0.3, EVENLY))
-    loose = clear_pairs(named, RULES, PairRules(most_alike=1), seed=1)
+    loose = clear_pairs(named, RULES, PairRules(max_bigram_overlap=1), seed=1)
     assert loose.dropped == {"chosen has invented numbers or names": 1}
     seen_through = simulate(rng, (FIRST, 0.3, EVENLY), (CLICKBAIT, 0.1, EVENLY))
     assert outcome(seen_through) == FIRST
@@ -154,8 +152,8 @@ def tiny(first_clicks: int, second_clicks: int) -> list[Count]:
     return [replace(count, clicks=n) for count, n in zip(empty, (first_clicks, second_clicks), strict=True)]
 
 
-def replace_days(rules: ClickRules, least_day_impressions: int) -> ClickRules:
-    return rules.model_copy(update={"least_day_impressions": least_day_impressions})
+def replace_days(rules: ClickRules, min_daily_impressions: int) -> ClickRules:
+    return rules.model_copy(update={"min_daily_impressions": min_daily_impressions})
 
 
 @pytest.mark.parametrize(
@@ -176,7 +174,7 @@ def test_too_little_to_tell(arms: tuple[tuple[str, float, Traffic], ...], days: 
     assert outcome(simulate(np.random.default_rng(8), *arms, days=days)) == why
 
 
-def test_three_arms_make_three_comparisons_and_arms_of_one_text_are_one() -> None:
+def test_three_arms_make_three_comparisons() -> None:
     third = "Owls see more in the dark than those cats do."
     rng = np.random.default_rng(9)
     log = simulate(rng, (FIRST, 0.4, EVENLY), (SECOND, 0.2, EVENLY), (third, 0.05, EVENLY), (FIRST, 0.4, EVENLY))

@@ -7,8 +7,8 @@ import pytest
 
 from querygist.errors import ConfigurationError
 from tests.unit.training.row_fixtures import write_rows
+from training.config import PairRules
 from training.preferences.judgements import clear_pairs, read
-from training.sections import PairRules
 
 
 def judgement(id_: str = "a", **fields: Any) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def test_judgements_become_pairs_with_clean_texts(tmp_path: Path) -> None:
     assert pair.max_words in (5, 10)
 
 
-def test_every_bad_row_is_told_with_file_line_and_field_and_without_its_text(tmp_path: Path) -> None:
+def test_bad_rows_are_reported_by_line_and_field_without_text(tmp_path: Path) -> None:
     path = write_rows(
         tmp_path / "preference.jsonl",
         judgement("fine"),
@@ -89,6 +89,6 @@ def test_where_people_disagree_nobody_is_followed(tmp_path: Path) -> None:
         judgement("c", query="another"),
         judgement("d", rejected="Their eyes."),
     )
-    sifted = clear_pairs(read([path], seed=1), PairRules(longest_ratio=2))
-    assert [pair.id for pair in sifted.pairs] == ["c"]
-    assert sifted.dropped == {"people disagree": 2, "lengths too far apart": 1}
+    result = clear_pairs(read([path], seed=1), PairRules(max_length_ratio=2))
+    assert [pair.id for pair in result.pairs] == ["c"]
+    assert result.dropped == {"people disagree": 2, "lengths too far apart": 1}

@@ -8,8 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from querygist.errors import ConfigurationError
-from training.preferences.pairs import Pair, alike, length_asked_for, objection, read, sift, write
-from training.sections import PairRules
+from training.config import PairRules
+from training.preferences.pairs import (
+    Pair,
+    bigram_overlap,
+    filter_pairs,
+    objection,
+    read_pairs,
+    requested_words_of,
+    write_pairs,
+)
 
 DOCUMENT = (
     "Owls hunt at night because mice are awake then. Their eyes see in 3 lux of light. In Finland, owls hunt by day in "
@@ -27,8 +35,8 @@ def pair(
 
 def test_pairs_survive_the_file(tmp_path: Path) -> None:
     pairs = [pair(), replace(pair("Ö\u2028“x”\n\ny"), id="b", origin="sampled", derived=True)]
-    write(tmp_path / "pairs.jsonl", pairs)
-    assert read(tmp_path / "pairs.jsonl") == pairs
+    write_pairs(tmp_path / "pairs.jsonl", pairs)
+    assert read_pairs(tmp_path / "pairs.jsonl") == pairs
 
 
 @pytest.mark.parametrize("text", ["{not json", '{"id": "a"}', "[]", "\udcff"])
@@ -36,9 +44,9 @@ def test_another_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "pairs.jsonl"
     path.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(ConfigurationError, match="not what the preferences stage writes"):
-        read(path)
+        read_pairs(path)
     with pytest.raises(ConfigurationError, match="No such file"):
-        read(tmp_path / "none.jsonl")
+        read_pairs(tmp_path / "none.jsonl")
 
 
 @pytest.mark.parametrize(
@@ -74,13 +82,13 @@ def test_the_unfaithful_side_may_lose_but_not_win() -> None:
 
 def test_what_is_dropped_is_counted_by_the_first_reason() -> None:
     clone, short = pair(rejected=pair().chosen), pair(rejected="Their eyes see.")
-    sifted = sift([clone, pair(), short, clone], RULES)
-    assert sifted.pairs == [pair()]
-    assert sifted.dropped == {"near-duplicates": 2, "lengths too far apart": 1}
+    result = filter_pairs([clone, pair(), short, clone], RULES)
+    assert result.pairs == [pair()]
+    assert result.dropped == {"near-duplicates": 2, "lengths too far apart": 1}
 
 
 def test_the_rules_are_the_configs() -> None:
-    loose = PairRules(most_alike=1, longest_ratio=9, least_copied=0)
+    loose = PairRules(max_bigram_overlap=1, max_length_ratio=9, min_copied=0)
     assert objection(pair(rejected=pair().chosen), loose) is None
     assert objection(pair(rejected="Their eyes see."), loose) is None
     assert objection(pair("Nobody knows."), loose) is None
@@ -91,20 +99,20 @@ WORDS = st.lists(st.sampled_from(["a", "b", "c", "d"]), min_size=1, max_size=8).
 
 @given(WORDS, WORDS)
 def test_likeness_is_a_share_and_the_same_from_both_sides(one: str, other: str) -> None:
-    assert 0 <= alike(one, other) == alike(other, one) <= 1
-    assert alike(one, one.upper() + "!") == 1
-    assert (alike(one, other) == 1) >= (one == other)
-    assert alike(one, "x y") == 0
+    assert 0 <= bigram_overlap(one, other) == bigram_overlap(other, one) <= 1
+    assert bigram_overlap(one, one.upper() + "!") == 1
+    assert (bigram_overlap(one, other) == 1) >= (one == other)
+    assert bigram_overlap(one, "x y") == 0
 
 
 def test_likeness_by_hand() -> None:
-    assert alike("one", "two") == 0
-    assert alike("owls hunt mice", "owls hunt rats") == 2 * 2 / 8  # ^owls, owls hunt; of four each
-    assert alike("a a a", "a") == 2 * 2 / 6
+    assert bigram_overlap("one", "two") == 0
+    assert bigram_overlap("owls hunt mice", "owls hunt rats") == 2 * 2 / 8  # ^owls, owls hunt; of four each
+    assert bigram_overlap("a a a", "a") == 2 * 2 / 6
 
 
 @given(WORDS, WORDS, st.integers(0, 99))
 def test_both_sides_obey_the_length_that_is_asked_for(one: str, other: str, seed: int) -> None:
-    words = length_asked_for(one, other, seed, "a")
+    words = requested_words_of(one, other, seed, "a")
     assert words >= max(len(one.split()), len(other.split()))
-    assert words == length_asked_for(other, one, seed, "a")
+    assert words == requested_words_of(other, one, seed, "a")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from querygist.engines.base import Identity
 from querygist.prompting.templates import BEST, LABEL, NO_ANSWER
 from querygist.prompting.tokenizer import Tokenizer
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.train.encoding import encode
 
 ANSWER = Example(
@@ -14,7 +14,7 @@ ANSWER = Example(
 REFUSAL = replace(ANSWER, document="Trains stop here.", summary=NO_ANSWER, kind="unrelated")
 
 
-def test_an_answer_begins_with_the_label_of_its_sentence_and_reads_on(tokenizer: Tokenizer, identity: Identity) -> None:
+def test_answer_begins_with_its_sentences_label_and_reads_on(tokenizer: Tokenizer, identity: Identity) -> None:
     identity = replace(identity, prompt_version="v4")
     found = encode(ANSWER, tokenizer, identity)
     beginning = tokenizer.encode_template(f"{LABEL}B")
@@ -30,9 +30,7 @@ def test_a_refusal_has_no_label_and_no_sentence_answers(tokenizer: Tokenizer, id
     assert found.answers == (False,)
 
 
-def test_an_answer_in_own_words_has_the_label_of_the_first_place_that_it_quotes(
-    tokenizer: Tokenizer, identity: Identity
-) -> None:
+def test_abstractive_answer_has_the_label_of_its_first_quote(tokenizer: Tokenizer, identity: Identity) -> None:
     document = "Mice hide by day. Owls hunt in the dark of the night. Then rain fell."
     own = replace(ANSWER, document=document, summary="It is owls that hunt in the dark of the night.")
     found = encode(own, tokenizer, replace(identity, prompt_version="v4"))
@@ -51,9 +49,7 @@ def test_a_quote_over_line_ends_is_one(tokenizer: Tokenizer, identity: Identity)
     assert tokenizer.decode(told.target[2:-1]).endswith("of the night.")
 
 
-def test_labels_are_those_of_the_prompt_where_it_holds_a_part_of_the_document(
-    tokenizer: Tokenizer, identity: Identity
-) -> None:
+def test_labels_are_those_of_a_truncated_prompt(tokenizer: Tokenizer, identity: Identity) -> None:
     filler = "Nothing is said of them here. " * 300
     long = replace(ANSWER, document=f"{filler}Owls hunt. {filler}")
     found = encode(long, tokenizer, replace(identity, prompt_version="v4"))
@@ -63,9 +59,7 @@ def test_labels_are_those_of_the_prompt_where_it_holds_a_part_of_the_document(
     assert found.prompt[found.ends[found.answers.index(True)]] == found.target[1]
 
 
-def test_the_mark_of_the_best_sentence_is_not_the_end_of_the_one_before(
-    tokenizer: Tokenizer, identity: Identity
-) -> None:
+def test_best_sentence_mark_is_not_the_end_of_the_one_before(tokenizer: Tokenizer, identity: Identity) -> None:
     best = replace(ANSWER, query="rain fell")
     found = encode(best, tokenizer, replace(identity, prompt_version="v4"))
     assert [tokenizer.decode([found.prompt[place]]) for place in found.ends] == ["A", "B", "C"]

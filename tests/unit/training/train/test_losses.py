@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 
 from querygist.errors import ConfigurationError
 from tests.unit.training.train.test_trainer import PAD, some, tiny
-from training.recipes import DistillConfig, DpoConfig
+from training.config import DistillConfig, DpoConfig
 from training.train import batches, distill, dpo, losses
 from training.train.dpo import Choice
 from training.train.encoding import Encoded
@@ -47,7 +47,7 @@ def test_relevance_is_the_formula_written_out(found: list[tuple[float, bool]]) -
     assert losses.relevance(logit, answers).item() == pytest.approx(expected, abs=1e-9)
 
 
-def test_choosing_adds_what_the_ends_of_sentences_say_and_learns_it() -> None:
+def test_choosing_adds_the_relevance_loss_and_learns_it() -> None:
     opening, weight = 5, 0.5
     one = [Encoded((7, 8, 9, 10, 11), (5, 12, PAD), ends=(1, 3), answers=(False, True))]
     model = tiny()
@@ -82,7 +82,7 @@ def test_the_preference_is_the_formula_written_out(margins: list[float], beta: f
     expected = sum(
         -(1 - smoothing) * math.log(sigmoid(beta * m)) - smoothing * math.log(sigmoid(-beta * m)) for m in margins
     )
-    found = losses.preference(torch.tensor(margins, dtype=torch.float64), beta=beta, smoothing=smoothing)
+    found = losses.preference(torch.tensor(margins, dtype=torch.float64), beta=beta, label_smoothing=smoothing)
     assert found.item() == pytest.approx(expected)
 
 
@@ -94,10 +94,10 @@ def other(seed: int) -> Any:
     return model.eval()
 
 
-@pytest.mark.parametrize("kl_share", [0.3, 1.0])
-def test_white_box_distillation_is_the_formula_row_by_row(kl_share: float) -> None:
+@pytest.mark.parametrize("kl_weight", [0.3, 1.0])
+def test_white_box_distillation_is_the_formula_row_by_row(kl_weight: float) -> None:
     student, teacher, rows = other(1), other(2), some(4)
-    recipe = DistillConfig(kl_share=kl_share, temperature=2.0)
+    recipe = DistillConfig(kl_weight=kl_weight, temperature=2.0)
     found = distill.white_box(teacher, recipe, pad_id=PAD, seed=1).loss(student, rows)
     expected = 0.0
     for row in rows:
@@ -106,13 +106,13 @@ def test_white_box_distillation_is_the_formula_row_by_row(kl_share: float) -> No
         for place in range(len(row.prompt) - 1, ids.shape[1] - 1):
             nll = -torch.log_softmax(ours[place], 0)[ids[0, place + 1]]
             p, q = (torch.softmax(of[place] / 2.0, 0) for of in (theirs, ours))
-            expected += (1 - kl_share) * nll.item() + kl_share * 4.0 * (p * (p / q).log()).sum().item()
+            expected += (1 - kl_weight) * nll.item() + kl_weight * 4.0 * (p * (p / q).log()).sum().item()
     assert found.item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_on_policy_the_student_is_corrected_on_its_own_words() -> None:
     student, rows = other(1), some(4)
-    recipe = DistillConfig(kl_share=0.5, on_policy=1.0)
+    recipe = DistillConfig(kl_weight=0.5, on_policy=1.0)
     objective = distill.white_box(student, recipe, pad_id=PAD, seed=1)
     torch.manual_seed(0)
     nll = losses.negative_log_likelihood(*batches.target_logits(student, batches.collate(rows, PAD)))
@@ -154,13 +154,13 @@ def test_the_dpo_objective_is_the_formula_pair_by_pair(tmp_path: Path) -> None:
     found = dpo.with_reference(reference, choices(), PAD, tmp_path)
     again = dpo.with_reference(policy, choices(), PAD, tmp_path)
     assert found == again, "a resumed run keeps the reference of its beginning"
-    recipe = DpoConfig(beta=0.3, smoothing=0.1, likelihood=0.2)
+    recipe = DpoConfig(beta=0.3, label_smoothing=0.1, rpo_alpha=0.2)
     expected = 0.0
     for one in choices():
         (chosen, tokens), (rejected, _) = log_likelihood(policy, one.chosen), log_likelihood(policy, one.rejected)
         before = log_likelihood(reference, one.chosen)[0] - log_likelihood(reference, one.rejected)[0]
         margin = torch.tensor([chosen - rejected - before])
-        expected += losses.preference(margin, beta=0.3, smoothing=0.1).item() - 0.2 * chosen / tokens
+        expected += losses.preference(margin, beta=0.3, label_smoothing=0.1).item() - 0.2 * chosen / tokens
     objective = dpo.preference(recipe, PAD)
     assert objective.loss(policy, found).item() == pytest.approx(expected, rel=1e-4)
     assert objective.units(found) == 4
@@ -169,5 +169,5 @@ def test_the_dpo_objective_is_the_formula_pair_by_pair(tmp_path: Path) -> None:
 def test_at_its_beginning_the_policy_is_the_reference(tmp_path: Path) -> None:
     model = other(1)
     found = dpo.with_reference(model, choices(), PAD, tmp_path)
-    loss = dpo.preference(DpoConfig(likelihood=0, smoothing=0), PAD).loss(model, found)
+    loss = dpo.preference(DpoConfig(rpo_alpha=0, label_smoothing=0), PAD).loss(model, found)
     assert loss.item() == pytest.approx(len(found) * math.log(2), rel=1e-5)

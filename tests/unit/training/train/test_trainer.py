@@ -17,20 +17,21 @@ from querygist.engines.base import Identity
 from querygist.errors import ConfigurationError
 from querygist.files import sha256_of
 from querygist.prompting.tokenizer import Tokenizer
-from training.data import example_io
-from training.recipes import RunConfig, StudentConfig
+from training.config import StudentConfig, TrainerConfig
+from training.data.examples import Example
 from training.train import batches
 from training.train.batches import IGNORED
+from training.train.device import autocast
 from training.train.encoding import Encoded, encode
-from training.train.modeling import arithmetic, begin
+from training.train.modeling import trainable_model
 from training.train.sft import likelihood
 from training.train.trainer import Trainer, best_adapter
 
 pytestmark = pytest.mark.training
 
 PAD = 2
-LORA = StudentConfig(rank=4, alpha=8)
-RECIPE = RunConfig(learning_rate=1e-2, warm_up=2, steps=6, rows=4, micro_rows=4, every=3)
+LORA = StudentConfig(lora_r=4, lora_alpha=8)
+RECIPE = TrainerConfig(learning_rate=1e-2, warmup_steps=2, max_steps=6, batch_size=4, micro_batch_size=4, eval_steps=3)
 
 
 def tiny(start: Path | None = None) -> Any:
@@ -39,7 +40,7 @@ def tiny(start: Path | None = None) -> Any:
         vocab_size=64, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
         num_key_value_heads=1, tie_word_embeddings=True,
     )  # fmt: skip
-    return begin(LlamaForCausalLM(config), LORA, start)
+    return trainable_model(LlamaForCausalLM(config), LORA, start)
 
 
 ids = st.lists(st.integers(3, 63), min_size=1, max_size=12).map(tuple)
@@ -57,9 +58,7 @@ def some(count: int) -> list[Encoded]:
 
 
 @given(st.lists(examples, min_size=1, max_size=40), st.integers(1, 8), st.integers(0, 3))
-def test_an_epoch_has_every_example_once_and_is_the_same_for_the_same_seed(
-    found: list[Encoded], rows: int, seed: int
-) -> None:
+def test_epoch_has_each_example_once_and_follows_the_seed(found: list[Encoded], rows: int, seed: int) -> None:
     first, again = ([list(batch) for batch in batches.epoch(found, rows=rows, seed=seed)] for _ in "ab")
     assert first == again
     assert Counter(one for batch in first for one in batch) == Counter(found)
@@ -106,7 +105,7 @@ def trained(folder: Path, **changes: Any) -> dict[str, torch.Tensor]:
 
 
 def test_small_micro_batches_change_memory_and_not_the_result(tmp_path: Path) -> None:
-    one, other = trained(tmp_path / "a"), trained(tmp_path / "b", micro_rows=1)
+    one, other = trained(tmp_path / "a"), trained(tmp_path / "b", micro_batch_size=1)
     for name, value in one.items():
         torch.testing.assert_close(value, other[name], rtol=1e-4, atol=1e-5)
 
@@ -119,7 +118,7 @@ def test_bfloat16_learns_nearly_the_same(tmp_path: Path) -> None:
         RECIPE,
         tmp_path / "b",
         seed=1,
-        arithmetic=arithmetic(StudentConfig(bfloat16=True)),
+        autocast=autocast(torch.device("cpu"), StudentConfig(bf16=True)),
         made_from={"recipe": "bfloat16"},
     ).run(some(24), later_is_better)
     trained(tmp_path / "a")
@@ -155,7 +154,7 @@ def test_a_run_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path) ->
 
 
 def test_it_learns_and_leaves_what_the_build_takes(tmp_path: Path) -> None:
-    trained(tmp_path, steps=30, every=30)
+    trained(tmp_path, max_steps=30, eval_steps=30)
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     losses = [line["loss"] for line in lines if "loss" in line]
     assert sum(losses[-5:]) < sum(losses[:5])
@@ -166,42 +165,44 @@ def test_it_learns_and_leaves_what_the_build_takes(tmp_path: Path) -> None:
     assert (tmp_path / "loss.png").stat().st_size > 1000
 
 
-def test_it_stops_when_validation_gets_no_better_and_keeps_the_best(tmp_path: Path) -> None:
+def test_early_stopping_keeps_the_best_checkpoint(tmp_path: Path) -> None:
     scores = {2: 1.0, 4: 3.0, 6: 2.0, 8: 2.5}
 
     def validate(_: Any, adapter: Path) -> dict[str, float]:
         return {"score": scores[int(adapter.name.removeprefix("adapter-"))]}
 
-    run = trainer(tiny(), tmp_path, steps=20, every=2, patience=2)
+    run = trainer(tiny(), tmp_path, max_steps=20, eval_steps=2, patience=2)
     assert best_adapter(tmp_path) is None
     assert run.run(some(24), validate) == best_adapter(tmp_path) == tmp_path / "adapter-4"
 
     def never(*_: Any) -> dict[str, float]:
         raise AssertionError("a run that is over is not run again")
 
-    assert trainer(tiny(), tmp_path, steps=20, every=2, patience=2).run(some(24), never) == tmp_path / "adapter-4"
+    assert (
+        trainer(tiny(), tmp_path, max_steps=20, eval_steps=2, patience=2).run(some(24), never) == tmp_path / "adapter-4"
+    )
 
 
-def test_a_stage_goes_on_from_the_adapter_of_the_one_before(tmp_path: Path) -> None:
+def test_stage_goes_on_from_the_adapter_of_the_one_before(tmp_path: Path) -> None:
     before = trained(tmp_path)
     model = tiny(tmp_path / "adapter-6")
     assert any(parameter.requires_grad for parameter in model.parameters())
     for name, value in adapter(model).items():
         torch.testing.assert_close(value, before[name], rtol=1e-3, atol=1e-4)  # saved in 16 bits
-    with pytest.raises(ConfigurationError, match=r"has rank 4, and student\.rank is 2"):
-        begin(LlamaForCausalLM(model.config), StudentConfig(rank=2), tmp_path / "adapter-6")
+    with pytest.raises(ConfigurationError, match=r"has rank 4, and student\.lora_r is 2"):
+        trainable_model(LlamaForCausalLM(model.config), StudentConfig(lora_r=2), tmp_path / "adapter-6")
 
 
 def test_every_weight_can_be_trained(tmp_path: Path) -> None:
     model = LlamaForCausalLM(tiny().config)
-    run = trainer(begin(model, StudentConfig(full=True)), tmp_path, steps=3)
+    run = trainer(trainable_model(model, StudentConfig(full_finetune=True)), tmp_path, max_steps=3)
     run.run(some(24), later_is_better)
     saved = LlamaForCausalLM.from_pretrained(tmp_path / "adapter-3")
     for name, value in model.state_dict().items():
         torch.testing.assert_close(saved.state_dict()[name], value)
 
 
-def test_a_folder_of_another_run_is_neither_resumed_nor_overwritten(tmp_path: Path) -> None:
+def test_folder_of_another_run_is_refused(tmp_path: Path) -> None:
     before = trained(tmp_path)
     with pytest.raises(ConfigurationError, match="begun with another recipe"):
         trainer(tiny(), tmp_path, learning_rate=0.5)
@@ -214,7 +215,7 @@ def test_nothing_to_train_on_is_said(tmp_path: Path) -> None:
 
 
 def test_an_example_is_what_the_service_would_send(tokenizer: Tokenizer, identity: Identity) -> None:
-    example = example_io.Example("1", "s", "who", "Anna wrote it.", "Anna wrote it.", 10, "positive", derived=False)
+    example = Example("1", "s", "who", "Anna wrote it.", "Anna wrote it.", 10, "positive", derived=False)
     encoded = encode(example, tokenizer, identity)
     assert encoded.target[-1] == identity.end_id
     assert tokenizer.decode(encoded.target[2:]) == "Anna wrote it."

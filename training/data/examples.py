@@ -1,16 +1,14 @@
-"""What the data stage writes and every later stage reads: one example a line, JSONL."""
+"""Training and test examples: what the data stage writes and every later stage reads, one a line, JSONL."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from querygist.engines.base import Identity
-from querygist.errors import ConfigurationError
-from querygist.files import replacing
 from querygist.prompting.prompt_builder import Window, fit
 from querygist.prompting.tokenizer import Tokenizer
+from training.data.jsonl import read_jsonl, write_jsonl
 
 Kind = Literal["positive", "hard", "unrelated"]
 KINDS: tuple[Kind, ...] = ("positive", "hard", "unrelated")
@@ -36,12 +34,12 @@ class Example:
 
 
 def prompt_ids(example: Example, tokenizer: Tokenizer, identity: Identity) -> list[int]:
-    """The prompt as the service builds it for this example."""
+    """Return the prompt as the service builds it for this example."""
     return prompt_window(example, tokenizer, identity).ids
 
 
 def prompt_window(example: Example, tokenizer: Tokenizer, identity: Identity) -> Window:
-    """The same, with what it holds of the document."""
+    """Return the same, with what it holds of the document."""
     return fit(
         tokenizer,
         prompt_version=identity.prompt_version,
@@ -53,23 +51,14 @@ def prompt_window(example: Example, tokenizer: Tokenizer, identity: Identity) ->
     )
 
 
-def write(path: Path, examples: Iterable[Example]) -> None:
+def write_examples(path: Path, examples: Iterable[Example]) -> None:
     """Write a JSONL file; it is there as a whole or not at all."""
-    with replacing(path) as partial, partial.open("w", encoding="utf-8") as file:
-        for example in examples:
-            fields = asdict(example)
-            if not example.references:
-                del fields["references"]
-            file.write(json.dumps(fields, ensure_ascii=False) + "\n")
+    fields = (asdict(example) for example in examples)
+    write_jsonl(path, ({k: v for k, v in one.items() if k != "references" or v} for one in fields))
 
 
-def read(path: Path) -> list[Example]:
-    """The examples of a file that `write` wrote. Raises ConfigurationError when it is not there or not such a file."""
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-        found = [json.loads(line) for line in lines if line]
-        return [Example(**{**fields, "references": tuple(fields.get("references", ()))}) for fields in found]
-    except OSError as error:
-        raise ConfigurationError(f"Cannot read {path}: {error.strerror}. Run the data stage first.") from error
-    except (ValueError, TypeError) as error:
-        raise ConfigurationError(f"{path} is not what the data stage writes ({error}). Run the data stage.") from error
+def read_examples(path: Path) -> list[Example]:
+    """Return the examples of a file that `write_examples` wrote. Raises ConfigurationError when it is none."""
+    return read_jsonl(
+        path, lambda fields: Example(**{**fields, "references": tuple(fields.get("references", ()))}), "data"
+    )
