@@ -20,7 +20,7 @@ from training.evaluate import report
 from training.evaluate.baselines import BASELINES, FALLBACK
 from training.evaluate.measures import Measured, measure
 from training.evaluate.outputs import Outputs
-from training.generate.generator import Written
+from training.generate.generator import Generated
 from training.generate.resolve import chosen, create, name
 from training.sections import ReportConfig, WriterConfig
 
@@ -92,10 +92,10 @@ def _written(
     examples: Sequence[Example],
     config: Config,
     progress: Progress,
-) -> dict[str, Written]:
+) -> dict[str, Generated]:
     """The system's outputs; those that are not there yet are written now."""
     made_from = {
-        "writer": name(of, config),
+        "generator": name(of, config),
         "in flight": str(of.in_flight),
         **{f"words of {source}": str(words) for source, words in asked.items()},
         **{
@@ -106,11 +106,11 @@ def _written(
     outputs = Outputs(config.work_dir / "evaluate", system, made_from)
     missing = outputs.missing(examples)
     if missing:
-        writer = create(of, config)
+        generator = create(of, config)
         try:
-            task = progress.track(writer.write(missing), total=len(missing), description=system)
+            task = progress.track(generator.generate(missing), total=len(missing), description=system)
             for example, (written,) in zip(missing, task, strict=True):
                 outputs.append(example, written)
         finally:
-            writer.close()
+            generator.close()
     return dict(outputs.written)

@@ -13,8 +13,8 @@ from querygist.evaluation.rouge import NOTHING, Interval, Rouge, difference, int
 from querygist.pipeline.attribution import ground
 from querygist.text.cleaning import CleanDocument
 from training.data.example_io import Example, Kind
-from training.generate.generator import Written
-from training.generate.unsupported_facts import invented
+from training.generate.generator import Generated
+from training.generate.unsupported_facts import unsupported_facts
 
 OVERALL = "all"
 """The name of all sources together, every example counting the same."""
@@ -122,7 +122,7 @@ class Aggregate:
     speed: Speed
 
 
-def measure(example: Example, written: Written) -> Measured:
+def measure(example: Example, written: Generated) -> Measured:
     """Measure one output."""
     references = example.references or (example.summary,)
     text = written.text if written.answerable else ""
@@ -142,7 +142,9 @@ def measure(example: Example, written: Written) -> Measured:
         words=words,
         compression=words / len(example.document.split()),
         copied=ground(text, document).copied,
-        invented=0 if text in example.document else len(invented(text, example.document)),  # the whole document is slow
+        invented=0
+        if text in example.document
+        else len(unsupported_facts(text, example.document)),  # the whole document is slow
         tokens=written.tokens,
         passes=written.passes,
         seconds=written.seconds,

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from querygist.errors import ConfigurationError
 from training.data.example_io import Example
 from training.fingerprint import sha256_of_text
-from training.generate.generator import Written
+from training.generate.generator import Generated
 
 
 class Outputs:
@@ -30,7 +30,7 @@ class Outputs:
         self._written = self._read()
 
     @property
-    def written(self) -> Mapping[str, Written]:
+    def written(self) -> Mapping[str, Generated]:
         """What is there, by example id."""
         return MappingProxyType(self._written)
 
@@ -38,7 +38,7 @@ class Outputs:
         """Those that have no output yet, in order."""
         return [example for example in examples if example.id not in self._written]
 
-    def append(self, example: Example, written: Written) -> None:
+    def append(self, example: Example, written: Generated) -> None:
         """Keep one output. Raises ValueError when the example has one."""
         if example.id in self._written:
             raise ValueError(f"{self.path} has an output for {example.id} already")
@@ -46,7 +46,7 @@ class Outputs:
             file.write(json.dumps({"id": example.id, **asdict(written)}, ensure_ascii=False) + "\n")
         self._written[example.id] = written
 
-    def _read(self) -> dict[str, Written]:
+    def _read(self) -> dict[str, Generated]:
         """The outputs in the file; a last line without its end, of a process that died writing it, is taken off."""
         if not self.path.exists():
             return {}
@@ -54,7 +54,7 @@ class Outputs:
         whole = content[: content.rfind(b"\n") + 1]
         try:
             lines = [json.loads(line) for line in whole.decode().split("\n") if line]
-            found = {line.pop("id"): Written(**line) for line in lines}
+            found = {line.pop("id"): Generated(**line) for line in lines}
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ConfigurationError(
                 f"{self.path} is not a file of outputs ({type(error).__name__}). Delete it, and they are written again."

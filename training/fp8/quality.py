@@ -17,8 +17,8 @@ from training.data import build_examples, example_io
 from training.data.example_io import Example
 from training.evaluate.outputs import Outputs
 from training.fp8 import quality_report, readback, source_model
-from training.generate.generator import Written
-from training.generate.transformers_generator import HuggingFaceWriter
+from training.generate.generator import Generated
+from training.generate.transformers_generator import TransformersGenerator
 from training.stable_random import draw
 
 FP32, FP8 = "fp32", "fp8"
@@ -71,23 +71,23 @@ def _write_missing(
     """Each batch is on disk before the next one: a run that was stopped goes on."""
     task = progress.add_task(system, total=len(examples))
     batches = [examples[start : start + ROWS_AT_ONCE] for start in range(0, len(examples), ROWS_AT_ONCE)]
-    writer: HuggingFaceWriter | None = None
+    generator: TransformersGenerator | None = None
     for batch in batches:
         # Whole batches, so that a row is padded as it is for the other system.
         if outputs.missing(batch):
-            writer = writer or _writer(system, load(), chosen)
-            new: Mapping[str, Written] = {
-                example.id: one for example, (one,) in zip(batch, writer.write(batch), strict=True)
+            generator = generator or _generator(system, load(), chosen)
+            new: Mapping[str, Generated] = {
+                example.id: one for example, (one,) in zip(batch, generator.generate(batch), strict=True)
             }
             for example in outputs.missing(batch):
                 outputs.append(example, new[example.id])
         progress.advance(task, len(batch))
 
 
-def _writer(system: str, model: Any, chosen: Settings) -> HuggingFaceWriter:
+def _generator(system: str, model: Any, chosen: Settings) -> TransformersGenerator:
     manifest = Manifest.load(chosen.weights_dir)
     tokenizer = Tokenizer(chosen.weights_dir / manifest.tokenizer.file)
-    return HuggingFaceWriter(model, tokenizer, manifest.identity("fp32"), name=system, rows=ROWS_AT_ONCE)
+    return TransformersGenerator(model, tokenizer, manifest.identity("fp32"), name=system, rows=ROWS_AT_ONCE)
 
 
 def _progress(console: Console) -> Progress:

@@ -11,7 +11,7 @@ from querygist.evaluation.rouge import NOTHING, Interval, Rouge, difference, int
 from querygist.files import replacing
 from training.data.example_io import Example
 from training.evaluate.measures import OVERALL, Share
-from training.generate.generator import Written
+from training.generate.generator import Generated
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,7 +67,7 @@ class Comparison:
 
 
 def compare(
-    examples: Sequence[Example], fp32: Mapping[str, Written], fp8: Mapping[str, Written], *, seed: int
+    examples: Sequence[Example], fp32: Mapping[str, Generated], fp8: Mapping[str, Generated], *, seed: int
 ) -> Comparison:
     """Score at least one example with the outputs of both systems, by its id."""
     rows = tuple(_row(example, fp32[example.id], fp8[example.id]) for example in examples)
@@ -75,7 +75,7 @@ def compare(
     return Comparison(rows, {name: _cost(group, seed) for name, group in (groups | {OVERALL: list(rows)}).items()})
 
 
-def _row(example: Example, one: Written, other: Written) -> Row:
+def _row(example: Example, one: Generated, other: Generated) -> Row:
     references = example.references or (example.summary,)
     before, after = (score(written.text, references) if written.text else NOTHING for written in (one, other))
     refused = (not one.answerable, not other.answerable)

@@ -15,14 +15,14 @@ from querygist.pipeline.summarizer import token_limit
 from querygist.prompting.detokenizer import Assembler
 from querygist.settings import Settings
 from training.data.example_io import Example, prompt_ids
-from training.generate.generator import GREEDY, Sampling, Written
+from training.generate.generator import GREEDY, Generated, Sampling
 
 LOAD_SECONDS = 120.0
 PATIENCE_SECONDS = 300.0
 """How long one summary may take: it waits for those before it."""
 
 
-class EmbeddedWriter:
+class EmbeddedGenerator:
     """Greedy summaries from the engine that `chosen` describes; `in_flight` at once. Builds the model if need be.
 
     One in flight measures latency; more of them only write faster. For one thread.
@@ -53,12 +53,12 @@ class EmbeddedWriter:
         with self._runner as runner:
             runner.run(self._engine.close())
 
-    def write(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Written]]:
-        """See `Writer`. Raises ConfigurationError when asked for anything but greedy summaries."""
+    def generate(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Generated]]:
+        """See `Generator.generate`. Raises ConfigurationError when asked for anything but greedy summaries."""
         if sampling.count != 1 or sampling.temperature:
             raise ConfigurationError(
                 f"The embedded engine writes one greedy summary, not {sampling.count} at temperature "
-                f"{sampling.temperature:g}. Use the sampling writer for these."
+                f"{sampling.temperature:g}. Use the sampling generator for these."
             )
         group = 8 * self._in_flight if self._in_flight > 1 else 1
         for start in range(0, len(examples), group):
@@ -73,16 +73,16 @@ class EmbeddedWriter:
                 except EngineUnavailable:
                     await asyncio.sleep(0.2)  # loading; the engine has no event for it
 
-    async def _some(self, examples: Sequence[Example]) -> list[Written]:
+    async def _some(self, examples: Sequence[Example]) -> list[Generated]:
         places = asyncio.Semaphore(self._in_flight)
 
-        async def one(example: Example) -> Written:
+        async def one(example: Example) -> Generated:
             async with places:
                 return await self._one(example)
 
         return await asyncio.gather(*map(one, examples))
 
-    async def _one(self, example: Example) -> Written:
+    async def _one(self, example: Example) -> Generated:
         """As `querygist.pipeline.summarizer.Summarizer._compute`, without its queue, cache and stream."""
         began, identity = time.perf_counter(), self._engine.identity
         prompt = prompt_ids(example, self._tokenizer, identity)
@@ -104,7 +104,7 @@ class EmbeddedWriter:
                 if assembler.full:
                     break
         final = assembler.finish("stop" if finished == "stop" else "length")
-        return Written(
+        return Generated(
             final.text,
             final.answerable,
             tokens=tokens + (finished == "stop"),

@@ -1,4 +1,4 @@
-"""What every writer of summaries gives, whatever runs it."""
+"""What every generator of summaries gives, whatever runs it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from training.data.example_io import Example
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Generated:
     """One summary as the service would return it: one line, at most `max_words` words, "" when it refuses.
 
-    `tokens`: ids the model wrote, the end id among them. `passes`: forward passes that took, where the writer knows.
+    `tokens`: ids the model wrote, the end id among them. `passes`: forward passes that took, where the generator knows.
     `seconds`: from the request to the whole summary, where requests were written one at a time.
     """
 
@@ -34,7 +34,7 @@ class Sampling:
 GREEDY = Sampling()
 
 
-class Writer(Protocol):
+class Generator(Protocol):
     """Writes summaries for examples."""
 
     @property
@@ -42,7 +42,7 @@ class Writer(Protocol):
         """What it is, for reports: an engine and the model in it."""
         ...
 
-    def write(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Written]]:
+    def generate(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Generated]]:
         """`sampling.count` summaries for each example, in order, as they come. Raises QuerygistError."""
         ...
 

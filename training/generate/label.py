@@ -33,7 +33,7 @@ from training.config import Config
 from training.data import build_examples, deduplication, example_io
 from training.data.example_io import Example
 from training.generate import label_filters, numerals, unlabelled, unsupported_facts
-from training.generate.generator import Sampling, Writer
+from training.generate.generator import Generator, Sampling
 from training.generate.label_on_ray import Shard, on_ray
 from training.sections import LabelConfig
 
@@ -55,17 +55,17 @@ _CODE: tuple[ModuleType, ...] = (
     *(cleaning, attribution, templates, sentences),
 )
 
-WriterFactory = Callable[[], Writer]
+GeneratorFactory = Callable[[], Generator]
 
 
-def run(config: Config, console: Console, writer_factory: WriterFactory) -> None:
+def run(config: Config, console: Console, generator_factory: GeneratorFactory) -> None:
     """Label, unless it is done; from the first missing shard on. Raises QuerygistError.
 
     The factory is called once here and, on Ray, where it must be picklable, once in each actor.
     """
     recipe, folder = config.label, config.work_dir
     with contextlib.ExitStack() as stack:
-        teacher = stack.enter_context(contextlib.closing(writer_factory()))
+        teacher = stack.enter_context(contextlib.closing(generator_factory()))
         made_from = _made_from(config, teacher.name)
         if fingerprint.holds(folder / RECEIPT, made_from):
             console.print(f"label: already done, in {folder}")
@@ -82,7 +82,7 @@ def run(config: Config, console: Console, writer_factory: WriterFactory) -> None
         ]
         if recipe.ray:
             stack.close()  # the actors bring teachers of their own
-            done = on_ray(todo, Labeller, (writer_factory, recipe, config.seed))
+            done = on_ray(todo, Labeller, (generator_factory, recipe, config.seed))
         else:
             labeller = Labeller(lambda: teacher, recipe, config.seed)
             done = (_row(labeller(_batch(shard))) for shard in todo)
@@ -100,8 +100,8 @@ def run(config: Config, console: Console, writer_factory: WriterFactory) -> None
 class Labeller:
     """A teacher and the filters: the plain loop calls it, and Ray Data as an actor."""
 
-    def __init__(self, writer_factory: WriterFactory, recipe: LabelConfig, seed: int) -> None:
-        self._writer = writer_factory()
+    def __init__(self, generator_factory: GeneratorFactory, recipe: LabelConfig, seed: int) -> None:
+        self._generator = generator_factory()
         self._recipe = recipe
         self._seed = seed
 
@@ -118,7 +118,7 @@ class Labeller:
         seed = int(stable_random.draw(self._seed, "shard", number) * (1 << 31))
         sampling = Sampling(self._recipe.samples, self._recipe.temperature, seed)
         lines, tokens = [], 0
-        for example, samples in zip(examples, self._writer.write(examples, sampling), strict=True):
+        for example, samples in zip(examples, self._generator.generate(examples, sampling), strict=True):
             lines.append(label_filters.judged(example, samples, self._recipe, self._seed))
             tokens += sum(sample.tokens for sample in samples)
         metrics = {

@@ -11,8 +11,8 @@ from querygist.text.cleaning import CleanDocument
 from querygist.text.sentences import sentence_ends, terms
 from training.data import build_examples
 from training.data.example_io import Example
-from training.generate import unsupported_facts
-from training.generate.generator import Written
+from training.generate.generator import Generated
+from training.generate.unsupported_facts import unsupported_facts
 from training.sections import LabelConfig
 
 KEPT = "kept"
@@ -20,7 +20,7 @@ OUTCOMES = ("refused", "too short", "too long", "unfinished", "not copied", "inv
 """What becomes of a summary: the first filter that stops it, in this order. A document fares as its best summary."""
 
 
-def judged(example: Example, samples: Sequence[Written], recipe: LabelConfig, seed: int) -> dict[str, Any]:
+def judged(example: Example, samples: Sequence[Generated], recipe: LabelConfig, seed: int) -> dict[str, Any]:
     """What became of each sample, and the best of those that no filter stopped, as the fields of an Example.
 
     Best is what agrees most with the others: the choice of least expected error when the samples are what the teacher
@@ -48,7 +48,7 @@ def judged(example: Example, samples: Sequence[Written], recipe: LabelConfig, se
     return {"id": example.id, "outcome": max(outcomes, key=OUTCOMES.index), "samples": outcomes, "label": label}
 
 
-def _outcome(sample: Written, example: Example, copied: float, recipe: LabelConfig) -> str:
+def _outcome(sample: Generated, example: Example, copied: float, recipe: LabelConfig) -> str:
     words = len(sample.text.split())
     if not sample.answerable:
         return "refused"
@@ -60,7 +60,7 @@ def _outcome(sample: Written, example: Example, copied: float, recipe: LabelConf
         return "unfinished"
     if copied < recipe.least_copied:
         return "not copied"
-    return "invented" if unsupported_facts.invented(sample.text, example.document) else KEPT
+    return "invented" if unsupported_facts(sample.text, example.document) else KEPT
 
 
 def report(found: Sequence[Mapping[str, Any]], teacher: str, repeated: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from querygist.prompting.detokenizer import Assembler, Final
 from querygist.prompting.templates import NO_ANSWER
 from querygist.text.cleaning import clean_document
 from training.data.example_io import Example
-from training.generate.generator import GREEDY, Sampling, Written
+from training.generate.generator import GREEDY, Generated, Sampling
 from training.stable_random import draw
 
 RETRIED = {408, 429, 500, 502, 503, 504}
@@ -37,7 +37,7 @@ Article:
 {document}"""
 
 
-class OpenAiCompatibleWriter:
+class OpenAIGenerator:
     """Asks `concurrency` requests at a time; one request a sample, because not every server knows `n`.
 
     `url` as OpenAI's own clients take it, with /v1. `api_key_variable` names the environment variable that holds the
@@ -70,8 +70,8 @@ class OpenAiCompatibleWriter:
         """The model, and where it was asked."""
         return f"{self._model} at {self._endpoint}"
 
-    def write(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Written]]:
-        """See `Writer.write`. Raises ConfigurationError (the server refuses) and EngineUnavailable (it cannot)."""
+    def generate(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Generated]]:
+        """Raises ConfigurationError when the server refuses, and EngineUnavailable when it cannot answer."""
         count = sampling.count if sampling.temperature else 1
         asked = [(example, number) for example in examples for number in range(count)]
         replies = self._threads.map(lambda one: self._ask(one[0], one[1], sampling), asked)
@@ -84,7 +84,7 @@ class OpenAiCompatibleWriter:
         self._threads.shutdown(cancel_futures=True)
         self._http.close()
 
-    def _ask(self, example: Example, number: int, sampling: Sampling) -> Written:
+    def _ask(self, example: Example, number: int, sampling: Sampling) -> Generated:
         began = time.monotonic()
         body = {
             "model": self._model,
@@ -96,7 +96,7 @@ class OpenAiCompatibleWriter:
         reply = self._post(body, example.id)
         text, reason = reply.choices[0].message.content or "", reply.choices[0].finish_reason
         final = bounded(text, example.max_words, stopped=reason == "stop")
-        return Written(
+        return Generated(
             final.text,
             final.answerable,
             tokens=reply.usage.completion_tokens if reply.usage else 0,

@@ -15,7 +15,7 @@ from querygist.prompting.detokenizer import Assembler
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.settings import Settings
 from training.data.example_io import Example, prompt_ids
-from training.generate.generator import GREEDY, Sampling, Written
+from training.generate.generator import GREEDY, Generated, Sampling
 
 ROWS = 8
 """Examples handed to the engine at once."""
@@ -24,7 +24,7 @@ TOP_P = 0.95
 """Nucleus sampling (Holtzman et al., 2020): the tail of an 8-bit model's distribution is noise."""
 
 
-class SamplingWriter:
+class OpenVinoSampler:
     """Samples from the model that `chosen` describes; greedy at temperature 0. Builds the model if need be."""
 
     def __init__(self, chosen: Settings, *, name: str) -> None:
@@ -42,8 +42,8 @@ class SamplingWriter:
     def close(self) -> None:
         """Nothing runs between two calls."""
 
-    def write(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Written]]:
-        """See `Writer`. A sample depends on the seed, the example's place and the engine's version."""
+    def generate(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Generated]]:
+        """See `Generator.generate`. A sample depends on the seed, the example's place and the engine's version."""
         for start in range(0, len(examples), ROWS):
             some = examples[start : start + ROWS]
             prompts = [self._prompt(example) for example in some]
@@ -68,12 +68,12 @@ class SamplingWriter:
             config.rng_seed = sampling.seed + row
         return config
 
-    def _written(self, example: Example, ids: list[int]) -> Written:
+    def _written(self, example: Example, ids: list[int]) -> Generated:
         ended = bool(ids) and ids[-1] == self._identity.end_id
         assembler = Assembler.answering(self._identity.prompt_version, self._tokenizer, max_words=example.max_words)
         assembler.push(ids[:-1] if ended else ids)
         final = assembler.finish("stop" if ended or len(ids) < self._limit(example) else "length")
-        return Written(final.text, final.answerable, tokens=len(ids))
+        return Generated(final.text, final.answerable, tokens=len(ids))
 
     def _limit(self, example: Example) -> int:
         return token_limit(example.max_words, self._identity.output_limit)

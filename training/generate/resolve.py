@@ -1,4 +1,4 @@
-"""From a configuration to a writer: which engine, and which of the run's students in it."""
+"""From a configuration to a generator: which engine, and which of the run's students in it."""
 
 from pathlib import Path
 
@@ -8,40 +8,40 @@ from querygist.files import sha256_of
 from querygist.settings import Settings
 from training.config import Config
 from training.export import weights_folder
-from training.generate.generator import Writer
+from training.generate.generator import Generator
 from training.sections import WriterConfig
 from training.train.select_best import SHIPPED, shipped
 from training.train.trainer import stage_adapter
 
 
-def create(of: WriterConfig, config: Config, *, sampling: bool = False) -> Writer:
-    """A writer, loaded. `sampling`: it must write at a temperature. Raises QuerygistError."""
+def create(of: WriterConfig, config: Config, *, sampling: bool = False) -> Generator:
+    """A generator, loaded. `sampling`: it must write at a temperature. Raises QuerygistError."""
     # A stage brings its own libraries: torch for one engine, OpenVINO for another.
     if of.engine == "embedded":
         if sampling:
-            from training.generate.openvino_sampler import SamplingWriter  # noqa: PLC0415
+            from training.generate.openvino_sampler import OpenVinoSampler  # noqa: PLC0415
 
-            return SamplingWriter(chosen(of, config), name=name(of, config))
-        from training.generate.embedded import EmbeddedWriter  # noqa: PLC0415
+            return OpenVinoSampler(chosen(of, config), name=name(of, config))
+        from training.generate.embedded import EmbeddedGenerator  # noqa: PLC0415
 
-        return EmbeddedWriter(chosen(of, config), name=name(of, config), in_flight=of.in_flight)
+        return EmbeddedGenerator(chosen(of, config), name=name(of, config), in_flight=of.in_flight)
     if of.engine == "hf":
         return _hugging_face(of, config)
     if of.url is None:
         raise ConfigurationError(f"The engine {of.engine} needs a url, such as http://127.0.0.1:8000.")
     if of.engine == "http":
-        from training.generate.http import HttpWriter  # noqa: PLC0415
+        from training.generate.http import HttpGenerator  # noqa: PLC0415
 
-        return HttpWriter(of.url, concurrency=of.in_flight)
+        return HttpGenerator(of.url, concurrency=of.in_flight)
     if of.model is None:
         raise ConfigurationError("The engine openai needs a model: the name that the endpoint knows it by.")
-    from training.generate.openai_compatible import OpenAiCompatibleWriter  # noqa: PLC0415
+    from training.generate.openai_compatible import OpenAIGenerator  # noqa: PLC0415
 
-    return OpenAiCompatibleWriter(of.url, of.model, api_key_variable=of.api_key_variable, concurrency=of.in_flight)
+    return OpenAIGenerator(of.url, of.model, api_key_variable=of.api_key_variable, concurrency=of.in_flight)
 
 
 def name(of: WriterConfig, config: Config) -> str:
-    """Names the writer in receipts: two that are named alike write alike."""
+    """Names the generator in receipts: two that are named alike write alike."""
     adapter = _adapter(of, config)
     student = "base" if adapter is None else sha256_of(adapter / weights_folder.ADAPTER_FILE)[:12]
     candidates = None if of.candidates is None else f"{of.candidates} candidates"
@@ -67,11 +67,11 @@ def _adapter(of: WriterConfig, config: Config) -> Path | None:
     return stage_adapter(config.work_dir, shipped(config) if of.stage == SHIPPED else of.stage)
 
 
-def _hugging_face(of: WriterConfig, config: Config) -> Writer:
-    from training.generate.transformers_generator import HuggingFaceWriter  # noqa: PLC0415
+def _hugging_face(of: WriterConfig, config: Config) -> Generator:
+    from training.generate.transformers_generator import TransformersGenerator  # noqa: PLC0415
 
     adapter = _adapter(of, config)
     folder = None if of.model is None else Path(of.model)
-    return HuggingFaceWriter.load(
+    return TransformersGenerator.load(
         folder, adapter, prompt_version=of.prompt_version or config.prompt_version, rows=of.in_flight
     )

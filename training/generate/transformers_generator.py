@@ -19,7 +19,7 @@ from querygist.prompting.detokenizer import Assembler
 from querygist.prompting.tokenizer import Tokenizer
 from training.data.example_io import Example, prompt_ids
 from training.export.weights_folder import ADAPTER_FILE
-from training.generate.generator import GREEDY, Sampling, Written
+from training.generate.generator import GREEDY, Generated, Sampling
 from training.stable_random import draw
 from training.train.modeling import load_adapter, load_base
 
@@ -37,7 +37,7 @@ class _Prompt:
     ids: list[int]
 
 
-class HuggingFaceWriter:
+class TransformersGenerator:
     """Prompts as the service builds them, `rows` at once, on a GPU when there is one."""
 
     def __init__(self, model: Any, tokenizer: Tokenizer, identity: Identity, *, name: str, rows: int = 8) -> None:
@@ -76,12 +76,12 @@ class HuggingFaceWriter:
         if end_id is None:
             raise ConfigurationError(
                 f"The vocabulary of {folder} has no {END}: the service's prompts are ChatML. Serve this model behind "
-                "an OpenAI-compatible endpoint (vLLM, llama.cpp) and let that writer ask it."
+                "an OpenAI-compatible endpoint (vLLM, llama.cpp) and let that generator ask it."
             )
         return cls(model, tokenizer, replace(identity, end_id=end_id), name=f"{name} in transformers", rows=rows)
 
-    def write(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Written]]:
-        """See `Writer.write`. A sample depends on the seed and on the examples it is in a batch with."""
+    def generate(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Generated]]:
+        """See `Generator.generate`. A sample depends on the seed and on the examples it is in a batch with."""
         pool = self._rows * POOL_BATCHES
         for start in range(0, len(examples), pool):
             prompts = [
@@ -89,7 +89,7 @@ class HuggingFaceWriter:
                 for place, example in enumerate(examples[start : start + pool])
             ]
             alike = sorted(prompts, key=lambda prompt: len(prompt.ids))
-            written: dict[int, list[Written]] = {}
+            written: dict[int, list[Generated]] = {}
             for begin in range(0, len(alike), self._rows):
                 batch = alike[begin : begin + self._rows]
                 written |= zip((prompt.place for prompt in batch), self._batch(batch, sampling), strict=True)
@@ -105,7 +105,7 @@ class HuggingFaceWriter:
         return token_limit(example.max_words, self._identity.output_limit)
 
     @torch.inference_mode()
-    def _batch(self, batch: Sequence[_Prompt], sampling: Sampling) -> list[list[Written]]:
+    def _batch(self, batch: Sequence[_Prompt], sampling: Sampling) -> list[list[Generated]]:
         """Padded on the left, so that every row goes on where its prompt ends."""
         count = sampling.count if sampling.temperature else 1
         width, end_id = max(len(prompt.ids) for prompt in batch), self._identity.end_id
@@ -134,7 +134,7 @@ class HuggingFaceWriter:
             for row, prompt in enumerate(batch)
         ]
 
-    def _written(self, example: Example, ids: list[int]) -> Written:
+    def _written(self, example: Example, ids: list[int]) -> Generated:
         """`ids` are padded with end ids, and may go on beyond this example's own limit."""
         ids, end_id = ids[: self._limit(example)], self._identity.end_id
         ended = end_id in ids
@@ -142,7 +142,7 @@ class HuggingFaceWriter:
         assembler = Assembler.answering(self._identity.prompt_version, self._tokenizer, max_words=example.max_words)
         assembler.push(kept)
         final = assembler.finish("stop" if ended else "length")
-        return Written(final.text, final.answerable, tokens=len(kept) + ended, passes=len(kept) + ended)
+        return Generated(final.text, final.answerable, tokens=len(kept) + ended, passes=len(kept) + ended)
 
 
 def _load(folder: Path) -> Any:

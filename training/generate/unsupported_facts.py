@@ -30,7 +30,7 @@ _NO_NAME = re.compile(r".|I['’].*")
 """An initial, or "I" and "I'm"."""
 
 
-def invented(text: str, document: str) -> list[str]:
+def unsupported_facts(text: str, document: str) -> list[str]:
     """Numbers and names of `text` that `document` does not have, as they are written there but for accents, each once,
     in order.
 

@@ -20,7 +20,7 @@ from querygist.prompting.tokenizer import Tokenizer
 from querygist.sizing.workload import LOOKAHEAD, Decoder, Workload
 from training.data import example_io
 from training.data.example_io import Example
-from training.generate.generator import Written
+from training.generate.generator import Generated
 from training.lookahead.ngram_pool import Shape, replay
 from training.train.encoding import Encoded, encode
 
@@ -65,11 +65,11 @@ def build(weights: Path, examples: Sequence[Path], outputs: Path) -> Workload:
     )  # fmt: skip
 
 
-def _written(outputs: Path) -> Mapping[str, Written]:
+def _written(outputs: Path) -> Mapping[str, Generated]:
     """By example id; the lines that `training.evaluate.outputs` appends."""
     try:
         lines = [json.loads(line) for line in outputs.read_text(encoding="utf-8").split("\n") if line]
-        return {line.pop("id"): Written(**line) for line in lines}
+        return {line.pop("id"): Generated(**line) for line in lines}
     except OSError as error:
         raise ConfigurationError(
             f"Cannot read the outputs {outputs}: {error.strerror}. `python -m training evaluate` writes them."
@@ -80,7 +80,7 @@ def _written(outputs: Path) -> Mapping[str, Written]:
         ) from error
 
 
-def _encoded(example: Example, written: Written, tokenizer: Tokenizer, identity: Identity) -> Encoded:
+def _encoded(example: Example, written: Generated, tokenizer: Tokenizer, identity: Identity) -> Encoded:
     """Prompt, and the ids that gave this text: as training encodes it, but that it ends where it does."""
     text = written.text if written.answerable else templates.NO_ANSWER
     return encode(replace(example, summary=text), tokenizer, identity, reads_on=False)

@@ -18,7 +18,7 @@ from querygist.pipeline.attribution import ground
 from querygist.text.cleaning import CleanDocument, clean_document
 from training.data.build_examples import MOST_WORDS, requested_words
 from training.data.deduplication import folded_words
-from training.generate.unsupported_facts import invented
+from training.generate.unsupported_facts import unsupported_facts
 from training.sections import PairRules
 
 Origin = Literal["judged", "clicks", "sampled"]
@@ -93,7 +93,7 @@ def objection(pair: Pair, rules: PairRules) -> str | None:
         return "chosen longer than may be asked for"
     if ground(pair.chosen, CleanDocument(pair.document, source=pair.document)).copied < rules.least_copied:
         return "chosen copies too little"
-    if invented(pair.chosen, pair.document):
+    if unsupported_facts(pair.chosen, pair.document):
         return "chosen has invented numbers or names"
     return None
 

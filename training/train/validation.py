@@ -17,7 +17,7 @@ from querygist import artifact, settings
 from training.config import Config
 from training.data.example_io import Example
 from training.export import weights_folder
-from training.generate.embedded import EmbeddedWriter
+from training.generate.embedded import EmbeddedGenerator
 from training.train import batches, losses
 from training.train.encoding import Encoded
 
@@ -58,8 +58,8 @@ class Validation:
             )
             built = artifact.build(chosen)
             try:
-                with EmbeddedWriter(chosen, name="validation", in_flight=IN_FLIGHT) as writer:
-                    written = [one for (one,) in writer.write(self.examples)]
+                with EmbeddedGenerator(chosen, name="validation", in_flight=IN_FLIGHT) as generator:
+                    written = [one for (one,) in generator.generate(self.examples)]
             finally:
                 shutil.rmtree(built.path)  # one a checkpoint would fill the disk
         scorer = RougeScorer(["rouge2"], use_stemmer=True)

@@ -1,4 +1,4 @@
-"""The evaluate stage with a scripted writer."""
+"""The evaluate stage with a scripted generator."""
 
 import io
 import json
@@ -14,7 +14,7 @@ from training.config import Config
 from training.data import example_io
 from training.data.example_io import Example
 from training.evaluate import evaluation
-from training.generate.generator import GREEDY, Sampling, Written
+from training.generate.generator import GREEDY, Generated, Sampling
 from training.sections import DataConfig, EvaluateConfig, ReportConfig, WriterConfig
 
 
@@ -36,13 +36,13 @@ class Copying:
     def __init__(self, dies_after: int = 99) -> None:
         self._left = dies_after
 
-    def write(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Written]]:
+    def generate(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Generated]]:
         for one in examples:
             if not self._left:
                 raise EngineUnavailable("It died.", retry_after=1)
             self._left -= 1
             Copying.asked.append(one.id)
-            yield [Written(ANSWER, answerable=True, tokens=20, passes=5, seconds=0.1)]
+            yield [Generated(ANSWER, answerable=True, tokens=20, passes=5, seconds=0.1)]
 
     def close(self) -> None:
         pass
@@ -67,8 +67,8 @@ def config(tmp_path: Path) -> Config:
     )
 
 
-def run(config: Config, monkeypatch: pytest.MonkeyPatch, writer: Copying) -> None:
-    monkeypatch.setattr(evaluation, "create", lambda *_: writer)
+def run(config: Config, monkeypatch: pytest.MonkeyPatch, generator: Copying) -> None:
+    monkeypatch.setattr(evaluation, "create", lambda *_: generator)
     Copying.asked = []
     evaluation.run(config, Console(file=io.StringIO()))
 

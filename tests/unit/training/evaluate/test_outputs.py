@@ -7,12 +7,12 @@ import pytest
 from querygist.errors import ConfigurationError
 from tests.unit.training.evaluate.example_fixtures import example
 from training.evaluate.outputs import Outputs
-from training.generate.generator import Written
+from training.generate.generator import Generated
 
 FROM = {"model": "1", "test": "2"}
 ALL = [example(id_) for id_ in "abcd"]
-FIRST = Written("Ü “owls”\u2028hunt.", answerable=True, tokens=7, passes=3, seconds=0.25)
-REFUSED = Written("", answerable=False)
+FIRST = Generated("Ü “owls”\u2028hunt.", answerable=True, tokens=7, passes=3, seconds=0.25)
+REFUSED = Generated("", answerable=False)
 
 
 def test_what_was_written_is_there_again_and_the_rest_is_missing_in_order(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from training import config as configs
 from training.config import Config
 from training.data import example_io
 from training.fp8 import quality, quality_report, readback, source_model
-from training.generate.generator import Written
+from training.generate.generator import Generated
 
 CONFIG = "seed: 1\ndata: {files: [unused.jsonl]}\nevaluate: {folder: %s}\nfp8: {quality_rows: 5}\n"
 
@@ -37,8 +37,8 @@ def test_sources_take_turns() -> None:
 
 def test_scores_by_hand() -> None:
     examples = [replace(example(id_), source=id_, summary="owls hunt at night", references=()) for id_ in "ab"]
-    right, half = Written("owls hunt at night", answerable=True), Written("owls hunt", answerable=True)
-    refused = Written("", answerable=False)
+    right, half = Generated("owls hunt at night", answerable=True), Generated("owls hunt", answerable=True)
+    refused = Generated("", answerable=False)
     found = quality_report.compare(examples, {"a": right, "b": half}, {"a": right, "b": refused}, seed=1)
     assert list(found.costs) == ["a", "b", "all"]
     cost = found.costs["all"]

@@ -16,7 +16,7 @@ from training.config import Config
 from training.data import example_io
 from training.data.example_io import Example
 from training.generate import label, label_filters
-from training.generate.generator import GREEDY, Sampling, Written
+from training.generate.generator import GREEDY, Generated, Sampling
 from training.sections import DataConfig, LabelConfig
 
 NIGHT = "Owls hunt at night because mice are awake then."
@@ -38,13 +38,13 @@ class Scripted:
         self.asked: list[str] = []
         self.closed = 0
 
-    def write(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Written]]:
+    def generate(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Generated]]:
         for example in examples:
             if example.id == self.broken:
                 raise EngineUnavailable(f"The teacher broke at {example.id}.")
             self.asked.append(example.id)
             texts = self.script.get(example.id, [NIGHT])[: sampling.count]
-            yield [Written(text, bool(text), tokens=10) for text in texts]
+            yield [Generated(text, bool(text), tokens=10) for text in texts]
 
     def close(self) -> None:
         self.closed += 1
@@ -66,7 +66,7 @@ def run(folder: Path, teacher: Scripted, **rules: Any) -> str:
 
 
 def judged(*texts: str, query: str = QUERY, max_words: int = 20, **rules: Any) -> dict[str, Any]:
-    samples = [Written(text, bool(text)) for text in texts]
+    samples = [Generated(text, bool(text)) for text in texts]
     recipe = LabelConfig.model_validate(RULES.model_dump() | rules)
     return label_filters.judged(example(query=query, max_words=max_words), samples, recipe, 1)
 
