@@ -23,7 +23,7 @@ from training.stable_random import draw
 
 FP32, FP8 = "fp32", "fp8"
 
-ROWS_AT_ONCE = 4
+BATCH_SIZE = 4
 
 
 def run(config: Config, chosen: Settings, checkpoint: Path, console: Console) -> None:
@@ -70,7 +70,7 @@ def _write_missing(
 ) -> None:
     """Each batch is on disk before the next one: a run that was stopped goes on."""
     task = progress.add_task(system, total=len(examples))
-    batches = [examples[start : start + ROWS_AT_ONCE] for start in range(0, len(examples), ROWS_AT_ONCE)]
+    batches = [examples[start : start + BATCH_SIZE] for start in range(0, len(examples), BATCH_SIZE)]
     generator: TransformersGenerator | None = None
     for batch in batches:
         # Whole batches, so that a row is padded as it is for the other system.
@@ -87,7 +87,7 @@ def _write_missing(
 def _generator(system: str, model: Any, chosen: Settings) -> TransformersGenerator:
     manifest = Manifest.load(chosen.weights_dir)
     tokenizer = Tokenizer(chosen.weights_dir / manifest.tokenizer.file)
-    return TransformersGenerator(model, tokenizer, manifest.identity("fp32"), name=system, rows=ROWS_AT_ONCE)
+    return TransformersGenerator(model, tokenizer, manifest.identity("fp32"), name=system, batch_size=BATCH_SIZE)
 
 
 def _progress(console: Console) -> Progress:

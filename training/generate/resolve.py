@@ -1,8 +1,14 @@
-"""From a configuration to a generator: which engine, and which of the run's students in it."""
+"""From a configuration to a generator: an engine, and one of the run's students in it.
 
+`resolve` only reads; `materialize` writes the weights folder that an engine loads; `create` does both and starts it.
+"""
+
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from querygist import settings
+from querygist.artifact.manifest import Manifest
+from querygist.engines.base import Identity
 from querygist.errors import ConfigurationError
 from querygist.files import sha256_of
 from querygist.settings import Settings
@@ -14,19 +20,70 @@ from training.train.select_best import SHIPPED, shipped
 from training.train.trainer import stage_adapter
 
 
+@dataclass(frozen=True, slots=True)
+class Student:
+    """One of the run's models: the base, with the best adapter of a stage if it has one (and that file's hash).
+
+    `weights_dir`: where `materialize` puts it.
+    """
+
+    adapter: Path | None
+    adapter_sha256: str | None
+    prompt_version: str
+    weights_dir: Path
+
+    def identity(self) -> Identity:
+        """What the embedded engine answers as when it serves this student."""
+        service = settings.load()
+        identity = Manifest.load(service.weights_dir).identity(service.precision)
+        return replace(identity, adapter_sha256=self.adapter_sha256, prompt_version=self.prompt_version)
+
+
+def resolve(of: WriterConfig, config: Config) -> Student:
+    """Find the student, writing nothing. Raises ConfigurationError when its stage has not been run."""
+    adapter = None
+    if of.stage is not None:
+        adapter = stage_adapter(config.work_dir, shipped(config) if of.stage == SHIPPED else of.stage)
+    return Student(
+        adapter,
+        None if adapter is None else sha256_of(adapter / weights_folder.ADAPTER_FILE),
+        of.prompt_version or config.prompt_version,
+        config.work_dir / "weights" / (of.stage or "base"),
+    )
+
+
+def materialize(student: Student) -> Path:
+    """Write the student's weights folder, as the service reads it, and return it."""
+    return weights_folder.assemble(student.weights_dir, student.adapter, prompt_version=student.prompt_version)
+
+
+def name(of: WriterConfig, config: Config) -> str:
+    """Return the generator's name in receipts: two that are named alike generate alike."""
+    student = resolve(of, config)
+    model = "base" if student.adapter_sha256 is None else student.adapter_sha256[:12]
+    candidates = None if of.candidates is None else f"{of.candidates} candidates"
+    return " ".join(filter(None, (of.engine, of.url, of.model, model, student.prompt_version, candidates)))
+
+
 def create(of: WriterConfig, config: Config, *, sampling: bool = False) -> Generator:
-    """A generator, loaded. `sampling`: it must write at a temperature. Raises QuerygistError."""
-    # A stage brings its own libraries: torch for one engine, OpenVINO for another.
+    """Return a generator, loaded. `sampling`: it must generate at a temperature. Raises QuerygistError."""
+    # Each brings its own libraries: torch, or OpenVINO, or a client.
     if of.engine == "embedded":
+        serving = _settings(of, materialize(resolve(of, config)))
         if sampling:
             from training.generate.openvino_sampler import OpenVinoSampler  # noqa: PLC0415
 
-            return OpenVinoSampler(chosen(of, config), name=name(of, config))
+            return OpenVinoSampler(serving, name=name(of, config))
         from training.generate.embedded import EmbeddedGenerator  # noqa: PLC0415
 
-        return EmbeddedGenerator(chosen(of, config), name=name(of, config), in_flight=of.in_flight)
+        return EmbeddedGenerator(serving, name=name(of, config), in_flight=of.in_flight)
     if of.engine == "hf":
-        return _hugging_face(of, config)
+        from training.generate.transformers_generator import TransformersGenerator  # noqa: PLC0415
+
+        student, folder = resolve(of, config), None if of.model is None else Path(of.model)
+        return TransformersGenerator.load(
+            folder, student.adapter, prompt_version=student.prompt_version, batch_size=of.in_flight
+        )
     if of.url is None:
         raise ConfigurationError(f"The engine {of.engine} needs a url, such as http://127.0.0.1:8000.")
     if of.engine == "http":
@@ -40,38 +97,5 @@ def create(of: WriterConfig, config: Config, *, sampling: bool = False) -> Gener
     return OpenAIGenerator(of.url, of.model, api_key_variable=of.api_key_variable, concurrency=of.in_flight)
 
 
-def name(of: WriterConfig, config: Config) -> str:
-    """Names the generator in receipts: two that are named alike write alike."""
-    adapter = _adapter(of, config)
-    student = "base" if adapter is None else sha256_of(adapter / weights_folder.ADAPTER_FILE)[:12]
-    candidates = None if of.candidates is None else f"{of.candidates} candidates"
-    told = (of.engine, of.url, of.model, student, of.prompt_version or config.prompt_version, candidates)
-    return " ".join(filter(None, told))
-
-
-def chosen(of: WriterConfig, config: Config) -> Settings:
-    """Settings that serve this student: its weights folder is kept beside the stage's own."""
-    adapter = _adapter(of, config)
-    folder = config.work_dir / "weights" / (of.stage or "base")
-    version = of.prompt_version or config.prompt_version
-    return settings.load(
-        weights_dir=weights_folder.assemble(folder, adapter, prompt_version=version),
-        max_in_flight=max(8, of.in_flight),
-        candidate_tokens=of.candidates,
-    )
-
-
-def _adapter(of: WriterConfig, config: Config) -> Path | None:
-    if of.stage is None:
-        return None
-    return stage_adapter(config.work_dir, shipped(config) if of.stage == SHIPPED else of.stage)
-
-
-def _hugging_face(of: WriterConfig, config: Config) -> Generator:
-    from training.generate.transformers_generator import TransformersGenerator  # noqa: PLC0415
-
-    adapter = _adapter(of, config)
-    folder = None if of.model is None else Path(of.model)
-    return TransformersGenerator.load(
-        folder, adapter, prompt_version=of.prompt_version or config.prompt_version, rows=of.in_flight
-    )
+def _settings(of: WriterConfig, weights_dir: Path) -> Settings:
+    return settings.load(weights_dir=weights_dir, max_in_flight=max(8, of.in_flight), candidate_tokens=of.candidates)

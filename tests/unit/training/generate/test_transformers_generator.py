@@ -11,7 +11,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from querygist.engines.base import Identity
 from querygist.errors import ConfigurationError
-from querygist.pipeline.summarizer import token_limit
+from querygist.pipeline.generation import token_limit
 from querygist.prompting.detokenizer import Assembler
 from querygist.prompting.prompt_builder import fit
 from querygist.prompting.templates import LABEL
@@ -41,7 +41,7 @@ def tiny(seed: int, vocabulary_size: int, end_id: int) -> Any:
 @pytest.fixture
 def make(tokenizer: Tokenizer, identity: Identity) -> Callable[..., TransformersGenerator]:
     def making(model: Any, **changes: Any) -> TransformersGenerator:
-        return TransformersGenerator(model, tokenizer, replace(identity, **changes), name="tiny", rows=3)
+        return TransformersGenerator(model, tokenizer, replace(identity, **changes), name="tiny", batch_size=3)
 
     return making
 
@@ -120,7 +120,7 @@ def test_opening_and_label_are_no_text(
 ) -> None:
     generator = make(tiny(0, identity.vocabulary_size, identity.end_id))
     ids = [*tokenizer.encode_template(f"{LABEL}C"), *tokenizer.encode(" Owls hunt at night."), identity.end_id]
-    written = generator._written(EXAMPLES[0], ids)
+    written = generator._generated(EXAMPLES[0], ids)
     assert (written.text, written.answerable, written.tokens) == ("Owls hunt at night.", True, len(ids))
 
 
