@@ -5,8 +5,6 @@ from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -20,9 +18,11 @@ from querygist.errors import ConfigurationError, EngineUnavailable
 from querygist.prompting.templates import NO_ANSWER
 from training.data.example_io import Example
 from training.generate.generator import Sampling
-from training.generate.openai_compatible import OpenAIGenerator, _seconds, bounded
+from training.generate.openai_compatible import OpenAIGenerator, bounded
 
 OWLS = Example("1", "s", "why", "Owls hunt at night. Their eyes are big.", "", 20, "positive", derived=False)
+
+SOON = {"Retry-After-Ms": "1"}
 
 
 def said(text: str | None, *, finish: str = "stop", tokens: int = 7) -> Response:
@@ -65,7 +65,7 @@ def teacher() -> Generator[Teacher, None, None]:
 
 @pytest.fixture
 def generator(teacher: Teacher) -> Generator[OpenAIGenerator, None, None]:
-    with closing(OpenAIGenerator(teacher.url, "big", concurrency=1, backoff=0.001)) as one:
+    with closing(OpenAIGenerator(teacher.url, "big", concurrency=1)) as one:
         yield one
 
 
@@ -80,7 +80,7 @@ def test_what_is_asked_and_what_comes_back(teacher: Teacher, generator: OpenAIGe
     assert message["content"].startswith(begin)
     for part in (OWLS.query, OWLS.document, "at most 20 words", NO_ANSWER):
         assert part in message["content"]
-    assert teacher.keys == [None]
+    assert teacher.keys == ["Bearer none"]
 
 
 def test_braces_in_a_document_are_text(teacher: Teacher, generator: OpenAIGenerator) -> None:
@@ -114,33 +114,24 @@ def test_order_is_kept_when_several_are_asked_at_once(teacher: Teacher) -> None:
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_server_in_trouble_is_asked_again(teacher: Teacher, generator: OpenAIGenerator, status: int) -> None:
-    teacher.script += [Response(status_code=status), Response(status_code=status, headers={"Retry-After": "0"})]
+    teacher.script += [Response(status_code=status, headers=SOON)] * 2
     [[written]] = generator.generate([OWLS])
     assert written.text == "Owls hunt at night."
     assert len(teacher.asked) == 3
 
 
-def test_retry_after_is_waited_for(
-    teacher: Teacher, generator: OpenAIGenerator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waited: list[float] = []
-    monkeypatch.setattr(generator._closed, "wait", lambda seconds: waited.append(seconds) or False)
-    teacher.script += [Response(status_code=429, headers={"Retry-After": told}) for told in ("7", "100000")]
-    list(generator.generate([OWLS]))
-    assert waited == [7.0, 120.0]
-
-
-def test_retry_after_may_be_a_date() -> None:
-    assert 50 < _seconds(format_datetime(datetime.now(UTC) + timedelta(minutes=1), usegmt=True)) <= 60
-    assert _seconds(format_datetime(datetime.now(UTC) - timedelta(minutes=1), usegmt=True)) == 0
-    assert _seconds("soon") == _seconds(None) == 0
+def test_a_longer_retry_after_than_two_minutes_ends_it(teacher: Teacher, generator: OpenAIGenerator) -> None:
+    teacher.script += [Response(status_code=429, headers={"Retry-After": "100000"})]
+    with pytest.raises(EngineUnavailable, match="answered 429 for 1"):
+        list(generator.generate([OWLS]))
+    assert len(teacher.asked) == 1
 
 
 def test_a_server_that_stays_in_trouble(teacher: Teacher) -> None:
-    teacher.reply = lambda body: Response(status_code=503)
+    teacher.reply = lambda body: Response(status_code=503, headers=SOON)
     with (
-        closing(OpenAIGenerator(teacher.url, "big", retries=2, backoff=0.001)) as generator,
-        pytest.raises(EngineUnavailable, match="answered 503 for 1, 3 times"),
+        closing(OpenAIGenerator(teacher.url, "big", retries=2)) as generator,
+        pytest.raises(EngineUnavailable, match="answered 503 for 1, after 2 retries"),
     ):
         list(generator.generate([OWLS]))
     assert len(teacher.asked) == 3
@@ -148,7 +139,7 @@ def test_a_server_that_stays_in_trouble(teacher: Teacher) -> None:
 
 def test_nobody_there() -> None:
     with (
-        closing(OpenAIGenerator("http://127.0.0.1:9/v1", "big", retries=1, backoff=0.001)) as generator,
+        closing(OpenAIGenerator("http://127.0.0.1:9/v1", "big", retries=1)) as generator,
         pytest.raises(EngineUnavailable, match="did not answer"),
     ):
         list(generator.generate([OWLS]))
