@@ -1,6 +1,6 @@
-"""What needs no model: the rows of the table that a student must beat, and the one that no extract of sentences beats.
+"""Baselines without a model: the rows of the table that a student must beat, and the one that no extract beats.
 
-Each of them writes for one example. Only `oracle` looks at what people wrote.
+Each of them generates for one example. Only `oracle` looks at what people wrote.
 """
 
 from collections import Counter
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from math import log
 
 from querygist.evaluation.rouge import rouge2
-from querygist.text.passages import snippet
+from querygist.text.passages import ranked, snippet
 from querygist.text.sentences import sentence_spans, terms
 from querygist.text.unicode import one_line
 from training.data.example_io import Example
@@ -24,7 +24,7 @@ def lead(example: Example) -> Generated:
 
 
 def query(example: Example) -> Generated:
-    """What the service itself falls back to when it has no model: `querygist.text.passages.snippet`."""
+    """The service's own fallback when it has no model: `querygist.text.passages.snippet`."""
     found = snippet(example.document, example.query, max_words=example.max_words)
     return Generated(found.text, found.answerable)
 
@@ -42,6 +42,24 @@ def overlap(example: Example) -> Generated:
     scores = [sum(idf[term] for term in wanted if term in one) for one in held]
     order = sorted(range(len(sentences)), key=lambda place: -scores[place])
     return _filled(sentences, order, example.max_words)
+
+
+def bm25_run(example: Example) -> Generated:
+    """The document from its BM25-best sentence on, whole sentences up to `max_words`: the student's policy, no model.
+
+    The prompt marks that sentence, and a student that quotes it and reads on can score no more than this; what it adds
+    is its difference from here. Refuses when no term of the query occurs. A first sentence that is too long is cut.
+    """
+    sentences, order = ranked(example.document, example.query)
+    if not order:
+        return Generated("", answerable=False)
+    first, *following = (one_line(example.document[start:end]).split() for start, end in sentences[order[0] :])
+    run = first[: example.max_words]
+    for words in following:
+        if len(run) + len(words) > example.max_words:
+            break
+        run += words
+    return Generated(" ".join(run), answerable=True)
 
 
 def whole(example: Example) -> Generated:
@@ -72,6 +90,7 @@ BASELINES: dict[str, Baseline] = {
     "lead": lead,
     "query (service fallback)": query,
     "query (idf overlap)": overlap,
+    "BM25 run (no model)": bm25_run,
     "whole document": whole,
     "oracle": oracle,
 }
