@@ -22,8 +22,8 @@ _FIGURES = re.compile(
 _GROUPED = re.compile(r"\d{1,3}([.,'’ ])\d{3}(?:\1\d{3})*|\d{1,2}(?:,\d{2})+,\d{3}")  # the last one is Indian
 _SCALES = {"k": 10**3, "m": 10**6, "mn": 10**6, "b": 10**9, "bn": 10**9, "tn": 10**12}
 _POWERS = {Decimal(10) ** zeros for zeros in range(2, 15)}
-_RARELY_NUMBERS = {"one", "first", "second"}
-"""Alone, these are mostly a pronoun, an adverb and a time."""
+_RARELY_NUMBERS = {"o", "one", "first", "second"}
+"""Alone, these are mostly a letter, a pronoun, an adverb and a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,8 @@ def _words(text: str) -> Iterator[Number]:
     for one in find_numbers(tokens, "en", 0):
         start, end = starts[one.start], starts[one.end]
         if text[start:end].casefold() not in _RARELY_NUMBERS:
-            yield Number(start, end, frozenset({Decimal(one.value)}))
+            alone = (part for token in tokens[one.start : one.end] for part in find_numbers([token], "en", 0))
+            yield Number(start, end, frozenset({Decimal(one.value)}), frozenset(Decimal(part.value) for part in alone))
 
 
 def _figures(text: str) -> Iterator[Number]:
