@@ -5,8 +5,10 @@ them, and none is lost when a config changes and changes back.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -59,6 +61,15 @@ def read(path: Path) -> dict[str, Generated]:
         raise ConfigurationError(
             f"{path} is not a file of outputs ({type(error).__name__}). Delete it, and they are generated again."
         ) from error
+
+
+def spread(examples: Iterable[Example], count: int) -> list[Example]:
+    """The first `count` examples, taken from the sources in turn."""
+    sources: dict[str, list[Example]] = defaultdict(list)
+    for one in examples:
+        sources[one.source].append(one)
+    turns = chain.from_iterable(zip_longest(*sources.values()))
+    return list(islice((one for one in turns if one is not None), count))
 
 
 def append_line(path: Path, content: Mapping[str, Any]) -> None:
