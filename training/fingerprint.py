@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+import querygist
 from querygist.artifact.fingerprint import StoredFile
-from querygist.files import replacing
+from querygist.files import replacing, sha256_of
 
 
 class Receipt(BaseModel):
@@ -40,3 +42,11 @@ def write(path: Path, made_from: Mapping[str, str], outputs: Iterable[Path]) -> 
 def sha256_of_text(text: str) -> str:
     """Lowercase hexadecimal."""
     return sha256(text.encode()).hexdigest()
+
+
+@cache
+def source_hash() -> str:
+    """sha256 over every Python file of training and querygist, by path: what a stage's outputs follow from."""
+    roots = [Path(__file__).parent, Path(querygist.__file__).parent]
+    files = [(path.relative_to(root.parent), path) for root in roots for path in root.rglob("*.py")]
+    return sha256_of_text("".join(f"{name.as_posix()} {sha256_of(path)}\n" for name, path in sorted(files)))

@@ -25,8 +25,7 @@ from querygist.settings import Settings
 from querygist.trtllm.checkpoint import sign
 from training import fingerprint
 from training.config import Config
-from training.fp8 import calibration, check, environment, gpt2, quality, readback, repair, source_model
-from training.fp8.expand import expand_kv_heads
+from training.fp8 import calibration, check, environment, quality, readback, repair, source_model
 
 RECEIPT = "checkpoint.receipt.json"
 CHECKED = "checked.json"
@@ -34,21 +33,22 @@ CHECKED = "checked.json"
 
 def run(config: Config, console: Console) -> None:
     """Make and check every checkpoint of `fp8.models` that is not there yet, then compare. Raises QuerygistError."""
-    chosen = settings.load()
+    service = settings.load()
     for name in config.fp8.models:
-        _checkpoint(name, config, chosen, console)
+        _checkpoint(name, config, service, console)
     if config.fp8.quality_rows and "student" in config.fp8.models:
-        quality.run(config, chosen, config.fp8.folder / "student" / "trtllm", console)
+        quality.run(config, service, config.fp8.folder / "student" / "trtllm", console)
 
 
-def _checkpoint(name: str, config: Config, chosen: Settings, console: Console) -> None:
-    manifest = Manifest.load(chosen.weights_dir)
+def _checkpoint(name: str, config: Config, service: Settings, console: Console) -> None:
+    manifest = Manifest.load(service.weights_dir)
     folder = config.fp8.folder / name
-    sequences = _sequences(name, config, chosen, manifest)
+    sequences = _sequences(name, config, service, manifest)
     made_from = {
-        "model": _model_hash(name, config, manifest),
+        "model": f"seed {config.seed}" if name == "gpt2" else str(manifest.identity("fp32")),
         "calibration": fingerprint.sha256_of_text(json.dumps(sequences)),
-        "code": fingerprint.sha256_of_text("".join(map(sha256_of, _code()))),
+        "code": fingerprint.source_hash(),
+        "requirements": sha256_of(Path(__file__).with_name("requirements.txt")),
     }
     if fingerprint.holds(folder / "trtllm" / RECEIPT, made_from):
         console.print(f"quantize: {name} is done already, {folder / 'trtllm'}")
@@ -57,9 +57,9 @@ def _checkpoint(name: str, config: Config, chosen: Settings, console: Console) -
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     console.print(f"quantize: {name}, {len(sequences)} prompts to calibrate on")
-    source_model.write(_model(name, config, chosen), folder / "source")
+    source_model.write(_model(name, config, service), folder / "source")
     if name == "student":
-        shutil.copyfile(chosen.weights_dir / manifest.tokenizer.file, folder / "source" / "tokenizer.json")
+        shutil.copyfile(service.weights_dir / manifest.tokenizer.file, folder / "source" / "tokenizer.json")
     _write(folder / "calibration.json", sequences)
     _write(folder / "probes.json", [sequences[0], sequences[-1]])
     environment.quantize(config.fp8.venv, folder)
@@ -88,25 +88,17 @@ def _check(name: str, folder: Path, sequences: Sequence[Sequence[int]], console:
     console.print(f"quantize: {name} is checked, {folder / CHECKED}")
 
 
-def _sequences(name: str, config: Config, chosen: Settings, manifest: Manifest) -> list[list[int]]:
+def _sequences(name: str, config: Config, service: Settings, manifest: Manifest) -> list[list[int]]:
     if name == "gpt2":
-        return gpt2.random_prompts(config.seed, count=min(8, config.fp8.calibration_rows))
-    tokenizer = Tokenizer(chosen.weights_dir / manifest.tokenizer.file)
-    return calibration.sequences(config, tokenizer, manifest.identity(chosen.precision))
+        return source_model.random_prompts(config.seed, count=min(8, config.fp8.calibration_rows))
+    tokenizer = Tokenizer(service.weights_dir / manifest.tokenizer.file)
+    return calibration.sequences(config, tokenizer, manifest.identity(service.precision))
 
 
-def _model(name: str, config: Config, chosen: Settings) -> Any:
-    return gpt2.random_gpt2(config.seed) if name == "gpt2" else expand_kv_heads(source_model.shipped_student(chosen))
-
-
-def _model_hash(name: str, config: Config, manifest: Manifest) -> str:
-    return f"seed {config.seed}" if name == "gpt2" else str(manifest.identity("fp32"))
-
-
-def _code() -> list[Path]:
-    """What a checkpoint depends on: everything beside `gpt2`, the requirements too, but not how it is compared."""
-    files = sorted(Path(gpt2.__file__).parent.glob("*.*"))
-    return [file for file in files if not file.name.startswith("quality")]
+def _model(name: str, config: Config, service: Settings) -> Any:
+    if name == "gpt2":
+        return source_model.random_gpt2(config.seed)
+    return source_model.expand_kv_heads(source_model.shipped_student(service))
 
 
 def _write(path: Path, content: Any) -> None:

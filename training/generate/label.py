@@ -16,44 +16,24 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from querygist.errors import ConfigurationError
-from querygist.evaluation import rouge
 from querygist.files import replacing, sha256_of
-from querygist.pipeline import attribution
-from querygist.prompting import templates
-from querygist.text import cleaning, sentences
 from training import fingerprint, stable_random
 from training.config import Config
-from training.data import build_examples, deduplication, example_io
+from training.data import build_examples, example_io
 from training.data.example_io import Example
-from training.generate import label_filters, numerals, unlabelled, unsupported_facts
+from training.generate import label_filters, unlabelled
 from training.generate.generator import Generator, Sampling
 from training.generate.label_on_ray import Shard, on_ray
 from training.sections import LabelConfig
 
 LABELS, RECEIPT = "labels.jsonl", "label.receipt.json"
 REPORT_JSON, REPORT_MARKDOWN = "labels-report.json", "labels-report.md"
-
-_CODE: tuple[ModuleType, ...] = (
-    *(
-        example_io,
-        deduplication,
-        unsupported_facts,
-        label_filters,
-        numerals,
-        build_examples,
-        rouge,
-        stable_random,
-        unlabelled,
-    ),
-    *(cleaning, attribution, templates, sentences),
-)
 
 GeneratorFactory = Callable[[], Generator]
 
@@ -146,14 +126,13 @@ def _made_from(config: Config, teacher: str) -> dict[str, str]:
         raise ConfigurationError(
             f"Cannot read {error.filename}: {error.strerror}. Run the data stage, and set label.files to your rows."
         ) from error
-    code = "".join(sha256_of(Path(module.__file__ or "")) for module in _CODE) + sha256_of(Path(__file__))
     return {
         **hashes,
         "teacher": teacher,
         "config": fingerprint.sha256_of_text(
             f"{recipe.model_dump_json(exclude={'ray'})} {config.seed} {config.prompt_version}"
         ),
-        "code": fingerprint.sha256_of_text(code),
+        "code": fingerprint.source_hash(),
     }
 
 

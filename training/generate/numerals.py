@@ -28,17 +28,17 @@ _RARELY_NUMBERS = {"o", "one", "first", "second"}
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """`parts`: readings of what it is made of, as of 330 million. `in_name`: figures behind a letter, as in B12."""
+    """`parts`: readings of what it is made of, as of 330 million. `ambiguous`: perhaps none, as in B12, or "one" alone."""
 
     start: int
     end: int
     readings: frozenset[Reading]
     parts: frozenset[Reading] = frozenset()
-    in_name: bool = False
+    ambiguous: bool = False
 
 
 def numbers(text: str) -> list[Number]:
-    """Return the numbers of a text in order, without "one" alone. Figures and a power of ten behind them are one."""
+    """Return the numbers of a text in order. Figures and a power of ten behind them are one."""
     found: list[Number] = []
     for number in sorted([*_figures(text), *_words(text)], key=lambda number: number.start):
         last = found[-1] if found else None
@@ -46,7 +46,7 @@ def numbers(text: str) -> list[Number]:
             [power] = number.readings
             if products := frozenset(one * power for one in last.readings if isinstance(one, Decimal)):  # type: ignore[operator]
                 parts = last.readings | last.parts | number.readings
-                found[-1] = Number(last.start, number.end, products, parts, last.in_name)
+                found[-1] = Number(last.start, number.end, products, parts, last.ambiguous)
                 continue
         found.append(number)
     return found
@@ -77,9 +77,10 @@ def _words(text: str) -> Iterator[Number]:
     starts = list(accumulate(map(len, tokens), initial=0))
     for one in find_numbers(tokens, "en", 0):
         start, end = starts[one.start], starts[one.end]
-        if text[start:end].casefold() not in _RARELY_NUMBERS:
-            alone = (part for token in tokens[one.start : one.end] for part in find_numbers([token], "en", 0))
-            yield Number(start, end, frozenset({Decimal(one.value)}), frozenset(Decimal(part.value) for part in alone))
+        alone = (part for token in tokens[one.start : one.end] for part in find_numbers([token], "en", 0))
+        parts = frozenset(Decimal(part.value) for part in alone)
+        rare = text[start:end].casefold() in _RARELY_NUMBERS
+        yield Number(start, end, frozenset({Decimal(one.value)}), parts, ambiguous=rare)
 
 
 def _figures(text: str) -> Iterator[Number]:
@@ -93,7 +94,7 @@ def _figures(text: str) -> Iterator[Number]:
         divided = " " in found["figures"] or any(isinstance(one, str) for one in readings)
         parts = frozenset(map(Decimal, re.findall(r"\d+", found["figures"]))) if divided else frozenset()
         in_name = found.start() > 0 and text[found.start() - 1].isalpha()
-        yield Number(*found.span(), readings, parts, in_name)
+        yield Number(*found.span(), readings, parts, ambiguous=in_name)
 
 
 def _of_figures(figures: str) -> frozenset[Reading]:

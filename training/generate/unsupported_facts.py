@@ -45,7 +45,7 @@ def unsupported_facts(text: str, document: str) -> list[str]:
     found = [
         (one.start, text[one.start : one.end])
         for one in numbers(text)
-        if not (one.in_name or one.readings & values or one.start in items)
+        if not (one.ambiguous or one.readings & values or one.start in items)
     ]
     found += [(start, word) for start, word in _names(text) if not _is_known(word, known)]
     return list(dict.fromkeys(written for _, written in sorted(found)))

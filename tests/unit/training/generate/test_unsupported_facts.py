@@ -79,7 +79,7 @@ def test_what_it_does_not_say_is(text: str, found: list[str]) -> None:
     ],
 )
 def test_numbers_are_worth(text: str, values: list[str]) -> None:
-    assert [one.readings for one in numbers(text) if not one.in_name] == [{Decimal(value)} for value in values]
+    assert [one.readings for one in numbers(text) if not one.ambiguous] == [{Decimal(value)} for value in values]
 
 
 @pytest.mark.parametrize(
