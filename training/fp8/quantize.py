@@ -25,7 +25,8 @@ from querygist.settings import Settings
 from querygist.trtllm.checkpoint import sign
 from training import fingerprint
 from training.config import Config
-from training.fp8 import calibration, check, environment, quality, readback, repair, source_model
+from training.fp8 import calibration, check, environment, quality, readback, source_model
+from training.fp8.expected import repair
 
 RECEIPT = "checkpoint.receipt.json"
 CHECKED = "checked.json"
@@ -73,7 +74,7 @@ def _checkpoint(name: str, config: Config, service: Settings, console: Console) 
 
 def _check(name: str, folder: Path, sequences: Sequence[Sequence[int]], console: Console) -> None:
     config = source_model.read_config(folder / "source")
-    mended = repair.repair(folder / "trtllm", config)
+    mended = repair(folder / "trtllm", config)
     difference = check.check(folder, config)
     reference = load_file(folder / "reference.safetensors")
     found = {

@@ -48,7 +48,7 @@ def _repeat(rows: torch.Tensor, group: int, head: int) -> torch.Tensor:
 
 
 def random_gpt2(seed: int) -> Any:
-    """124 million random weights of GPT-2 with 12 layers of 768 (vocabulary 50,257, 1,024 positions); one for a seed."""
+    """124 million random weights of GPT-2 with 12 layers of 768 (vocabulary 50,257, 1,024 positions); one a seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return GPT2LMHeadModel(GPT2Config()).eval()

@@ -28,7 +28,7 @@ _RARELY_NUMBERS = {"o", "one", "first", "second"}
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """`parts`: readings of what it is made of, as of 330 million. `ambiguous`: perhaps none, as in B12, or "one" alone."""
+    """`parts`: readings of what it is made of, as of 330 million. `ambiguous`: perhaps none (B12; "one" alone)."""
 
     start: int
     end: int
