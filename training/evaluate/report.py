@@ -87,7 +87,7 @@ def _sections(report: Report) -> Iterator[str]:
             (
                 (
                     *(name, quality.rows, *_rouge(quality.rouge)),
-                    *(number(quality.words and quality.words.mean), number(quality.reference_words)),
+                    *(number(quality.words.mean if quality.words else None), number(quality.reference_words)),
                 )
                 for name, quality in of_it
             ),

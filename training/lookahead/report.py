@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -94,7 +95,7 @@ def _compressions(
 def _by_group(rows: Sequence[Row], shape: Shape) -> Iterator[str]:
     for wanted in GROUPS.values():
         found = compression(filter(wanted, rows), shape)
-        yield number(found and found.decoding, 2)
+        yield number(found.decoding if found else None, 2)
 
 
 def _acceptance(some: Sequence[Row], shown: Sequence[Shape]) -> Iterator[str]:
@@ -123,7 +124,7 @@ def _gains(gains: Speedups, shapes: Sequence[Shape], shown: Sequence[Shape], con
     for gpu in GPUS:
         for shape in shown:
             row = [gains[gpu, batch, shape] for batch in BATCHES]
-            pays = [batch for batch, gain in zip(BATCHES, row, strict=True) if gain > 1]
+            pays = [str(batch) for batch, gain in zip(BATCHES, row, strict=True) if gain > 1]
             rows.append((gpu, shape, *(number(gain, 2) for gain in row), (pays or ["none"])[-1]))
         best = [max((gains[gpu, batch, shape], shape.numbers, shape) for shape in shapes) for batch in BATCHES]
         rows.append((gpu, "the best", *(f"{gain:.2f} {shape}" for gain, _, shape in best), ""))
@@ -141,7 +142,7 @@ def _plot_compressions(rows: Sequence[Row], shapes: Sequence[Shape]) -> Figure:
             points = [(one.ngram, found.decoding) for one in line if (found := compression(some, one))]
             if points:
                 label, width = f"W {window}, G {verification_set}", 0.5 + verification_set / 4
-                style = {"color": f"C{window}", "linewidth": width, "markersize": 3, "alpha": 0.8}
+                style: dict[str, Any] = {"color": f"C{window}", "linewidth": width, "markersize": 3, "alpha": 0.8}
                 axis.plot(*zip(*points, strict=True), "o-", label=label, **style)
         if axis.lines:
             axis.legend(fontsize=6, ncol=2)
