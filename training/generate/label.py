@@ -2,7 +2,7 @@
 
 work_dir/
     labels.jsonl                the best summary of each document that has a good one
-    labels-report.{json,md}     what was asked, and what became of it
+    labels-report.{json,md}     the counts of what was asked, and of what became of it
     label.receipt.json
     label/shard-00042.jsonl     one line a document; a run that was stopped goes on with the shards that are not there
     label/metrics.jsonl         one line a shard
@@ -32,8 +32,7 @@ from training.generate.generator import Generator, Sampling
 from training.generate.label_on_ray import Shard, on_ray
 from training.sections import LabelConfig
 
-LABELS, RECEIPT = "labels.jsonl", "label.receipt.json"
-REPORT_JSON, REPORT_MARKDOWN = "labels-report.json", "labels-report.md"
+LABELS, REPORT, RECEIPT = "labels.jsonl", "labels-report", "label.receipt.json"
 
 GeneratorFactory = Callable[[], Generator]
 
@@ -69,10 +68,10 @@ def run(config: Config, console: Console, generator_factory: GeneratorFactory) -
         _keep(done, paths, len(todo), console)
     found = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").split("\n") if line]
     example_io.write(folder / LABELS, (_example(row["label"]) for row in found if row["label"]))
-    report = label_filters.report(found, teacher.name, repeated)
-    (folder / REPORT_JSON).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    (folder / REPORT_MARKDOWN).write_text(label_filters.as_markdown(report), encoding="utf-8")
-    fingerprint.write(folder / RECEIPT, made_from, [folder / name for name in (LABELS, REPORT_JSON, REPORT_MARKDOWN)])
+    report = label_filters.count(found, teacher.name, repeated)
+    label_filters.write_report(folder, REPORT, report)
+    outputs = [folder / name for name in (LABELS, f"{REPORT}.json", f"{REPORT}.md")]
+    fingerprint.write(folder / RECEIPT, made_from, outputs)
     kept = report["documents"][label_filters.KEPT]
     console.print(f"label: {kept} of {len(found)} documents labelled, in {folder / LABELS}")
 
@@ -99,7 +98,7 @@ class Labeller:
         sampling = Sampling(self._recipe.samples, self._recipe.temperature, seed)
         lines, tokens = [], 0
         for example, samples in zip(examples, self._generator.generate(examples, sampling), strict=True):
-            lines.append(label_filters.judged(example, samples, self._recipe, self._seed))
+            lines.append(label_filters.select_label(example, samples, self._recipe, self._seed))
             tokens += sum(sample.tokens for sample in samples)
         metrics = {
             "shard": number,

@@ -107,6 +107,15 @@ def test_an_evaluation_that_was_stopped_goes_on(config: Config, monkeypatch: pyt
     assert len(Copying.asked) == len(TEST) + len(NEGATIVES) - 3
 
 
+def test_a_report_of_baselines_alone_needs_no_model(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = config.evaluate.model_copy(update={"systems": {}, "reports": {"baselines": ReportConfig(systems=[])}})
+    run(config.model_copy(update={"evaluate": alone}), monkeypatch, Copying())
+    assert Copying.asked == []
+    found = json.loads((config.evaluate.folder / "baselines" / "evaluation.json").read_text())
+    assert found["systems"]["BM25 run (no model)"]["all"]["quality"]["rows"] == 6
+    assert found["models"] == {}
+
+
 def test_the_first_rows_of_each_source_and_kind() -> None:
     found = evaluation.first_of_each([*TEST, *NEGATIVES], 1)
     assert [one.id for one in found] == ["a-0", "b-0", "a-9"]

@@ -68,7 +68,7 @@ def run(folder: Path, teacher: Scripted, **rules: Any) -> str:
 def judged(*texts: str, query: str = QUERY, max_words: int = 20, **rules: Any) -> dict[str, Any]:
     samples = [Generated(text, bool(text)) for text in texts]
     recipe = LabelConfig.model_validate(RULES.model_dump() | rules)
-    return label_filters.judged(example(query=query, max_words=max_words), samples, recipe, 1)
+    return label_filters.select_label(example(query=query, max_words=max_words), samples, recipe, 1)
 
 
 @pytest.mark.parametrize(
