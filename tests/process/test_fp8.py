@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
+from training.data.examples import Example, write_examples
 
 from querygist import settings
 from querygist.errors import ConfigurationError
 from tests.conftest import REPOSITORY, missing
-from training.data import example_io
 from training.data.raw_dataset import read
 from training.fp8 import environment
 from training.fp8.check import check_logits
@@ -58,10 +58,10 @@ def made(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("quantize")
     found = read([REPOSITORY / "tests/data/rows.jsonl"], seed=1, held_out=0.1)
     found.sort(key=lambda row: len(row.document))
-    example_io.write(
+    write_examples(
         folder / "work/test.jsonl",
         [
-            example_io.Example(row.id, row.source, row.query, row.document, row.summary, 10, "positive", derived=False)
+            Example(row.id, row.source, row.query, row.document, row.summary, 10, "positive", derived=False)
             for row in found[:QUALITY]
         ],
     )

@@ -6,13 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 from rich.console import Console
+from training.data.examples import Example, write_examples
 
 from tests.conftest import REPOSITORY
 from training import config
-from training.context import Run
-from training.data import example_io
 from training.data.build_examples import FILES
-from training.data.example_io import Example
 from training.lookahead import sweep
 from training.train.modeling import load_adapter
 
@@ -24,7 +22,7 @@ def test_lookahead_equals_greedy_on_real_rows_and_saves_passes(tmp_path: Path) -
         Example(row["id"], row["source"], row["query"], row["document"], row["summary"], 30, "positive", derived=False)
         for row in rows
     ]
-    example_io.write(tmp_path / FILES["test"], examples)
+    write_examples(tmp_path / FILES["test"], examples)
     options = {
         "work_dir": tmp_path,
         "lookahead": f"{{folder: {tmp_path / 'report'}, rows: 4, model_rows: 2, windows: [0, 4], ngrams: [6], "

@@ -11,7 +11,7 @@ from querygist.evaluation.rouge import rouge2
 from querygist.text.passages import ranked, snippet
 from querygist.text.sentences import sentence_spans, terms
 from querygist.text.unicode import one_line
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.generate.generator import Generated
 
 Baseline = Callable[[Example], Generated]

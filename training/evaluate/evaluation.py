@@ -13,26 +13,25 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from querygist.files import sha256_of
-from training.config import Config
-from training.data import build_examples, example_io
-from training.data.example_io import Example
+from training.config import Config, GeneratorConfig
+from training.data import build_examples
+from training.data.examples import Example, read_examples
 from training.evaluate import report
 from training.evaluate.baselines import BASELINES, FALLBACK
 from training.evaluate.measures import Measured, measure
 from training.evaluate.outputs import Outputs
 from training.generate.resolve import create, name, resolve
-from training.sections import WriterConfig
 
 
 def run(config: Config, console: Console) -> None:
     """Generate and measure what is missing, and write every report. Raises QuerygistError."""
     files = [config.work_dir / file for file in (build_examples.FILES["test"], build_examples.NEGATIVES_TEST)]
-    test = [example for file in files for example in example_io.read(file)]
+    test = [example for file in files for example in read_examples(file)]
     hashes = {file.name: sha256_of(file) for file in files}
     for title, one in config.evaluate.reports.items():
-        examples = first_of_each(asking(test, one.asked), one.rows)
+        examples = first_of_each(asking(test, one.max_words), one.rows)
         systems = {system: config.evaluate.systems[system] for system in one.systems}
-        questions = hashes | {f"words of {source}": str(words) for source, words in one.asked.items()}
+        questions = hashes | {f"words of {source}": str(words) for source, words in one.max_words.items()}
         found = report.build(
             _measured(examples, systems, questions, config, console),
             fallback=FALLBACK,
@@ -63,7 +62,7 @@ def first_of_each(examples: Iterable[Example], rows: int | None) -> list[Example
 
 def _measured(
     examples: Sequence[Example],
-    systems: Mapping[str, WriterConfig],
+    systems: Mapping[str, GeneratorConfig],
     questions: Mapping[str, str],
     config: Config,
     console: Console,
@@ -75,7 +74,7 @@ def _measured(
             task = progress.track(examples, description=system)
             found[system] = [measure(example, baseline(example)) for example in task]
         for system, of in systems.items():
-            made_from = {"generator": name(of, config), "in flight": str(of.in_flight), **questions}
+            made_from = {"generator": name(of, config), "in flight": str(of.concurrency), **questions}
             outputs = Outputs(config.work_dir / "evaluate", system, made_from)
             if missing := outputs.missing(examples):
                 with closing(create(of, config)) as generator:

@@ -13,7 +13,7 @@ import numpy as np
 from querygist.evaluation.rouge import NOTHING, Interval, Rouge, difference, interval, score
 from querygist.pipeline.attribution import ground
 from querygist.text.cleaning import CleanDocument
-from training.data.example_io import Example, Kind
+from training.data.examples import Example, Kind
 from training.generate.generator import Generated
 from training.generate.unsupported_facts import unsupported_facts
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from querygist.errors import ConfigurationError
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.fingerprint import sha256_of_text
 from training.generate.generator import Generated
 

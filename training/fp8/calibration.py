@@ -11,7 +11,7 @@ from querygist.prompting.tokenizer import Tokenizer
 from training.config import Config
 from training.data import licences, raw_dataset
 from training.data.build_examples import requested_words
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.stable_random import draw
 from training.train.encoding import encode
 
@@ -22,7 +22,7 @@ def sequences(config: Config, tokenizer: Tokenizer, identity: Identity) -> list[
     Raises ConfigurationError when the data files are not there, or have no row to train on.
     """
     found = raw_dataset.read(config.data.files, seed=config.seed, held_out=config.data.held_out)
-    allowed = [row for row in licences.sort(found, config.data.also_allow).rows if row.split == "train"]
+    allowed = [row for row in licences.sort(found, config.data.extra_licenses).rows if row.split == "train"]
     if not allowed:
         raise ConfigurationError(f"No row of {', '.join(map(str, config.data.files))} may be trained on.")
     drawn = sorted(allowed, key=lambda row: draw(config.seed, "calibration", row.id))[: config.fp8.calibration_rows]

@@ -15,8 +15,8 @@ from querygist.files import sha256_of
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.settings import Settings
 from training.config import Config
-from training.data import build_examples, example_io
-from training.data.example_io import Example
+from training.data import build_examples
+from training.data.examples import Example, read_examples
 from training.evaluate.measures import OVERALL, Measured, Quality, RougeMeans, Share, aggregate, differences, measure
 from training.evaluate.outputs import Outputs, spread
 from training.fp8 import readback, source_model
@@ -64,7 +64,7 @@ class Comparison:
 def run(config: Config, service: Settings, checkpoint: Path, console: Console) -> None:
     """Generate what is missing for `fp8.quality_rows` test rows, and write the report. Raises QuerygistError."""
     test = config.work_dir / build_examples.FILES["test"]
-    examples = choose_rows(example_io.read(test), config.fp8.quality_rows, config.seed)
+    examples = choose_rows(read_examples(test), config.fp8.quality_rows, config.seed)
     manifest = Manifest.load(service.weights_dir)
     models: dict[str, tuple[str, Callable[[], Any]]] = {
         FP32: (str(manifest.identity("fp32")), lambda: source_model.shipped_student(service)),

@@ -11,7 +11,7 @@ from querygist.engine_factory import create_engine
 from querygist.errors import ConfigurationError, EngineUnavailable
 from querygist.pipeline import generation
 from querygist.settings import Settings
-from training.data.example_io import Example, prompt_ids
+from training.data.examples import Example, prompt_ids
 from training.generate.generator import GREEDY, Generated, Sampling
 
 LOAD_SECONDS = 120.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 from querygist.pipeline.generation import Completion
-from training.data.example_io import Example
+from training.data.examples import Example
 
 
 @dataclass(frozen=True, slots=True)

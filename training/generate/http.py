@@ -8,7 +8,7 @@ import httpx
 
 from querygist.client import Client, ProblemError
 from querygist.errors import ConfigurationError, EngineUnavailable
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.generate.generator import GREEDY, Generated, Sampling
 
 

@@ -24,13 +24,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from querygist.errors import ConfigurationError
 from querygist.files import replacing, sha256_of
 from training import fingerprint, stable_random
-from training.config import Config
-from training.data import build_examples, example_io
-from training.data.example_io import Example
+from training.config import Config, LabelConfig
+from training.data import build_examples
+from training.data.examples import Example, write_examples
 from training.generate import label_filters, unlabelled
 from training.generate.generator import Generator, Sampling
 from training.generate.label_on_ray import Shard, on_ray
-from training.sections import LabelConfig
 
 LABELS, REPORT, RECEIPT = "labels.jsonl", "labels-report", "label.receipt.json"
 
@@ -50,13 +49,13 @@ def run(config: Config, console: Console, generator_factory: GeneratorFactory) -
             console.print(f"label: already done, in {folder}")
             return
         asked, repeated = unlabelled.unlabelled(recipe, folder)
-        paths = _shard_paths(folder / "label", math.ceil(len(asked) / recipe.shard_rows), made_from)
+        paths = _shard_paths(folder / "label", math.ceil(len(asked) / recipe.shard_size), made_from)
         todo = [
             {
                 "number": number,
-                "asked": json.dumps([asdict(one) for one in asked[start : start + recipe.shard_rows]]),
+                "asked": json.dumps([asdict(one) for one in asked[start : start + recipe.shard_size]]),
             }
-            for number, start in enumerate(range(0, len(asked), recipe.shard_rows))
+            for number, start in enumerate(range(0, len(asked), recipe.shard_size))
             if not paths[number].exists()
         ]
         if recipe.ray:
@@ -67,7 +66,7 @@ def run(config: Config, console: Console, generator_factory: GeneratorFactory) -
             done = (_row(labeller(_batch(shard))) for shard in todo)
         _keep(done, paths, len(todo), console)
     found = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").split("\n") if line]
-    example_io.write(folder / LABELS, (_example(row["label"]) for row in found if row["label"]))
+    write_examples(folder / LABELS, (_example(row["label"]) for row in found if row["label"]))
     report = label_filters.count(found, teacher.name, repeated)
     label_filters.write_report(folder, REPORT, report)
     outputs = [folder / name for name in (LABELS, f"{REPORT}.json", f"{REPORT}.md")]
@@ -95,7 +94,7 @@ class Labeller:
         began = time.monotonic()
         examples = [_example(fields) for fields in json.loads(asked)]
         seed = int(stable_random.draw(self._seed, "shard", number) * (1 << 31))
-        sampling = Sampling(self._recipe.samples, self._recipe.temperature, seed)
+        sampling = Sampling(self._recipe.num_generations, self._recipe.temperature, seed)
         lines, tokens = [], 0
         for example, samples in zip(examples, self._generator.generate(examples, sampling), strict=True):
             lines.append(label_filters.select_label(example, samples, self._recipe, self._seed))

@@ -12,11 +12,11 @@ from querygist.evaluation.rouge import rouge2
 from querygist.pipeline.attribution import ground
 from querygist.text.cleaning import CleanDocument
 from querygist.text.sentences import sentence_ends, terms
+from training.config import LabelConfig
 from training.data import build_examples
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.generate.generator import Generated
 from training.generate.unsupported_facts import unsupported_facts
-from training.sections import LabelConfig
 
 KEPT = "kept"
 OUTCOMES = ("refused", "too short", "too long", "unfinished", "not copied", "invented", KEPT)
@@ -55,13 +55,13 @@ def _outcome(sample: Generated, example: Example, copied: float, recipe: LabelCo
     words = len(sample.text.split())
     if not sample.answerable:
         return "refused"
-    if words < recipe.least_words:
+    if words < recipe.min_words:
         return "too short"
     if words > example.max_words:
         return "too long"
     if len(sample.text) not in sentence_ends(f"{sample.text} A"):
         return "unfinished"
-    if copied < recipe.least_copied:
+    if copied < recipe.min_copied:
         return "not copied"
     return "invented" if unsupported_facts(sample.text, example.document) else KEPT
 

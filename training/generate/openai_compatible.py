@@ -10,7 +10,7 @@ from querygist.errors import ConfigurationError, EngineUnavailable, Unprocessabl
 from querygist.prompting.detokenizer import Assembler, Final
 from querygist.prompting.templates import NO_ANSWER
 from querygist.text.cleaning import clean_document
-from training.data.example_io import Example
+from training.data.examples import Example
 from training.generate.generator import GREEDY, Generated, Sampling
 from training.stable_random import draw
 

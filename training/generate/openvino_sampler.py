@@ -13,7 +13,7 @@ from querygist import artifact
 from querygist.pipeline.generation import completion_of, token_limit
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.settings import Settings
-from training.data.example_io import Example, prompt_ids
+from training.data.examples import Example, prompt_ids
 from training.generate.generator import GREEDY, Generated, Sampling
 
 ROWS = 8

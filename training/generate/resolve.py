@@ -12,11 +12,10 @@ from querygist.engines.base import Identity
 from querygist.errors import ConfigurationError
 from querygist.files import sha256_of
 from querygist.settings import Settings
-from training.config import Config
+from training.config import Config, GeneratorConfig
 from training.export import weights_folder
 from training.generate.generator import Generator
-from training.sections import WriterConfig
-from training.train.select_best import SHIPPED, shipped
+from training.train.select_best import SHIPPED, select_best
 from training.train.trainer import stage_adapter
 
 
@@ -39,11 +38,11 @@ class Student:
         return replace(identity, adapter_sha256=self.adapter_sha256, prompt_version=self.prompt_version)
 
 
-def resolve(of: WriterConfig, config: Config) -> Student:
+def resolve(of: GeneratorConfig, config: Config) -> Student:
     """Find the student, writing nothing. Raises ConfigurationError when its stage has not been run."""
     adapter = None
     if of.stage is not None:
-        adapter = stage_adapter(config.work_dir, shipped(config) if of.stage == SHIPPED else of.stage)
+        adapter = stage_adapter(config.work_dir, select_best(config) if of.stage == SHIPPED else of.stage)
     return Student(
         adapter,
         None if adapter is None else sha256_of(adapter / weights_folder.ADAPTER_FILE),
@@ -57,15 +56,15 @@ def materialize(student: Student) -> Path:
     return weights_folder.assemble(student.weights_dir, student.adapter, prompt_version=student.prompt_version)
 
 
-def name(of: WriterConfig, config: Config) -> str:
+def name(of: GeneratorConfig, config: Config) -> str:
     """Return the generator's name in receipts: two that are named alike generate alike."""
     student = resolve(of, config)
     model = "base" if student.adapter_sha256 is None else student.adapter_sha256[:12]
-    candidates = None if of.candidates is None else f"{of.candidates} candidates"
-    return " ".join(filter(None, (of.engine, of.url, of.model, model, student.prompt_version, candidates)))
+    candidates = None if of.candidate_tokens is None else f"{of.candidate_tokens} candidates"
+    return " ".join(filter(None, (of.engine, of.base_url, of.model, model, student.prompt_version, candidates)))
 
 
-def create(of: WriterConfig, config: Config, *, sampling: bool = False) -> Generator:
+def create(of: GeneratorConfig, config: Config, *, sampling: bool = False) -> Generator:
     """Return a generator, loaded. `sampling`: it must generate at a temperature. Raises QuerygistError."""
     # Each brings its own libraries: torch, or OpenVINO, or a client.
     if of.engine == "embedded":
@@ -76,26 +75,26 @@ def create(of: WriterConfig, config: Config, *, sampling: bool = False) -> Gener
             return OpenVinoSampler(serving, name=name(of, config))
         from training.generate.embedded import EmbeddedGenerator  # noqa: PLC0415
 
-        return EmbeddedGenerator(serving, name=name(of, config), in_flight=of.in_flight)
+        return EmbeddedGenerator(serving, name=name(of, config), in_flight=of.concurrency)
     if of.engine == "hf":
         from training.generate.transformers_generator import TransformersGenerator  # noqa: PLC0415
 
         student, folder = resolve(of, config), None if of.model is None else Path(of.model)
         return TransformersGenerator.load(
-            folder, student.adapter, prompt_version=student.prompt_version, batch_size=of.in_flight
+            folder, student.adapter, prompt_version=student.prompt_version, batch_size=of.concurrency
         )
-    if of.url is None:
+    if of.base_url is None:
         raise ConfigurationError(f"The engine {of.engine} needs a url, such as http://127.0.0.1:8000.")
     if of.engine == "http":
         from training.generate.http import HttpGenerator  # noqa: PLC0415
 
-        return HttpGenerator(of.url, concurrency=of.in_flight)
+        return HttpGenerator(of.base_url, concurrency=of.concurrency)
     if of.model is None:
         raise ConfigurationError("The engine openai needs a model: the name that the endpoint knows it by.")
     from training.generate.openai_compatible import OpenAIGenerator  # noqa: PLC0415
 
-    return OpenAIGenerator(of.url, of.model, api_key_variable=of.api_key_variable, concurrency=of.in_flight)
+    return OpenAIGenerator(of.base_url, of.model, api_key_variable=of.api_key_env, concurrency=of.concurrency)
 
 
-def _settings(of: WriterConfig, weights_dir: Path) -> Settings:
-    return settings.load(weights_dir=weights_dir, max_in_flight=max(8, of.in_flight), candidate_tokens=of.candidates)
+def _settings(of: GeneratorConfig, weights_dir: Path) -> Settings:
+    return settings.load(weights_dir=weights_dir, max_in_flight=max(8, of.concurrency), candidate_tokens=of.candidate_tokens)

@@ -16,7 +16,7 @@ from querygist.errors import ConfigurationError
 from querygist.files import sha256_of
 from querygist.pipeline.generation import completion_of, token_limit
 from querygist.prompting.tokenizer import Tokenizer
-from training.data.example_io import Example, prompt_ids
+from training.data.examples import Example, prompt_ids
 from training.export.weights_folder import ADAPTER_FILE
 from training.generate.generator import GREEDY, Generated, Sampling
 from training.stable_random import draw

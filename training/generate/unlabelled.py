@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from querygist.errors import ConfigurationError, UnprocessableText
 from querygist.schemas import DocumentFields
 from querygist.text.cleaning import clean_document, clean_query
-from training.data import build_examples, deduplication, example_io
-from training.data.example_io import Example
-from training.data.raw_dataset import Row, Text, refuse_bad_rows
-from training.sections import LabelConfig
+from training.config import LabelConfig
+from training.data import build_examples, deduplication
+from training.data.examples import Example, read_examples
+from training.data.raw_dataset import Row, Text, raise_for_bad_rows
 
 _DEFAULT_WORDS: int = DocumentFields.model_fields["max_words"].default
 
@@ -34,10 +34,10 @@ def unlabelled(recipe: LabelConfig, folder: Path) -> tuple[list[Example], int]:
     """Queries with documents, each once, and how many were there again. Raises ConfigurationError, for leaks too."""
     if recipe.files:
         found = _read(recipe.files)
-        test = [_as_row(one) for one in example_io.read(folder / build_examples.FILES["test"])]
-        deduplication.refuse_leaks(deduplication.leaks([_as_row(one) for one in found], test, deduplication.Runs()))
+        test = [_as_row(one) for one in read_examples(folder / build_examples.FILES["test"])]
+        deduplication.raise_for_leaks(deduplication.leaks([_as_row(one) for one in found], test, deduplication.Runs()))
     else:
-        found = [one for one in example_io.read(folder / build_examples.FILES["train"]) if one.kind == "positive"]
+        found = [one for one in read_examples(folder / build_examples.FILES["train"]) if one.kind == "positive"]
     pairs: dict[tuple[tuple[str, ...], tuple[str, ...]], Example] = {}
     for one in found:
         key = tuple(deduplication.folded_words(one.query)), tuple(deduplication.folded_words(one.document))
@@ -80,7 +80,7 @@ def _read(files: Sequence[Path]) -> list[Example]:
                 wrong.append(f"{file}:{number}: {told}")
             except (ValueError, UnprocessableText) as error:
                 wrong.append(f"{file}:{number}: {error}")
-    refuse_bad_rows(wrong, len(wrong) + len(found))
+    raise_for_bad_rows(wrong, len(wrong) + len(found))
     return list(found.values())
 
 

@@ -23,10 +23,9 @@ from querygist.pipeline.attribution import ground
 from querygist.pipeline.generation import token_limit
 from querygist.text.cleaning import CleanDocument
 from training.config import Config
-from training.context import Run
-from training.data import example_io
+from training.context import TrainingContext
 from training.data.build_examples import FILES
-from training.data.example_io import Example
+from training.data.examples import Example, read_examples
 from training.evaluate.outputs import append_line, spread, whole_lines
 from training.fingerprint import sha256_of_text
 from training.fp8.source_model import shipped_student
@@ -44,8 +43,8 @@ _EXTRACTIVE = 0.7
 
 def run(config: Config, console: Console) -> None:
     """Decode what is missing, replay the rest, and write the report. Raises QuerygistError."""
-    recipe, here = config.lookahead, Run(config)
-    test = example_io.read(config.work_dir / FILES["test"])
+    recipe, here = config.lookahead, TrainingContext(config)
+    test = read_examples(config.work_dir / FILES["test"])
     examples = spread(test, recipe.rows)
     with_model = {one.id for one in spread(examples, recipe.model_rows)}
     shapes = [Shape(*three) for three in product(recipe.windows, recipe.ngrams, recipe.verification_sets)]
@@ -76,7 +75,11 @@ def _extractive_sources(examples: Iterable[Example]) -> set[str]:
 
 
 def _decode(
-    examples: Sequence[Example], wanted: dict[str, list[Shape]], decoded: "Decodings", here: Run, console: Console
+    examples: Sequence[Example],
+    wanted: dict[str, list[Shape]],
+    decoded: "Decodings",
+    here: TrainingContext,
+    console: Console,
 ) -> None:
     """Let the model decode what is wanted and not there."""
     missing = {one.id: [shape for shape in wanted[one.id] if (one.id, shape) not in decoded] for one in examples}

@@ -17,8 +17,7 @@ from querygist.errors import ConfigurationError
 from querygist.prompting import templates
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.sizing.workload import LOOKAHEAD, Decoder, Workload
-from training.data import example_io
-from training.data.example_io import Example
+from training.data.examples import Example, read_examples
 from training.evaluate.outputs import read
 from training.generate.generator import Generated
 from training.lookahead.ngram_pool import Shape, replay
@@ -40,7 +39,7 @@ def build(weights: Path, examples: Sequence[Path], outputs: Path) -> Workload:
     manifest = Manifest.load(weights)
     identity, tokenizer = manifest.identity("int8"), Tokenizer(weights / manifest.tokenizer.file)
     written = read(outputs)
-    rows = [example for file in examples for example in example_io.read(file) if example.id in written]
+    rows = [example for file in examples for example in read_examples(file) if example.id in written]
     if not rows:
         raise ConfigurationError(
             f"{outputs} has no output for an example of {', '.join(map(str, examples))}: they do not belong together."

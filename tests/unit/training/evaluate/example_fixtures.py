@@ -1,7 +1,8 @@
 """Made-up examples and measurements: every field has a value that no test cares about."""
 
+from training.data.examples import Example, Kind
+
 from querygist.evaluation.rouge import Rouge
-from training.data.example_io import Example, Kind
 from training.evaluate.measures import Measured
 
 DOCUMENT = "Owls hunt at night. Their eyes are large. Mice sleep by day. They eat grain."

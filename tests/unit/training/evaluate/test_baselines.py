@@ -2,12 +2,12 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from training.data.examples import Example
 
 from querygist.evaluation.rouge import rouge2
 from querygist.text.passages import snippet
 from querygist.text.sentences import sentence_spans
 from tests.unit.training.evaluate.example_fixtures import DOCUMENT, example
-from training.data.example_io import Example
 from training.evaluate.baselines import BASELINES, FALLBACK, bm25_run, lead, oracle, overlap, query, whole
 
 words = st.sampled_from(

@@ -7,18 +7,16 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from training.data.examples import Example, Kind, write_examples
 
 from querygist.errors import ConfigurationError, EngineUnavailable
 from tests.unit.training.preferences.test_build_pairs import ANSWER, DOCUMENT
-from training.config import Config
-from training.data import example_io
-from training.data.example_io import Example
+from training.config import Config, DataConfig, EvaluateConfig, GeneratorConfig, ReportConfig
 from training.evaluate import evaluation
 from training.generate.generator import GREEDY, Generated, Sampling
-from training.sections import DataConfig, EvaluateConfig, ReportConfig, WriterConfig
 
 
-def example(number: int, source: str, kind: example_io.Kind = "positive") -> Example:
+def example(number: int, source: str, kind: Kind = "positive") -> Example:
     references = (ANSWER,) if kind == "positive" else ()
     return Example(
         f"{source}-{number}", source, "Who built the harbour?", DOCUMENT, ANSWER, 20, kind, False, references
@@ -50,15 +48,15 @@ class Copying:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    example_io.write(tmp_path / "test.jsonl", TEST)
-    example_io.write(tmp_path / "negatives_test.jsonl", NEGATIVES)
+    write_examples(tmp_path / "test.jsonl", TEST)
+    write_examples(tmp_path / "negatives_test.jsonl", NEGATIVES)
     return Config(
         seed=1,
         work_dir=tmp_path,
         data=DataConfig(files=[tmp_path / "rows.jsonl"]),
         evaluate=EvaluateConfig(
             folder=tmp_path / "results",
-            systems={"student": WriterConfig(engine="http", url="http://127.0.0.1:1")},
+            systems={"student": GeneratorConfig(engine="http", base_url="http://127.0.0.1:1")},
             reports={
                 "small": ReportConfig(systems=["student"], rows=2),
                 "whole": ReportConfig(systems=["student"]),
@@ -74,7 +72,7 @@ def run(config: Config, monkeypatch: pytest.MonkeyPatch, generator: Copying) -> 
 
 
 def test_a_report_can_ask_for_another_length(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
-    longer = ReportConfig(systems=["student"], asked={"b": 45})
+    longer = ReportConfig(systems=["student"], max_words={"b": 45})
     both = config.evaluate.model_copy(update={"reports": {**config.evaluate.reports, "longer": longer}})
     run(config.model_copy(update={"evaluate": both}), monkeypatch, Copying())
     assert Copying.asked.count("b-0") == 2, "another length is another question"
@@ -131,8 +129,8 @@ def test_what_a_writer_needs_is_said(config: Config) -> None:
     from training.generate.resolve import create
 
     with pytest.raises(ConfigurationError, match="needs a url"):
-        create(WriterConfig(engine="openai"), config)
+        create(GeneratorConfig(engine="openai"), config)
     with pytest.raises(ConfigurationError, match="needs a model"):
-        create(WriterConfig(engine="openai", url="http://127.0.0.1:1"), config)
+        create(GeneratorConfig(engine="openai", base_url="http://127.0.0.1:1"), config)
     with pytest.raises(ConfigurationError, match="stage sft has not been run"):
-        create(WriterConfig(stage="sft"), config)
+        create(GeneratorConfig(stage="sft"), config)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from training.data.examples import write_examples
 
 from querygist import settings
 from querygist.artifact.manifest import Manifest
@@ -18,7 +19,6 @@ from tests.unit.training.evaluate.example_fixtures import example
 from tests.unit.training.generate.test_transformers_generator import tiny
 from training import config as configs
 from training.config import Config
-from training.data import example_io
 from training.fp8 import quality, readback, source_model
 from training.generate.generator import Generated
 
@@ -56,7 +56,7 @@ def config(tmp_path: Path) -> Config:
     (tmp_path / "run.yaml").write_text(CONFIG % (tmp_path / "results"))
     config = configs.load(tmp_path / "run.yaml", [f"work_dir={tmp_path / 'work'}"])
     rows = [replace(example(f"r{n}"), source="ab"[n % 2], max_words=5) for n in range(7)]
-    example_io.write(config.work_dir / "test.jsonl", rows)
+    write_examples(config.work_dir / "test.jsonl", rows)
     return config
 
 

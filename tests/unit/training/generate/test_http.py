@@ -5,13 +5,13 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from training.data.examples import Example
 
 from querygist.engines.fake import FakeEngine
 from querygist.errors import ConfigurationError, EngineUnavailable
 from querygist.prompting.templates import NO_ANSWER
 from querygist.prompting.tokenizer import Tokenizer
 from tests.conftest import Live
-from training.data.example_io import Example
 from training.generate.generator import Sampling
 from training.generate.http import HttpGenerator
 

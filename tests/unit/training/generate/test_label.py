@@ -10,21 +10,19 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from training.data.examples import Example, read_examples, write_examples
 
 from querygist.errors import ConfigurationError, EngineUnavailable
-from training.config import Config
-from training.data import example_io
-from training.data.example_io import Example
+from training.config import Config, DataConfig, LabelConfig
 from training.generate import label, label_filters
 from training.generate.generator import GREEDY, Generated, Sampling
-from training.sections import DataConfig, LabelConfig
 
 NIGHT = "Owls hunt at night because mice are awake then."
 EYES = "Their eyes are large, and see well in the dark."
 BOTH = f"{NIGHT} {EYES}"
 DOCUMENT = f"{BOTH} Nobody has ever asked the mice what they think of it."
 QUERY = "why do owls hunt at night"
-RULES = LabelConfig(samples=1, temperature=0, least_words=5)
+RULES = LabelConfig(num_generations=1, temperature=0, min_words=5)
 
 
 class Scripted:
@@ -91,7 +89,7 @@ def test_each_filter(text: str, outcome: str) -> None:
 @pytest.mark.parametrize("made_up", ["in 1987", "near Madrid"])
 def test_a_label_with_something_made_up(made_up: str) -> None:
     assert (
-        judged(f"Owls hunt at night {made_up} because mice are awake then.", least_copied=0.5)["outcome"] == "invented"
+        judged(f"Owls hunt at night {made_up} because mice are awake then.", min_copied=0.5)["outcome"] == "invented"
     )
 
 
@@ -105,17 +103,17 @@ def test_a_label_with_something_made_up(made_up: str) -> None:
 )
 def test_the_best_wins_wherever_it_stands(worse: str, better: str) -> None:
     for texts in ([worse, better], [better, worse, ""]):
-        assert judged(*texts, samples=3, temperature=1)["label"]["summary"] == better
+        assert judged(*texts, num_generations=3, temperature=1)["label"]["summary"] == better
 
 
 def test_what_agrees_with_the_others_wins() -> None:
     texts = (f"{BOTH} Nobody has ever asked the mice what they think of it.", NIGHT, f"{NIGHT} {EYES}")
-    assert judged(*texts, samples=3, temperature=1, max_words=40)["label"]["summary"] == BOTH
-    assert judged(EYES, NIGHT, EYES, samples=3, temperature=1)["label"]["summary"] == EYES
+    assert judged(*texts, num_generations=3, temperature=1, max_words=40)["label"]["summary"] == BOTH
+    assert judged(EYES, NIGHT, EYES, num_generations=3, temperature=1)["label"]["summary"] == EYES
 
 
 def test_of_equals_the_first_wins_and_a_document_fares_as_its_best_sample() -> None:
-    row = judged("", "Owls hunt.", "Owls hunt at night, they say, and not by day.", samples=3, temperature=1)
+    row = judged("", "Owls hunt.", "Owls hunt at night, they say, and not by day.", num_generations=3, temperature=1)
     assert row["samples"] == ["refused", "too short", "not copied"]
     assert row["outcome"] == "not copied"
     assert row["label"] is None
@@ -130,11 +128,11 @@ def test_a_label_is_an_example_that_asks_for_its_own_length() -> None:
 def test_the_positives_of_the_data_stage_are_labelled_without_a_look_at_their_summaries(tmp_path: Path) -> None:
     negative = example("n", kind="hard")
     again = example("again", query=QUERY.upper(), document=example("a").document.replace(",", ""))
-    example_io.write(tmp_path / "train.jsonl", [example("a"), negative, again, example("b"), example("c")])
+    write_examples(tmp_path / "train.jsonl", [example("a"), negative, again, example("b"), example("c")])
     teacher = Scripted({"b": [""], "c": ["Owls sleep."]})
     told = run(tmp_path, teacher)
     assert teacher.asked == ["a", "b", "c"]
-    assert [one.id for one in example_io.read(tmp_path / "labels.jsonl")] == ["a-label"]
+    assert [one.id for one in read_examples(tmp_path / "labels.jsonl")] == ["a-label"]
     report = json.loads((tmp_path / "labels-report.json").read_text())
     assert (report["teacher"], report["asked"], report["repeated"]) == ("scripted teacher", 3, 1)
     assert {name: count for name, count in report["documents"].items() if count} == {
@@ -146,32 +144,32 @@ def test_the_positives_of_the_data_stage_are_labelled_without_a_look_at_their_su
 
 
 def test_what_is_done_is_not_done_again_until_something_changes(tmp_path: Path) -> None:
-    example_io.write(tmp_path / "train.jsonl", [example("a")])
+    write_examples(tmp_path / "train.jsonl", [example("a")])
     run(tmp_path, Scripted({}))
     again = Scripted({})
     assert "already done" in run(tmp_path, again)
     assert (again.asked, again.closed) == ([], 1)
     other = Scripted({})
-    run(tmp_path, other, least_words=6)
+    run(tmp_path, other, min_words=6)
     assert other.asked == ["a"]
     another = Scripted({})
     another.name = "another teacher"
-    run(tmp_path, another, least_words=6)
+    run(tmp_path, another, min_words=6)
     assert another.asked == ["a"]
 
 
 def test_a_run_that_was_stopped_goes_on_with_the_shards_that_are_missing(tmp_path: Path) -> None:
     for name in ("stopped", "straight"):
-        example_io.write(tmp_path / name / "train.jsonl", [example(str(i)) for i in range(7)])
+        write_examples(tmp_path / name / "train.jsonl", [example(str(i)) for i in range(7)])
     first, second = Scripted({}, broken="5"), Scripted({})
     with pytest.raises(EngineUnavailable, match="broke at 5"):
-        run(tmp_path / "stopped", first, shard_rows=2)
+        run(tmp_path / "stopped", first, shard_size=2)
     assert (first.asked, first.closed) == (list("01234"), 1)
     shards = tmp_path / "stopped/label"
     assert sorted(path.name for path in shards.glob("shard-*")) == ["shard-00000.jsonl", "shard-00001.jsonl"]
-    run(tmp_path / "stopped", second, shard_rows=2)
+    run(tmp_path / "stopped", second, shard_size=2)
     assert second.asked == list("456")
-    run(tmp_path / "straight", Scripted({}), shard_rows=2)
+    run(tmp_path / "straight", Scripted({}), shard_size=2)
     assert (tmp_path / "stopped/labels.jsonl").read_bytes() == (tmp_path / "straight/labels.jsonl").read_bytes()
     metrics = [json.loads(line) for line in (shards / "metrics.jsonl").read_text().splitlines()]
     assert [(line["shard"], line["documents"], line["tokens"]) for line in metrics] == [
@@ -185,7 +183,7 @@ def rows(path: Path, *lines: dict[str, Any] | str) -> Path:
 
 
 def test_files_of_ones_own(tmp_path: Path) -> None:
-    example_io.write(tmp_path / "test.jsonl", [example("t", document="Bees dance for each other in the hive.")])
+    write_examples(tmp_path / "test.jsonl", [example("t", document="Bees dance for each other in the hive.")])
     file = rows(
         tmp_path / "pages.jsonl",
         {"id": "1", "query": " why ", "document": f"{DOCUMENT}\u200b"},
@@ -195,14 +193,14 @@ def test_files_of_ones_own(tmp_path: Path) -> None:
     teacher = Scripted({})
     run(tmp_path, teacher, files=[file], limit=2)
     assert teacher.asked == ["1", "2"], "the third is the second again"
-    found = example_io.read(tmp_path / "labels.jsonl")
+    found = read_examples(tmp_path / "labels.jsonl")
     assert [(one.source, one.query, one.document) for one in found] == [
         ("pages", "why", DOCUMENT), ("web", QUERY, DOCUMENT),
     ]  # fmt: skip
 
 
 def test_all_bad_rows_are_told_and_nothing_is_quoted(tmp_path: Path) -> None:
-    example_io.write(tmp_path / "test.jsonl", [example("t")])
+    write_examples(tmp_path / "test.jsonl", [example("t")])
     good = {"id": "1", "query": QUERY, "document": DOCUMENT}
     file = rows(
         tmp_path / "pages.jsonl", good, "{", good, {"id": "2", "query": "why"}, good | {"id": "3", "max_words": 500},
@@ -225,7 +223,7 @@ def test_all_bad_rows_are_told_and_nothing_is_quoted(tmp_path: Path) -> None:
 
 
 def test_a_test_document_among_the_files_stops_the_run(tmp_path: Path) -> None:
-    example_io.write(tmp_path / "test.jsonl", [example("t")])
+    write_examples(tmp_path / "test.jsonl", [example("t")])
     file = rows(tmp_path / "pages.jsonl", {"id": "1", "query": "other", "document": f"Said elsewhere. {DOCUMENT}"})
     with pytest.raises(ConfigurationError, match=r"1 \(training or validation\) and t \(test\)"):
         run(tmp_path, Scripted({}), files=[file])
@@ -234,14 +232,14 @@ def test_a_test_document_among_the_files_stops_the_run(tmp_path: Path) -> None:
 def test_nothing_to_label(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="Run the data stage"):
         run(tmp_path, Scripted({}))
-    example_io.write(tmp_path / "train.jsonl", [example("n", kind="hard")])
+    write_examples(tmp_path / "train.jsonl", [example("n", kind="hard")])
     with pytest.raises(ConfigurationError, match="nothing to label"):
         run(tmp_path, Scripted({}))
 
 
 def test_samples_without_chance_are_refused() -> None:
     with pytest.raises(ValueError, match="4 samples at temperature 0"):
-        LabelConfig(samples=4, temperature=0)
+        LabelConfig(num_generations=4, temperature=0)
 
 
 @pytest.mark.timeout(300)
@@ -253,8 +251,8 @@ def test_ray_makes_the_same_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     script = {"3": [""], "4": [BOTH]}
     config = {}
     for name in ("plain", "ray", "broken"):
-        example_io.write(tmp_path / name / "train.jsonl", [example(str(i)) for i in range(5)])
-        recipe = LabelConfig.model_validate(RULES.model_dump() | {"shard_rows": 2, "ray": name != "plain"})
+        write_examples(tmp_path / name / "train.jsonl", [example(str(i)) for i in range(5)])
+        recipe = LabelConfig.model_validate(RULES.model_dump() | {"shard_size": 2, "ray": name != "plain"})
         config[name] = Config(
             seed=1, work_dir=tmp_path / name, data=DataConfig(files=[Path("none")]), label=recipe
         )  # fmt: skip
@@ -269,4 +267,4 @@ def test_ray_makes_the_same_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ray.shutdown()
         gc.collect()  # here, where its warnings are expected, and not in a later test
     assert (tmp_path / "ray/labels.jsonl").read_bytes() == (tmp_path / "plain/labels.jsonl").read_bytes()
-    assert len(example_io.read(tmp_path / "ray/labels.jsonl")) == 4
+    assert len(read_examples(tmp_path / "ray/labels.jsonl")) == 4

@@ -13,10 +13,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from training.data.examples import Example
 
 from querygist.errors import ConfigurationError, EngineUnavailable
 from querygist.prompting.templates import NO_ANSWER
-from training.data.example_io import Example
 from training.generate.generator import Sampling
 from training.generate.openai_compatible import OpenAIGenerator, bounded
 

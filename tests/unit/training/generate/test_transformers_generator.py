@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from training.data.examples import Example
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from querygist.engines.base import Identity
@@ -17,7 +18,6 @@ from querygist.prompting.prompt_builder import fit
 from querygist.prompting.templates import LABEL
 from querygist.prompting.tokenizer import Tokenizer
 from tests.conftest import WEIGHTS
-from training.data.example_io import Example
 from training.generate.generator import Generated, Sampling
 from training.generate.transformers_generator import TransformersGenerator
 from training.train.modeling import save, with_lora

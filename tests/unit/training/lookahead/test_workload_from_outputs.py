@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
+from training.data.examples import Example, write_examples
 
 from querygist.errors import ConfigurationError
 from querygist.evaluation.rows import rows
 from querygist.sizing.workload import LOOKAHEAD, Workload
-from training.data import example_io
-from training.data.example_io import Example
 from training.lookahead.workload_from_outputs import PROMPT_NGRAMS, build
 
 WEIGHTS = Path(__file__).parents[4] / "model_repository" / "weights"
@@ -18,7 +17,7 @@ WEIGHTS = Path(__file__).parents[4] / "model_repository" / "weights"
 @pytest.fixture
 def examples(tmp_path: Path) -> Path:
     path = tmp_path / "test.jsonl"
-    example_io.write(
+    write_examples(
         path,
         (
             Example(f"row-{number}", "built-in", row["query"], row["document"], "s", 30, "positive", derived=False)
