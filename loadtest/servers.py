@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 import httpx
-import psutil  # type: ignore[import-untyped]
+import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from querygist.engines.base import Identity

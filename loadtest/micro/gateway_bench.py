@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil  # type: ignore[import-untyped]
+import psutil
 from rich.console import Console
 
 from loadtest.load.asyncio_client import ask, closed_loop, connect, stopwatch

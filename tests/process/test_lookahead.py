@@ -14,8 +14,6 @@ from training.data.examples import Example, write_examples
 from training.lookahead import sweep
 from training.train.modeling import load_adapter
 
-pytestmark = pytest.mark.slow
-
 
 @pytest.mark.timeout(600)
 def test_lookahead_equals_greedy_on_real_rows_and_saves_passes(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""What needs no model: the rows of the table that a student must beat, and the one that no extract of sentences beats.
+"""Baselines without a model: the rows of the table that a student must beat, and the one that no extract beats.
 
-Each of them writes for one example. Only `oracle` looks at what people wrote.
+Each of them generates for one example. Only `oracle` looks at what people wrote.
 """
 
 from collections import Counter
@@ -8,28 +8,28 @@ from collections.abc import Callable, Iterable, Sequence
 from math import log
 
 from querygist.evaluation.rouge import rouge2
-from querygist.text.passages import snippet
+from querygist.text.passages import ranked, snippet
 from querygist.text.sentences import sentence_spans, terms
 from querygist.text.unicode import one_line
 from training.data.examples import Example
-from training.generate.generator import Written
+from training.generate.generator import Generated
 
-Baseline = Callable[[Example], Written]
+Baseline = Callable[[Example], Generated]
 
 
-def lead(example: Example) -> Written:
+def lead(example: Example) -> Generated:
     """The first `max_words` words of the document."""
     sentences = _sentences(example.document)
     return _filled(sentences, range(len(sentences)), example.max_words)
 
 
-def query(example: Example) -> Written:
-    """What the service itself falls back to when it has no model: `querygist.text.passages.snippet`."""
+def query(example: Example) -> Generated:
+    """The service's own fallback when it has no model: `querygist.text.passages.snippet`."""
     found = snippet(example.document, example.query, max_words=example.max_words)
-    return Written(found.text, found.answerable)
+    return Generated(found.text, found.answerable)
 
 
-def overlap(example: Example) -> Written:
+def overlap(example: Example) -> Generated:
     """The sentences that share most with the query, each term of it weighted by its idf among them, up to `max_words`.
 
     Those that share nothing fill what room is left, from the top of the document.
@@ -44,12 +44,30 @@ def overlap(example: Example) -> Written:
     return _filled(sentences, order, example.max_words)
 
 
-def whole(example: Example) -> Written:
+def bm25_run(example: Example) -> Generated:
+    """The document from its BM25-best sentence on, whole sentences up to `max_words`: the student's policy, no model.
+
+    The prompt marks that sentence, and a student that quotes it and reads on can score no more than this; what it adds
+    is its difference from here. Refuses when no term of the query occurs. A first sentence that is too long is cut.
+    """
+    sentences, order = ranked(example.document, example.query)
+    if not order:
+        return Generated("", answerable=False)
+    first, *following = (one_line(example.document[start:end]).split() for start, end in sentences[order[0] :])
+    run = first[: example.max_words]
+    for words in following:
+        if len(run) + len(words) > example.max_words:
+            break
+        run += words
+    return Generated(" ".join(run), answerable=True)
+
+
+def whole(example: Example) -> Generated:
     """The document itself: what recall alone is worth."""
-    return Written(example.document, answerable=True)
+    return Generated(example.document, answerable=True)
 
 
-def oracle(example: Example) -> Written:
+def oracle(example: Example) -> Generated:
     """Sentences chosen with the references at hand: one more while it raises ROUGE-2, the best first, of any length."""
     sentences, references = _sentences(example.document), example.references or (example.summary,)
     chosen: list[int] = []
@@ -65,13 +83,14 @@ def oracle(example: Example) -> Written:
             break
         best = gained
         chosen.append(-place)
-    return Written(_joined(sentences, chosen), answerable=bool(chosen))
+    return Generated(_joined(sentences, chosen), answerable=bool(chosen))
 
 
 BASELINES: dict[str, Baseline] = {
     "lead": lead,
     "query (service fallback)": query,
     "query (idf overlap)": overlap,
+    "BM25 run (no model)": bm25_run,
     "whole document": whole,
     "oracle": oracle,
 }
@@ -89,7 +108,7 @@ def _joined(sentences: Sequence[str], places: Sequence[int]) -> str:
     return " ".join(sentences[place] for place in sorted(places))
 
 
-def _filled(sentences: Sequence[str], order: Iterable[int], max_words: int) -> Written:
+def _filled(sentences: Sequence[str], order: Iterable[int], max_words: int) -> Generated:
     """Sentences in the order given, of the last one as many words as there is room for; joined as they stand.
 
     A baseline that left the room empty would lose by its length, not by its choice.
@@ -101,4 +120,4 @@ def _filled(sentences: Sequence[str], order: Iterable[int], max_words: int) -> W
             words = sentences[place].split()[:room]
             chosen[place] = " ".join(words)
             room -= len(words)
-    return Written(" ".join(text for _, text in sorted(chosen.items())), answerable=bool(chosen))
+    return Generated(" ".join(text for _, text in sorted(chosen.items())), answerable=bool(chosen))

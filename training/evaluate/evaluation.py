@@ -1,4 +1,4 @@
-"""Stage `evaluate`: every system writes for the frozen test files, and is measured beside the baselines.
+"""Stage `evaluate`: every system generates for the frozen test files, and is measured beside the baselines.
 
 work_dir/evaluate/<system>-<hash>.jsonl     outputs, as they come: an evaluation that was stopped goes on
 docs/results/<report>/                      evaluation.md, evaluation.json, plots
@@ -6,48 +6,43 @@ docs/results/<report>/                      evaluation.md, evaluation.json, plot
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from querygist.artifact.manifest import Manifest
 from querygist.files import sha256_of
-from training.config import Config, GeneratorConfig, ReportConfig
+from training.config import Config, GeneratorConfig
 from training.data import build_examples
 from training.data.examples import Example, read_examples
 from training.evaluate import report
 from training.evaluate.baselines import BASELINES, FALLBACK
 from training.evaluate.measures import Measured, measure
 from training.evaluate.outputs import Outputs
-from training.generate.generator import Written
-from training.generate.resolve import chosen, create, name
+from training.generate.resolve import create, name, resolve
 
 
 def run(config: Config, console: Console) -> None:
-    """Write and measure what is missing, and every report. Raises QuerygistError."""
-    test = [
-        example
-        for file in (build_examples.FILES["test"], build_examples.NEGATIVES_TEST)
-        for example in read_examples(config.work_dir / file)
-    ]
+    """Generate and measure what is missing, and write every report. Raises QuerygistError."""
+    files = [config.work_dir / file for file in (build_examples.FILES["test"], build_examples.NEGATIVES_TEST)]
+    test = [example for file in files for example in read_examples(file)]
+    hashes = {file.name: sha256_of(file) for file in files}
     for title, one in config.evaluate.reports.items():
-        folder = config.evaluate.folder / title
         examples = first_of_each(asking(test, one.max_words), one.rows)
+        systems = {system: config.evaluate.systems[system] for system in one.systems}
+        questions = hashes | {f"words of {source}": str(words) for source, words in one.max_words.items()}
         found = report.build(
-            _measured(examples, one, config, console),
+            _measured(examples, systems, questions, config, console),
             fallback=FALLBACK,
             models={
-                system: Manifest.load(chosen(of, config).weights_dir).identity(chosen(of, config).precision)
-                for system, of in _systems(one, config).items()
-                if of.engine == "embedded"
+                system: resolve(of, config).identity() for system, of in systems.items() if of.engine == "embedded"
             },
             commands=("python -m training evaluate --config training/configs/student.yaml",),
             seed=config.seed,
         )
-        folder.mkdir(parents=True, exist_ok=True)
-        report.write(folder, found)
-        console.print(f"evaluate: {len(examples)} examples, {folder / report.MARKDOWN}")
+        written = report.write(config.evaluate.folder / title, found)
+        console.print(f"evaluate: {len(examples)} examples, {written}")
 
 
 def asking(examples: Iterable[Example], words: Mapping[str, int]) -> Iterable[Example]:
@@ -65,12 +60,12 @@ def first_of_each(examples: Iterable[Example], rows: int | None) -> list[Example
     return [example for group in groups.values() for example in group[:rows]]
 
 
-def _systems(one: ReportConfig, config: Config) -> dict[str, GeneratorConfig]:
-    return {system: config.evaluate.systems[system] for system in one.systems}
-
-
 def _measured(
-    examples: Sequence[Example], one: ReportConfig, config: Config, console: Console
+    examples: Sequence[Example],
+    systems: Mapping[str, GeneratorConfig],
+    questions: Mapping[str, str],
+    config: Config,
+    console: Console,
 ) -> dict[str, list[Measured]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     found: dict[str, list[Measured]] = {}
@@ -78,38 +73,13 @@ def _measured(
         for system, baseline in BASELINES.items():
             task = progress.track(examples, description=system)
             found[system] = [measure(example, baseline(example)) for example in task]
-        for system, of in _systems(one, config).items():
-            written = _written(system, of, one.max_words, examples, config, progress)
-            found[system] = [measure(example, written[example.id]) for example in examples]
+        for system, of in systems.items():
+            made_from = {"generator": name(of, config), "in flight": str(of.concurrency), **questions}
+            outputs = Outputs(config.work_dir / "evaluate", system, made_from)
+            if missing := outputs.missing(examples):
+                with closing(create(of, config)) as generator:
+                    written = progress.track(generator.generate(missing), total=len(missing), description=system)
+                    for example, (generated,) in zip(missing, written, strict=True):
+                        outputs.append(example, generated)
+            found[system] = [measure(example, outputs.found[example.id]) for example in examples]
     return found
-
-
-def _written(
-    system: str,
-    of: GeneratorConfig,
-    asked: Mapping[str, int],
-    examples: Sequence[Example],
-    config: Config,
-    progress: Progress,
-) -> dict[str, Written]:
-    """The system's outputs; those that are not there yet are written now."""
-    made_from = {
-        "writer": name(of, config),
-        "in flight": str(of.concurrency),
-        **{f"words of {source}": str(words) for source, words in asked.items()},
-        **{
-            file: sha256_of(config.work_dir / file)
-            for file in (build_examples.FILES["test"], build_examples.NEGATIVES_TEST)
-        },
-    }
-    outputs = Outputs(config.work_dir / "evaluate", system, made_from)
-    missing = outputs.missing(examples)
-    if missing:
-        writer = create(of, config)
-        try:
-            task = progress.track(writer.write(missing), total=len(missing), description=system)
-            for example, (written,) in zip(missing, task, strict=True):
-                outputs.append(example, written)
-        finally:
-            writer.close()
-    return dict(outputs.written)

@@ -1,11 +1,12 @@
-"""What is measured of each output, and what a set of outputs comes to, by source and over all of them.
+"""Measures of each output, and their means by source and over all of them.
 
 Quality is that of positives, the examples whose document answers the query. One that is refused scores ROUGE 0; it has
 no length and copies nothing, and would flatter those means, so they are taken over the answered ones.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -13,8 +14,8 @@ from querygist.evaluation.rouge import NOTHING, Interval, Rouge, difference, int
 from querygist.pipeline.attribution import ground
 from querygist.text.cleaning import CleanDocument
 from training.data.examples import Example, Kind
-from training.generate.generator import Written
-from training.generate.unsupported_facts import invented
+from training.generate.generator import Generated
+from training.generate.unsupported_facts import unsupported_facts
 
 OVERALL = "all"
 """The name of all sources together, every example counting the same."""
@@ -53,8 +54,8 @@ class Share:
     share: float | None
 
     @classmethod
-    def of(cls, flags: Iterable[bool]) -> "Share":
-        """How many are true."""
+    def of(cls, flags: Iterable[bool]) -> Self:
+        """Count those that are true."""
         found = list(flags)
         return cls(sum(found), len(found), sum(found) / len(found) if found else None)
 
@@ -66,6 +67,16 @@ class RougeMeans:
     rouge1: Interval
     rouge2: Interval
     rouge_l: Interval
+
+    @classmethod
+    def of(cls, scores: Sequence[Rouge], minus: Sequence[Rouge] | None = None, *, seed: int) -> Self:
+        """Means of `scores`, or of their differences from `minus`, the other system's for the same examples."""
+        found = [(one.rouge1, one.rouge2, one.rouge_l) for one in scores]
+        if minus is None:
+            return cls(*(interval(each, seed=seed) for each in zip(*found, strict=True)))
+        other = [(one.rouge1, one.rouge2, one.rouge_l) for one in minus]
+        pairs = zip(zip(*found, strict=True), zip(*other, strict=True), strict=True)
+        return cls(*(difference(ours, theirs, seed=seed) for ours, theirs in pairs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +126,17 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """What outputs come to; `quality` is None where there are no positives."""
+    """The means of outputs; `quality` is None where there are no positives."""
 
     quality: Quality | None
     refusals: Refusals
     speed: Speed
 
 
-def measure(example: Example, written: Written) -> Measured:
+def measure(example: Example, generated: Generated) -> Measured:
     """Measure one output."""
     references = example.references or (example.summary,)
-    text = written.text if written.answerable else ""
+    text = generated.text if generated.answerable else ""
     document = CleanDocument(example.document, source=example.document)
     words = len(text.split())
     rouge = None
@@ -135,17 +146,19 @@ def measure(example: Example, written: Written) -> Measured:
         id=example.id,
         source=example.source,
         kind=example.kind,
-        answered=written.answerable,
+        answered=generated.answerable,
         rouge=rouge,
         requested=example.max_words,
         reference_words=sum(len(reference.split()) for reference in references) / len(references),
         words=words,
         compression=words / len(example.document.split()),
         copied=ground(text, document).copied,
-        invented=0 if text in example.document else len(invented(text, example.document)),  # the whole document is slow
-        tokens=written.tokens,
-        passes=written.passes,
-        seconds=written.seconds,
+        invented=0
+        if text in example.document
+        else len(unsupported_facts(text, example.document)),  # the whole document is slow
+        tokens=generated.tokens,
+        passes=generated.passes,
+        seconds=generated.seconds,
     )
 
 
@@ -164,16 +177,12 @@ def differences(found: Sequence[Measured], other: Sequence[Measured], *, seed: i
     for source, of_it in _by_source(found).items():
         pairs = [(one.rouge, theirs) for one in of_it if one.rouge and (theirs := scores.get(one.id))]
         if pairs:
-            compared[source] = RougeMeans(
-                difference([a.rouge1 for a, _ in pairs], [b.rouge1 for _, b in pairs], seed=seed),
-                difference([a.rouge2 for a, _ in pairs], [b.rouge2 for _, b in pairs], seed=seed),
-                difference([a.rouge_l for a, _ in pairs], [b.rouge_l for _, b in pairs], seed=seed),
-            )
+            compared[source] = RougeMeans.of([a for a, _ in pairs], [b for _, b in pairs], seed=seed)
     return compared
 
 
 def refusals(found: Sequence[Measured]) -> Refusals:
-    """What is refused, and what of the answers and of the answerable is right."""
+    """Shares refused by kind; precision, recall and F1 of "answerable"."""
     refused = {
         kind: Share.of(not one.answered for one in found if one.kind == kind)
         for kind in ("unrelated", "hard", "positive")
@@ -200,22 +209,18 @@ def _quality(found: Sequence[Measured], seed: int) -> Quality | None:
         return None
     answered = [one for one in positives if one.answered]
 
-    def mean(values: Sequence[float]) -> Interval:
-        return interval(values, seed=seed)
+    def mean(measure: Callable[[Measured], float]) -> Interval | None:
+        return interval([measure(one) for one in answered], seed=seed) if answered else None
 
     return Quality(
         rows=len(positives),
-        rouge=RougeMeans(
-            mean([one.rouge1 for one in scores]),
-            mean([one.rouge2 for one in scores]),
-            mean([one.rouge_l for one in scores]),
-        ),
+        rouge=RougeMeans.of(scores, seed=seed),
         requested=float(np.mean([one.requested for one in positives])),
         reference_words=float(np.mean([one.reference_words for one in positives])),
-        words=mean([one.words for one in answered]) if answered else None,
-        compression=mean([one.compression for one in answered]) if answered else None,
-        copied=mean([one.copied for one in answered]) if answered else None,
-        obedience=mean([one.words / one.requested for one in answered]) if answered else None,
+        words=mean(lambda one: one.words),
+        compression=mean(lambda one: one.compression),
+        copied=mean(lambda one: one.copied),
+        obedience=mean(lambda one: one.words / one.requested),
         invented=Share.of(one.invented > 0 for one in answered),
         over=Share.of(one.words > one.requested for one in answered),
     )

@@ -1,5 +1,5 @@
 """The student in FP8: a TensorRT-LLM checkpoint made and checked on a CPU.
 
-In order: source (the model to quantize, written down) with expand and gpt2, calibration (prompts), modelopt_step (in an
+In order: source_model (what is quantized, written down), calibration (prompts), modelopt_step (in an
 environment of its own), repair and check, readback (the checkpoint as a model in torch), and quality (what FP8 costs).
 """

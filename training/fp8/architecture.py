@@ -14,9 +14,9 @@ from querygist.errors import ArtifactError
 @dataclass(frozen=True, slots=True)
 class Architecture:
     """`decoder`: ModelOpt's name. `linears`, `norms`: of a layer, TensorRT-LLM's name to Hugging Face's; a linear layer
-    there may be several here, one below the other. `top`: the same outside of layers. `attention`: the module of a
-    layer that holds keys and values. `one_scale`: linears that engines may run as one. `transposed`: Hugging Face's
-    weights are (input, output), as those of GPT-2's Conv1D.
+    there may be several here, one below the other. `top`: the same outside of layers; `fields`: of config.json.
+    `attention`: the module of a layer that holds keys and values. `one_scale`: linears that engines may run as one.
+    `transposed`: Hugging Face's weights are (input, output), as those of GPT-2's Conv1D.
     """
 
     decoder: str
@@ -25,6 +25,7 @@ class Architecture:
     linears: Mapping[str, tuple[str, ...]]
     norms: Mapping[str, str]
     top: Mapping[str, str]
+    fields: Mapping[str, str]
     one_scale: tuple[str, ...]
     transposed: bool
 
@@ -47,6 +48,18 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             "transformer.ln_f": "model.norm",
             "lm_head": "lm_head",
         },
+        fields={
+            "vocab_size": "vocab_size",
+            "hidden_size": "hidden_size",
+            "intermediate_size": "intermediate_size",
+            "num_hidden_layers": "num_hidden_layers",
+            "num_attention_heads": "num_attention_heads",
+            "num_key_value_heads": "num_key_value_heads",
+            "head_size": "head_dim",
+            "hidden_act": "hidden_act",
+            "max_position_embeddings": "max_position_embeddings",
+            "norm_epsilon": "rms_norm_eps",
+        },
         one_scale=("mlp.fc", "mlp.gate"),
         transposed=False,
     ),
@@ -66,6 +79,16 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             "transformer.position_embedding": "transformer.wpe",
             "transformer.ln_f": "transformer.ln_f",
             "lm_head": "lm_head",
+        },
+        fields={
+            "vocab_size": "vocab_size",
+            "hidden_size": "n_embd",
+            "num_hidden_layers": "n_layer",
+            "num_attention_heads": "n_head",
+            "num_key_value_heads": "n_head",
+            "hidden_act": "activation_function",
+            "max_position_embeddings": "n_positions",
+            "norm_epsilon": "layer_norm_epsilon",
         },
         one_scale=(),
         transposed=True,

@@ -1,10 +1,9 @@
-"""What activations are calibrated on: training rows as the service would ask them, and the answers people gave.
+"""Prompts to calibrate activations on: training rows as the service would ask them, and the answers people gave.
 
 Documents come from the run's data files, uncut: those of train.jsonl are windows, shorter than what is served.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 
 from querygist.engines.base import Identity
 from querygist.errors import ConfigurationError
@@ -15,16 +14,6 @@ from training.data.build_examples import requested_words
 from training.data.examples import Example
 from training.stable_random import draw
 from training.train.encoding import encode
-
-
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """Of prompts with their answers, in tokens."""
-
-    prompts: int
-    shortest: int
-    median: int
-    longest: int
 
 
 def sequences(config: Config, tokenizer: Tokenizer, identity: Identity) -> list[list[int]]:
@@ -47,6 +36,6 @@ def _example(row: raw_dataset.Row, seed: int) -> Example:
 
 
 def lengths(found: Sequence[Sequence[int]]) -> dict[str, int]:
-    """For the record."""
+    """Lengths of prompts with their answers in tokens, for the record."""
     sizes = sorted(map(len, found))
-    return asdict(Lengths(len(sizes), sizes[0], sizes[len(sizes) // 2], sizes[-1]))
+    return {"prompts": len(sizes), "shortest": sizes[0], "median": sizes[len(sizes) // 2], "longest": sizes[-1]}

@@ -12,8 +12,7 @@ from training.fp8 import architecture as architectures
 from training.fp8 import readback
 from training.fp8.architecture import Architecture
 from training.fp8.e4m3 import LARGEST
-from training.fp8.expected import expected_config
-from training.fp8.shapes import expected_tensors
+from training.fp8.expected import expected_config, expected_tensors
 
 MOST_DIFFERENCE = 1e-6
 """Of float64 logits. One number that is rounded otherwise in one layer moves them by 1e-3 and more."""

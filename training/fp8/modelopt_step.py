@@ -41,7 +41,7 @@ def main(folder: Path) -> None:
     warnings.filterwarnings("ignore", module="modelopt")
     logging.getLogger("modelopt").setLevel(logging.ERROR)
     model = AutoModelForCausalLM.from_pretrained(folder / "source", dtype=torch.float32, attn_implementation="sdpa")
-    model.eval().requires_grad_(requires_grad=False)
+    model.eval().requires_grad_(requires_grad=False)  # type: ignore[no-untyped-call]
     _calibrate(model, _ids(folder / "calibration.json"))
     ranges = _settle(model)
     save_file(ranges | _logits(model, _ids(folder / "probes.json")), folder / "reference.safetensors")

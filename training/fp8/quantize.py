@@ -1,7 +1,7 @@
 """Stage `quantize`: FP8 checkpoints for TensorRT-LLM, checked, and what FP8 costs in quality.
 
 fp8.folder/<model>/source/       the model to quantize, calibration.json and probes.json beside it
-fp8.folder/<model>/trtllm/       the checkpoint that `trtllm-build` reads; its receipt is written when it is checked
+fp8.folder/<model>/trtllm/       the checkpoint that `trtllm-build` reads; its fingerprint is written when it is checked
 fp8.folder/<model>/hf/           the same as a Hugging Face folder (the student)
 fp8.folder/<model>/checked.json  what the check found
 docs/results/fp8/                the cost: `training.fp8.quality`
@@ -25,41 +25,42 @@ from querygist.settings import Settings
 from querygist.trtllm.checkpoint import sign
 from training import fingerprint
 from training.config import Config
-from training.fp8 import calibration, check, environment, gpt2, quality, readback, repair, source_model
-from training.fp8.expand import expand_kv_heads
+from training.fp8 import calibration, check, environment, quality, readback, source_model
+from training.fp8.expected import repair
 
-RECEIPT = "checkpoint.receipt.json"
+FINGERPRINT = "checkpoint.fingerprint.json"
 CHECKED = "checked.json"
 
 
 def run(config: Config, console: Console) -> None:
     """Make and check every checkpoint of `fp8.models` that is not there yet, then compare. Raises QuerygistError."""
-    chosen = settings.load()
+    service = settings.load()
     for name in config.fp8.models:
-        _checkpoint(name, config, chosen, console)
+        _checkpoint(name, config, service, console)
     if config.fp8.quality_rows and "student" in config.fp8.models:
-        quality.run(config, chosen, config.fp8.folder / "student" / "trtllm", console)
+        quality.run(config, service, config.fp8.folder / "student" / "trtllm", console)
 
 
-def _checkpoint(name: str, config: Config, chosen: Settings, console: Console) -> None:
-    manifest = Manifest.load(chosen.weights_dir)
+def _checkpoint(name: str, config: Config, service: Settings, console: Console) -> None:
+    manifest = Manifest.load(service.weights_dir)
     folder = config.fp8.folder / name
-    sequences = _sequences(name, config, chosen, manifest)
+    sequences = _sequences(name, config, service, manifest)
     made_from = {
-        "model": _model_hash(name, config, manifest),
+        "model": f"seed {config.seed}" if name == "gpt2" else str(manifest.identity("fp32")),
         "calibration": fingerprint.sha256_of_text(json.dumps(sequences)),
-        "code": fingerprint.sha256_of_text("".join(map(sha256_of, _code()))),
+        "code": fingerprint.sha256_of_code(__name__),
+        "requirements": sha256_of(Path(__file__).with_name("requirements.txt")),
     }
-    if fingerprint.matches(folder / "trtllm" / RECEIPT, made_from):
+    if fingerprint.matches(folder / "trtllm" / FINGERPRINT, made_from):
         console.print(f"quantize: {name} is done already, {folder / 'trtllm'}")
         return
     environment.interpreter(config.fp8.venv)  # before minutes are spent
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     console.print(f"quantize: {name}, {len(sequences)} prompts to calibrate on")
-    source_model.write(_model(name, config, chosen), folder / "source")
+    source_model.write(_model(name, config, service), folder / "source")
     if name == "student":
-        shutil.copyfile(chosen.weights_dir / manifest.tokenizer.file, folder / "source" / "tokenizer.json")
+        shutil.copyfile(service.weights_dir / manifest.tokenizer.file, folder / "source" / "tokenizer.json")
     _write(folder / "calibration.json", sequences)
     _write(folder / "probes.json", [sequences[0], sequences[-1]])
     environment.quantize(config.fp8.venv, folder)
@@ -68,12 +69,12 @@ def _checkpoint(name: str, config: Config, chosen: Settings, console: Console) -
         sign(folder / "source", replace(manifest.identity("fp32"), precision="fp16"))
         sign(folder / "trtllm", replace(manifest.identity("fp32"), precision="fp8"))
     outputs = [folder / "trtllm" / file for file in (readback.CONFIG, readback.WEIGHTS)]
-    fingerprint.write(folder / "trtllm" / RECEIPT, made_from, outputs)
+    fingerprint.write(folder / "trtllm" / FINGERPRINT, made_from, outputs)
 
 
 def _check(name: str, folder: Path, sequences: Sequence[Sequence[int]], console: Console) -> None:
     config = source_model.read_config(folder / "source")
-    mended = repair.repair(folder / "trtllm", config)
+    mended = repair(folder / "trtllm", config)
     difference = check.check(folder, config)
     reference = load_file(folder / "reference.safetensors")
     found = {
@@ -88,25 +89,17 @@ def _check(name: str, folder: Path, sequences: Sequence[Sequence[int]], console:
     console.print(f"quantize: {name} is checked, {folder / CHECKED}")
 
 
-def _sequences(name: str, config: Config, chosen: Settings, manifest: Manifest) -> list[list[int]]:
+def _sequences(name: str, config: Config, service: Settings, manifest: Manifest) -> list[list[int]]:
     if name == "gpt2":
-        return gpt2.random_prompts(config.seed, count=min(8, config.fp8.calibration_rows))
-    tokenizer = Tokenizer(chosen.weights_dir / manifest.tokenizer.file)
-    return calibration.sequences(config, tokenizer, manifest.identity(chosen.precision))
+        return source_model.random_prompts(config.seed, count=min(8, config.fp8.calibration_rows))
+    tokenizer = Tokenizer(service.weights_dir / manifest.tokenizer.file)
+    return calibration.sequences(config, tokenizer, manifest.identity(service.precision))
 
 
-def _model(name: str, config: Config, chosen: Settings) -> Any:
-    return gpt2.random_gpt2(config.seed) if name == "gpt2" else expand_kv_heads(source_model.shipped_student(chosen))
-
-
-def _model_hash(name: str, config: Config, manifest: Manifest) -> str:
-    return f"seed {config.seed}" if name == "gpt2" else str(manifest.identity("fp32"))
-
-
-def _code() -> list[Path]:
-    """What a checkpoint depends on: everything beside `gpt2`, the requirements too, but not how it is compared."""
-    files = sorted(Path(gpt2.__file__).parent.glob("*.*"))
-    return [file for file in files if not file.name.startswith("quality")]
+def _model(name: str, config: Config, service: Settings) -> Any:
+    if name == "gpt2":
+        return source_model.random_gpt2(config.seed)
+    return source_model.expand_kv_heads(source_model.shipped_student(service))
 
 
 def _write(path: Path, content: Any) -> None:

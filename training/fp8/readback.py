@@ -34,7 +34,7 @@ def load(checkpoint: Path) -> Any:
     architecture = next(one for one in ARCHITECTURES.values() if one.decoder == config["decoder"])
     AttentionInterface.register(_ATTENTION, _attend)
     AttentionMaskInterface.register(_ATTENTION, sdpa_mask)
-    model = _empty(config)
+    model = _empty(architecture, config)
     weights = dict(_top(architecture, tensors)) | dict(_layers(architecture, tensors, model))
     model.load_state_dict(weights)
     _simulate(model, architecture, tensors)
@@ -52,43 +52,17 @@ def read_config(checkpoint: Path) -> dict[str, Any]:
     return config
 
 
-def _empty(config: Mapping[str, Any]) -> Any:
+def _empty(architecture: Architecture, config: Mapping[str, Any]) -> Any:
     """A model of the checkpoint's configuration, its weights not set."""
-    found = _llama(config) if config["decoder"] == "llama" else _gpt2(config)
+    fields = {theirs: config[ours] for ours, theirs in architecture.fields.items()}
+    fields["tie_word_embeddings"] = config["share_embedding_table"]
+    found: LlamaConfig | GPT2Config
+    if config["decoder"] == "llama":
+        rope = {"rope_type": "default", "rope_theta": config["rotary_base"]}
+        found = LlamaConfig(**fields, rope_parameters=rope)
+    else:
+        found = GPT2Config(**fields, n_inner=config["intermediate_size"], bos_token_id=None, eos_token_id=None)
     return AutoModelForCausalLM.from_config(found, attn_implementation=_ATTENTION)  # type: ignore[no-untyped-call]
-
-
-def _llama(config: Mapping[str, Any]) -> LlamaConfig:
-    return LlamaConfig(
-        vocab_size=config["vocab_size"],
-        hidden_size=config["hidden_size"],
-        intermediate_size=config["intermediate_size"],
-        num_hidden_layers=config["num_hidden_layers"],
-        num_attention_heads=config["num_attention_heads"],
-        num_key_value_heads=config["num_key_value_heads"],
-        head_dim=config["head_size"],
-        hidden_act=config["hidden_act"],
-        max_position_embeddings=config["max_position_embeddings"],
-        rms_norm_eps=config["norm_epsilon"],
-        rope_parameters={"rope_type": "default", "rope_theta": config["rotary_base"]},
-        tie_word_embeddings=config["share_embedding_table"],
-    )
-
-
-def _gpt2(config: Mapping[str, Any]) -> GPT2Config:
-    return GPT2Config(
-        vocab_size=config["vocab_size"],
-        n_positions=config["max_position_embeddings"],
-        n_embd=config["hidden_size"],
-        n_layer=config["num_hidden_layers"],
-        n_head=config["num_attention_heads"],
-        n_inner=config["intermediate_size"],
-        activation_function=config["hidden_act"],
-        layer_norm_epsilon=config["norm_epsilon"],
-        tie_word_embeddings=config["share_embedding_table"],
-        bos_token_id=None,
-        eos_token_id=None,
-    )
 
 
 def _top(architecture: Architecture, tensors: Tensors) -> Iterator[tuple[str, torch.Tensor]]:

@@ -1,18 +1,19 @@
-"""What every writer of summaries gives, whatever runs it."""
+"""The protocol of every generator of summaries, whatever runs it, and what it gives."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
+from querygist.pipeline.generation import Completion
 from training.data.examples import Example
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Generated:
     """One summary as the service would return it: one line, at most `max_words` words, "" when it refuses.
 
-    `tokens`: ids the model wrote, the end id among them. `passes`: forward passes that took, where the writer knows.
-    `seconds`: from the request to the whole summary, where requests were written one at a time.
+    `tokens`: ids the model wrote, the end id among them. `passes`: forward passes that took, where that is known.
+    `seconds`: from the request to the whole summary, where requests were made one at a time.
     """
 
     text: str
@@ -21,10 +22,15 @@ class Written:
     passes: int | None = None
     seconds: float | None = None
 
+    @classmethod
+    def of(cls, completion: Completion, *, passes: int | None = None, seconds: float | None = None) -> Self:
+        """A completion, and what it took."""
+        return cls(completion.text, completion.answerable, completion.tokens + completion.ended, passes, seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to write: `count` summaries for each example; temperature 0 is greedy, and gives one."""
+    """How to decode: `count` summaries for each example; temperature 0 is greedy, and gives one."""
 
     count: int = 1
     temperature: float = 0.0
@@ -34,15 +40,15 @@ class Sampling:
 GREEDY = Sampling()
 
 
-class Writer(Protocol):
-    """Writes summaries for examples."""
+class Generator(Protocol):
+    """Generates summaries for examples."""
 
     @property
     def name(self) -> str:
-        """What it is, for reports: an engine and the model in it."""
+        """An engine and the model in it, for reports."""
         ...
 
-    def write(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Written]]:
+    def generate(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Generated]]:
         """`sampling.count` summaries for each example, in order, as they come. Raises QuerygistError."""
         ...
 

@@ -9,10 +9,10 @@ import httpx
 from querygist.client import Client, ProblemError
 from querygist.errors import ConfigurationError, EngineUnavailable
 from training.data.examples import Example
-from training.generate.generator import GREEDY, Sampling, Written
+from training.generate.generator import GREEDY, Generated, Sampling
 
 
-class HttpWriter:
+class HttpGenerator:
     """Asks POST /summarize, `concurrency` requests at a time, never for the extractive fallback. For one thread.
 
     `deadline` in seconds for one summary, with all attempts; the service may allow less. `tokens` are the service's
@@ -26,14 +26,14 @@ class HttpWriter:
         self._runner = asyncio.Runner()
         self._client = Client(url, api_key=api_key, deadline=deadline)
 
-    def write(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Written]]:
-        """See `Writer.write`. Raises ConfigurationError when asked to sample or when the service refuses a request,
+    def generate(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Generated]]:
+        """See `Generator.generate`. Raises ConfigurationError when asked to sample, or when the service refuses,
         EngineUnavailable when it cannot answer.
         """
         if sampling.temperature:
             raise ConfigurationError(
                 f"The service decodes greedily and cannot write at temperature {sampling.temperature:g}. "
-                "Use another writer, or temperature 0."
+                "Use another generator, or temperature 0."
             )
         for start in range(0, len(examples), self._concurrency):
             yield from ([one] for one in self._runner.run(self._some(examples[start : start + self._concurrency])))
@@ -43,10 +43,10 @@ class HttpWriter:
         with self._runner as runner:
             runner.run(self._client.close())
 
-    async def _some(self, examples: Sequence[Example]) -> list[Written]:
+    async def _some(self, examples: Sequence[Example]) -> list[Generated]:
         return await asyncio.gather(*map(self._one, examples))
 
-    async def _one(self, example: Example) -> Written:
+    async def _one(self, example: Example) -> Generated:
         began = time.perf_counter()
         try:
             answer = await self._client.summarize(
@@ -62,7 +62,7 @@ class HttpWriter:
             raise EngineUnavailable(
                 f"{self._url} gave no answer for {example.id} ({type(error).__name__}). Is Querygist running there?"
             ) from error
-        return Written(
+        return Generated(
             answer.summary,
             answer.answerable,
             tokens=answer.usage.completion_tokens,

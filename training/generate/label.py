@@ -2,7 +2,7 @@
 
 work_dir/
     labels.jsonl                the best summary of each document that has a good one
-    labels-report.{json,md}     what was asked, and what became of it
+    labels-report.{json,md}     the counts of what was asked, and of what became of it
     label.fingerprint.json
     label/shard-00042.jsonl     one line a document; a run that was stopped goes on with the shards that are not there
     label/metrics.jsonl         one line a shard
@@ -28,23 +28,22 @@ from training.config import Config, LabelConfig
 from training.data import build_examples
 from training.data.examples import Example, write_examples
 from training.generate import label_filters, unlabelled
-from training.generate.generator import Sampling, Writer
+from training.generate.generator import Generator, Sampling
 from training.generate.label_on_ray import Shard, on_ray
 
-LABELS, FINGERPRINT = "labels.jsonl", "label.fingerprint.json"
-REPORT_JSON, REPORT_MARKDOWN = "labels-report.json", "labels-report.md"
+LABELS, REPORT, FINGERPRINT = "labels.jsonl", "labels-report", "label.fingerprint.json"
 
-WriterFactory = Callable[[], Writer]
+GeneratorFactory = Callable[[], Generator]
 
 
-def run(config: Config, console: Console, writer_factory: WriterFactory) -> None:
+def run(config: Config, console: Console, generator_factory: GeneratorFactory) -> None:
     """Label, unless it is done; from the first missing shard on. Raises QuerygistError.
 
     The factory is called once here and, on Ray, where it must be picklable, once in each actor.
     """
     recipe, folder = config.label, config.work_dir
     with contextlib.ExitStack() as stack:
-        teacher = stack.enter_context(contextlib.closing(writer_factory()))
+        teacher = stack.enter_context(contextlib.closing(generator_factory()))
         made_from = _made_from(config, teacher.name)
         if fingerprint.matches(folder / FINGERPRINT, made_from):
             console.print(f"label: already done, in {folder}")
@@ -61,19 +60,17 @@ def run(config: Config, console: Console, writer_factory: WriterFactory) -> None
         ]
         if recipe.ray:
             stack.close()  # the actors bring teachers of their own
-            done = on_ray(todo, Labeller, (writer_factory, recipe, config.seed))
+            done = on_ray(todo, Labeller, (generator_factory, recipe, config.seed))
         else:
             labeller = Labeller(lambda: teacher, recipe, config.seed)
             done = (_row(labeller(_batch(shard))) for shard in todo)
         _keep(done, paths, len(todo), console)
     found = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").split("\n") if line]
     write_examples(folder / LABELS, (_example(row["label"]) for row in found if row["label"]))
-    report = label_filters.report(found, teacher.name, repeated)
-    (folder / REPORT_JSON).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    (folder / REPORT_MARKDOWN).write_text(label_filters.as_markdown(report), encoding="utf-8")
-    fingerprint.write(
-        folder / FINGERPRINT, made_from, [folder / name for name in (LABELS, REPORT_JSON, REPORT_MARKDOWN)]
-    )
+    report = label_filters.count(found, teacher.name, repeated)
+    label_filters.write_report(folder, REPORT, report)
+    outputs = [folder / name for name in (LABELS, f"{REPORT}.json", f"{REPORT}.md")]
+    fingerprint.write(folder / FINGERPRINT, made_from, outputs)
     kept = report["documents"][label_filters.KEPT]
     console.print(f"label: {kept} of {len(found)} documents labelled, in {folder / LABELS}")
 
@@ -81,8 +78,8 @@ def run(config: Config, console: Console, writer_factory: WriterFactory) -> None
 class Labeller:
     """A teacher and the filters: the plain loop calls it, and Ray Data as an actor."""
 
-    def __init__(self, writer_factory: WriterFactory, recipe: LabelConfig, seed: int) -> None:
-        self._writer = writer_factory()
+    def __init__(self, generator_factory: GeneratorFactory, recipe: LabelConfig, seed: int) -> None:
+        self._generator = generator_factory()
         self._recipe = recipe
         self._seed = seed
 
@@ -99,8 +96,8 @@ class Labeller:
         seed = int(stable_random.draw(self._seed, "shard", number) * (1 << 31))
         sampling = Sampling(self._recipe.num_generations, self._recipe.temperature, seed)
         lines, tokens = [], 0
-        for example, samples in zip(examples, self._writer.write(examples, sampling), strict=True):
-            lines.append(label_filters.judged(example, samples, self._recipe, self._seed))
+        for example, samples in zip(examples, self._generator.generate(examples, sampling), strict=True):
+            lines.append(label_filters.select_label(example, samples, self._recipe, self._seed))
             tokens += sum(sample.tokens for sample in samples)
         metrics = {
             "shard": number,

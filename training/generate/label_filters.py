@@ -1,10 +1,13 @@
-"""Which of a teacher's summaries are good enough to learn from, and which of these is the best."""
+"""Filters of a teacher's summaries: those good enough to learn from, and the best of these."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
+from querygist.evaluation import report_files
+from querygist.evaluation.report_files import table
 from querygist.evaluation.rouge import rouge2
 from querygist.pipeline.attribution import ground
 from querygist.text.cleaning import CleanDocument
@@ -12,16 +15,16 @@ from querygist.text.sentences import sentence_ends, terms
 from training.config import LabelConfig
 from training.data import build_examples
 from training.data.examples import Example
-from training.generate import unsupported_facts
-from training.generate.generator import Written
+from training.generate.generator import Generated
+from training.generate.unsupported_facts import unsupported_facts
 
 KEPT = "kept"
 OUTCOMES = ("refused", "too short", "too long", "unfinished", "not copied", "invented", KEPT)
 """What becomes of a summary: the first filter that stops it, in this order. A document fares as its best summary."""
 
 
-def judged(example: Example, samples: Sequence[Written], recipe: LabelConfig, seed: int) -> dict[str, Any]:
-    """What became of each sample, and the best of those that no filter stopped, as the fields of an Example.
+def select_label(example: Example, samples: Sequence[Generated], recipe: LabelConfig, seed: int) -> dict[str, Any]:
+    """Return what became of each sample, and the best of those no filter stopped, as the fields of an Example.
 
     Best is what agrees most with the others: the choice of least expected error when the samples are what the teacher
     thinks possible, and its own greedy choice only one of them (minimum Bayes risk; Kumar and Byrne, NAACL 2004). Then
@@ -48,7 +51,7 @@ def judged(example: Example, samples: Sequence[Written], recipe: LabelConfig, se
     return {"id": example.id, "outcome": max(outcomes, key=OUTCOMES.index), "samples": outcomes, "label": label}
 
 
-def _outcome(sample: Written, example: Example, copied: float, recipe: LabelConfig) -> str:
+def _outcome(sample: Generated, example: Example, copied: float, recipe: LabelConfig) -> str:
     words = len(sample.text.split())
     if not sample.answerable:
         return "refused"
@@ -60,11 +63,11 @@ def _outcome(sample: Written, example: Example, copied: float, recipe: LabelConf
         return "unfinished"
     if copied < recipe.min_copied:
         return "not copied"
-    return "invented" if unsupported_facts.invented(sample.text, example.document) else KEPT
+    return "invented" if unsupported_facts(sample.text, example.document) else KEPT
 
 
-def report(found: Sequence[Mapping[str, Any]], teacher: str, repeated: int) -> dict[str, Any]:
-    """Counts of documents and of samples by what became of them."""
+def count(found: Sequence[Mapping[str, Any]], teacher: str, repeated: int) -> dict[str, Any]:
+    """Counts of documents and of samples by what became of them; `found`: what `select_label` gave of each document."""
     documents = Counter(row["outcome"] for row in found)
     samples = Counter(outcome for row in found for outcome in row["samples"])
     lengths = sorted(len(row["label"]["summary"].split()) for row in found if row["label"])
@@ -78,18 +81,15 @@ def report(found: Sequence[Mapping[str, Any]], teacher: str, repeated: int) -> d
     }
 
 
-def as_markdown(counted: Mapping[str, Any]) -> str:
-    """What `report` gives, for people."""
+def write_report(folder: Path, name: str, counted: Mapping[str, Any]) -> None:
+    """Write what `count` gives, for people and for programs."""
     lengths = " / ".join(map(str, counted["words"].values())) if counted["words"] else "none"
-    return "\n".join([
-        "# Labels",
-        "",
+    told = (
         f"Written by {counted['teacher']}. {counted['asked']} documents; {counted['repeated']} more were there twice. "
         f"Words of a label, quantiles (10 / 50 / 90 %): {lengths}. A summary counts where the first filter stopped it, "
-        "a document where its best summary ended.",
-        "",
-        "| | documents | samples |",
-        "| --- | --- | --- |",
-        *(f"| {name} | {counted['documents'][name]} | {counted['samples'][name]} |" for name in OUTCOMES),
-        "",
-    ])  # fmt: skip
+        "a document where its best summary ended."
+    )
+    rows = ((outcome, counted["documents"][outcome], counted["samples"][outcome]) for outcome in OUTCOMES)
+    report_files.write(
+        folder, name, sections=("# Labels", told, table(("", "documents", "samples"), rows)), data=dict(counted)
+    )

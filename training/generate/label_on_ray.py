@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from querygist.errors import ConfigurationError, QuerygistError
@@ -11,9 +11,7 @@ Shard = dict[str, Any]
 """`number`; before, `asked`: examples as JSON; after, `lines` of its file, and `metrics` as JSON. Plain, for Ray."""
 
 
-def on_ray(
-    todo: Sequence[Shard], labeller: Callable[..., Mapping[str, Sequence[Any]]], arguments: Sequence[Any]
-) -> Iterator[Shard]:
+def on_ray(todo: Sequence[Shard], labeller: type[Any], arguments: Sequence[Any]) -> Iterator[Shard]:
     """The shards, each as soon as it is done: on the cluster of RAY_ADDRESS, else on this machine."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would tell its makers about every run
     try:

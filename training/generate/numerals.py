@@ -1,114 +1,100 @@
-"""Numbers in running text and what they are worth, in figures of any script and in English words.
+"""Numbers in running text and what they are worth, in figures of any script and, by text2num, in English words.
 
 Some notations have two readings ("1.000" is a thousand or one); whoever compares should accept either.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import accumulate
+
+from text_to_num import find_numbers  # type: ignore[import-untyped]
 
 Reading = Decimal | str
 """A value, or figures that are no single value: a date, a version."""
 
-_BELOW_TWENTY = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-)
-_ORDINALS = (
-    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth "
-    "sixteenth seventeenth eighteenth nineteenth"
-)
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_VALUES = {
-    **{word: value for value, word in enumerate(_BELOW_TWENTY.split())},
-    **{word: value for value, word in enumerate(_ORDINALS.split(), 1)},
-    **{form: 10 * tens for tens, word in enumerate(_TENS.split(), 2) for form in (word, f"{word[:-1]}ieth")},
-}
-_SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_SHORT_SCALES = {"k": 10**3, "m": 10**6, "mn": 10**6, "b": 10**9, "bn": 10**9, "tn": 10**12}
-_RARELY_NUMBERS = {"one", "first", "second"}
-"""Alone, these are mostly a pronoun, an adverb and a time."""
-
-_ATOM = re.compile(
-    r"(?P<figures>\d{1,3}(?: \d{3})+(?!\d)|\d+(?:[.,'’]\d+)*)(?:(?P<short>k|mn?|bn?|tn)\b)?"
-    r"|(?P<fraction>[¼-¾⅐-⅞])"
-    rf"|\b(?P<word>{'|'.join(sorted([*_VALUES, *_SCALES], key=len, reverse=True))})\b",
+_FIGURES = re.compile(
+    r"(?P<figures>\d{1,3}(?: \d{3})+(?!\d)|\d+(?:[.,'’]\d+)*)(?:(?P<scale>k|mn?|bn?|tn)\b)?|(?P<fraction>[¼-¾⅐-⅞])",
     re.IGNORECASE,
 )
-_JOIN = re.compile(r"\s*-\s*|\s+(?:and\s+)?", re.IGNORECASE)
 _GROUPED = re.compile(r"\d{1,3}([.,'’ ])\d{3}(?:\1\d{3})*|\d{1,2}(?:,\d{2})+,\d{3}")  # the last one is Indian
-_LONGEST = 8  # atoms in one number
+_SCALES = {"k": 10**3, "m": 10**6, "mn": 10**6, "b": 10**9, "bn": 10**9, "tn": 10**12}
+_POWERS = {Decimal(10) ** zeros for zeros in range(2, 15)}
+_RARELY_NUMBERS = {"o", "one", "first", "second"}
+"""Alone, these are mostly a letter, a pronoun, an adverb and a time."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Atom:
-    """A figure, fraction or number word. `scale`: what it multiplies by, or 0; `in_name`: as in B12."""
+class Number:
+    """`parts`: readings of what it is made of, as of 330 million. `ambiguous`: perhaps none (B12; "one" alone)."""
 
     start: int
     end: int
-    text: str
     readings: frozenset[Reading]
-    scale: int
-    is_word: bool
-    in_name: bool
+    parts: frozenset[Reading] = frozenset()
+    ambiguous: bool = False
 
 
-def numbers(text: str) -> Iterator[tuple[int, str, frozenset[Reading]]]:
-    """Start, text and readings of each number. Figures inside of a word (B12) are none, nor is "one" alone."""
-    for phrase in _phrases(text):
-        i = 0
-        while i < len(phrase):
-            most = min(_LONGEST, len(phrase) - i)
-            count, readings = next((n, found) for n in range(most, 0, -1) if (found := _readings(phrase[i : i + n])))
-            first, last = phrase[i], phrase[i + count - 1]
-            i += count
-            if not first.in_name and (count > 1 or first.text.casefold() not in _RARELY_NUMBERS):
-                yield first.start, text[first.start : last.end], readings
+def numbers(text: str) -> list[Number]:
+    """Return the numbers of a text in order. Figures and a power of ten behind them are one."""
+    found: list[Number] = []
+    for number in sorted([*_figures(text), *_words(text)], key=lambda number: number.start):
+        last = found[-1] if found else None
+        if last and number.readings & _POWERS and re.fullmatch(r"\s*-\s*|\s+", text[last.end : number.start]):
+            [power] = number.readings
+            if products := frozenset(one * power for one in last.readings if isinstance(one, Decimal)):  # type: ignore[operator]
+                parts = last.readings | last.parts | number.readings
+                found[-1] = Number(last.start, number.end, products, parts, last.ambiguous)
+                continue
+        found.append(number)
+    return found
 
 
 def number_values(text: str) -> frozenset[Reading]:
     """All readings of all numbers in a text, of what they are made of, and of figures inside of words."""
-    values: set[Reading] = set()
-    for phrase in _phrases(text):
-        for i, atom in enumerate(phrase):
-            for n in range(1, min(_LONGEST, len(phrase) - i) + 1):
-                values |= _readings(phrase[i : i + n])
-            if " " in atom.text or any(isinstance(reading, str) for reading in atom.readings):
-                values |= {Decimal(part) for part in re.findall(r"\d+", atom.text)}
-    return frozenset(values)
+    return frozenset[Reading]().union(*(number.readings | number.parts for number in numbers(text)))
 
 
-def _phrases(text: str) -> Iterator[list[_Atom]]:
-    """Number words and figures that stand together."""
-    phrase: list[_Atom] = []
-    for found in _ATOM.finditer(text):
-        if phrase and not _JOIN.fullmatch(text, phrase[-1].end, found.start()):
-            yield phrase
-            phrase = []
-        phrase.append(_atom(found))
-    if phrase:
-        yield phrase
+class _Token(str):
+    """What text2num takes for a word."""
+
+    __slots__ = ()
+
+    def text(self) -> str:
+        return str(self)
+
+    def nt_separated(self, previous: "_Token") -> bool:  # noqa: ARG002
+        return False
+
+    def not_a_number_part(self) -> bool:
+        return False
 
 
-def _atom(found: re.Match[str]) -> _Atom:
-    scale = 0
-    readings: frozenset[Reading]
-    if figures := found["figures"]:
-        readings = _of_figures(figures)
-        if found["short"]:  # "5m" may be metres
-            times = _SHORT_SCALES[found["short"].casefold()]
-            readings |= {reading * times for reading in readings if isinstance(reading, Decimal)}
-    elif fraction := found["fraction"]:
-        readings = frozenset({Decimal(str(unicodedata.numeric(fraction)))})
-    else:
-        word = found["word"].casefold()
-        scale = _SCALES.get(word, 0)
-        readings = frozenset({Decimal(scale or _VALUES[word])})
-    start, end = found.span()
-    in_name = bool(figures) and start > 0 and found.string[start - 1].isalpha()
-    return _Atom(start, end, found[0], readings, scale, found["word"] is not None, in_name)
+def _words(text: str) -> Iterator[Number]:
+    tokens = [_Token(token) for token in re.findall(r"[^\W\d_]+|\d+|\s+|.", text)]
+    starts = list(accumulate(map(len, tokens), initial=0))
+    for one in find_numbers(tokens, "en", 0):
+        start, end = starts[one.start], starts[one.end]
+        alone = (part for token in tokens[one.start : one.end] for part in find_numbers([token], "en", 0))
+        parts = frozenset(Decimal(part.value) for part in alone)
+        rare = text[start:end].casefold() in _RARELY_NUMBERS
+        yield Number(start, end, frozenset({Decimal(one.value)}), parts, ambiguous=rare)
+
+
+def _figures(text: str) -> Iterator[Number]:
+    for found in _FIGURES.finditer(text):
+        if fraction := found["fraction"]:
+            yield Number(*found.span(), frozenset({Decimal(str(unicodedata.numeric(fraction)))}))
+            continue
+        readings = _of_figures(found["figures"])
+        if scale := found["scale"]:  # "5m" may be metres
+            readings |= {one * _SCALES[scale.casefold()] for one in readings if isinstance(one, Decimal)}
+        divided = " " in found["figures"] or any(isinstance(one, str) for one in readings)
+        parts = frozenset(map(Decimal, re.findall(r"\d+", found["figures"]))) if divided else frozenset()
+        in_name = found.start() > 0 and text[found.start() - 1].isalpha()
+        yield Number(*found.span(), readings, parts, ambiguous=in_name)
 
 
 def _of_figures(figures: str) -> frozenset[Reading]:
@@ -124,43 +110,3 @@ def _of_figures(figures: str) -> frozenset[Reading]:
     if separators[-1] in ".," and separators[-1] not in before and (before.isdecimal() or _GROUPED.fullmatch(before)):
         return frozenset({whole.scaleb(-len(after))})
     return frozenset({figures})
-
-
-def _readings(atoms: Sequence[_Atom]) -> frozenset[Reading]:
-    """What the atoms are worth as one number; nothing when they are not one number."""
-    first, *rest = atoms
-    if not rest:
-        return first.readings
-    if not all(atom.scale or (atom.is_word and first.is_word) for atom in rest):
-        return frozenset()
-    starts = (reading for reading in first.readings if isinstance(reading, Decimal))
-    return frozenset(total for start in starts if (total := _total(start, rest)) is not None)
-
-
-def _total(current: Decimal, rest: Sequence[_Atom]) -> Decimal | None:
-    """`current` multiplied and added to, as in two | hundred thousand and twenty five."""
-    total, limit = Decimal(0), 10**15
-    for atom in rest:
-        value = next(reading for reading in atom.readings if isinstance(reading, Decimal))
-        if atom.scale == 100:
-            if not 0 < current < 100:
-                return None
-            current *= 100
-        elif atom.scale:
-            if atom.scale >= limit or not current:
-                return None
-            total, current, limit = total + current * atom.scale, Decimal(0), atom.scale
-        else:
-            if not 0 < value < _room_below(current, limit):
-                return None
-            current += value
-    return total + current
-
-
-def _room_below(current: Decimal, limit: int) -> int:
-    """What a number word after this value stays below: nothing, hundreds, tens."""
-    if not current:
-        return limit
-    if current % 100 == 0:
-        return 100
-    return 10 if current % 10 == 0 and current % 100 >= 20 else 0

@@ -1,28 +1,22 @@
 """A teacher behind any OpenAI-compatible chat endpoint: vLLM, llama.cpp, a provider's own."""
 
 import os
-import random
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from itertools import islice
 
-import httpx
-from pydantic import BaseModel, Field, ValidationError
-
 from querygist.errors import ConfigurationError, EngineUnavailable, UnprocessableText
+from querygist.extras import extra
 from querygist.prompting.detokenizer import Assembler, Final
 from querygist.prompting.templates import NO_ANSWER
 from querygist.text.cleaning import clean_document
 from training.data.examples import Example
-from training.generate.generator import GREEDY, Sampling, Written
+from training.generate.generator import GREEDY, Generated, Sampling
 from training.stable_random import draw
 
-RETRIED = {408, 429, 500, 502, 503, 504}
-LONGEST_WAIT = 120.0  # seconds; a server that asks for more is waited for no longer at once
+with extra("openai"):
+    import openai
 
 _LONGEST_CODE = 64  # characters
 
@@ -37,11 +31,12 @@ Article:
 {document}"""
 
 
-class OpenAiCompatibleWriter:
+class OpenAIGenerator:
     """Asks `concurrency` requests at a time; one request a sample, because not every server knows `n`.
 
     `url` as OpenAI's own clients take it, with /v1. `api_key_variable` names the environment variable that holds the
-    key. `timeout` and `backoff` in seconds; 429 and 5xx are asked again `retries` times, no sooner than Retry-After.
+    key. `timeout` in seconds. The client asks again `retries` times after 408, 409, 429, 5xx and lost connections, with
+    growing pauses, no sooner than a Retry-After of up to two minutes; a longer one is an error at once.
     """
 
     def __init__(
@@ -53,83 +48,77 @@ class OpenAiCompatibleWriter:
         concurrency: int = 8,
         timeout: float = 120.0,
         retries: int = 5,
-        backoff: float = 1.0,
     ) -> None:
-        headers = {"Authorization": f"Bearer {_key(api_key_variable)}"} if api_key_variable else {}
-        self._endpoint = f"{url.rstrip('/')}/chat/completions"
+        self._url = url.rstrip("/")
         self._model = model
         self._retries = retries
-        self._backoff = backoff
         self._alone = concurrency == 1
-        self._http = httpx.Client(headers=headers, timeout=timeout)
+        self._client = openai.OpenAI(
+            base_url=self._url,
+            api_key=_key(api_key_variable) if api_key_variable else "none",  # the client insists on one
+            timeout=timeout,
+            max_retries=retries,
+        )
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="teacher")
-        self._closed = threading.Event()
 
     @property
     def name(self) -> str:
-        """The model, and where it was asked."""
-        return f"{self._model} at {self._endpoint}"
+        """The model, and where it is asked."""
+        return f"{self._model} at {self._url}"
 
-    def write(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Written]]:
-        """See `Writer.write`. Raises ConfigurationError (the server refuses) and EngineUnavailable (it cannot)."""
+    def generate(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Generated]]:
+        """Raises ConfigurationError when the server refuses, and EngineUnavailable when it cannot answer."""
         count = sampling.count if sampling.temperature else 1
         asked = [(example, number) for example in examples for number in range(count)]
-        replies = self._threads.map(lambda one: self._ask(one[0], one[1], sampling), asked)
+        replies = self._threads.map(lambda one: self._one(one[0], one[1], sampling), asked)
         for _ in examples:
             yield list(islice(replies, count))
 
     def close(self) -> None:
         """Ask nothing more, and close the connections."""
-        self._closed.set()
-        self._threads.shutdown(cancel_futures=True)
-        self._http.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._client.close()
 
-    def _ask(self, example: Example, number: int, sampling: Sampling) -> Written:
+    def _one(self, example: Example, number: int, sampling: Sampling) -> Generated:
         began = time.monotonic()
-        body = {
-            "model": self._model,
-            "messages": [{"role": "user", "content": prompt_of(example)}],
-            "temperature": sampling.temperature,
-            "seed": int(draw(sampling.seed, "sample", example.id, number) * (1 << 31)),
-            "max_tokens": 4 * example.max_words + 64,  # any script, any tokenizer; the bound on words comes after
-        }
-        reply = self._post(body, example.id)
-        text, reason = reply.choices[0].message.content or "", reply.choices[0].finish_reason
-        final = bounded(text, example.max_words, stopped=reason == "stop")
-        return Written(
-            final.text,
-            final.answerable,
-            tokens=reply.usage.completion_tokens if reply.usage else 0,
-            seconds=time.monotonic() - began if self._alone else None,
-        )
+        try:
+            reply = self._client.chat.completions.create(
+                model=self._model,
+                messages=[{"role": "user", "content": prompt_of(example)}],
+                temperature=sampling.temperature,
+                seed=int(draw(sampling.seed, "sample", example.id, number) * (1 << 31)),
+                max_tokens=4 * example.max_words + 64,  # any script, any tokenizer; the bound on words comes after
+            )
+            choice, usage = reply.choices[0], reply.usage
+            text, stopped = choice.message.content or "", choice.finish_reason == "stop"
+        except openai.APIConnectionError as error:
+            raise self._unavailable(f"did not answer ({type(error).__name__})", example) from error
+        except openai.APIStatusError as error:
+            told = f"answered {error.status_code}{_code(error)}"
+            if error.status_code in {408, 409, 429} or error.status_code >= 500:
+                raise self._unavailable(told, example) from None
+            raise ConfigurationError(
+                f"{self._url} {told} for {example.id}. Check the URL, the model's name ({self._model}) and the API "
+                "key, and that the model's context holds the longest document."
+            ) from None
+        except (openai.APIError, ValueError, AttributeError, IndexError) as error:
+            raise ConfigurationError(
+                f"{self._url} answered with something else than a chat completion ({type(error).__name__}). "
+                "Check the URL."
+            ) from None
+        final = bounded(text, example.max_words, stopped=stopped)
+        seconds = time.monotonic() - began if self._alone else None
+        return Generated(final.text, final.answerable, usage.completion_tokens if usage else 0, seconds=seconds)
 
-    def _post(self, body: dict[str, object], example_id: str) -> "_Completion":
-        for attempt in range(self._retries + 1):
-            try:
-                response = self._http.post(self._endpoint, json=body)
-            except httpx.TransportError as error:
-                trouble, told = f"did not answer ({type(error).__name__})", None
-            else:
-                if response.is_success:
-                    return _parsed(response, self._endpoint)
-                trouble, told = f"answered {response.status_code}{_code(response)}", response.headers.get("Retry-After")
-                if response.status_code not in RETRIED:
-                    raise ConfigurationError(
-                        f"{self._endpoint} {trouble} for {example_id}. Check the URL, the model's name ({self._model}) "
-                        "and the API key, and that the model's context holds the longest document."
-                    )
-            if attempt < self._retries:
-                pause = max(random.uniform(0, self._backoff * 2**attempt), _seconds(told))  # noqa: S311
-                if self._closed.wait(min(pause, LONGEST_WAIT)):
-                    break
-        raise EngineUnavailable(
-            f"{self._endpoint} {trouble} for {example_id}, {attempt + 1} times. Run the stage again when it is back: "
+    def _unavailable(self, told: str, example: Example) -> EngineUnavailable:
+        return EngineUnavailable(
+            f"{self._url} {told} for {example.id}, after {self._retries} retries. Run the stage again when it is back: "
             "what is done is kept."
         )
 
 
 def prompt_of(example: Example) -> str:
-    """What the teacher is told."""
+    """Return the prompt for the teacher."""
     return PROMPT.format(
         max_words=example.max_words, no_answer=NO_ANSWER, query=example.query, document=example.document
     )
@@ -158,57 +147,10 @@ class _Characters:
         return "".join(map(chr, ids))
 
 
-class _Message(BaseModel):
-    content: str | None = None  # a server that refuses by its own rules sends none
-
-
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: str | None = None
-
-
-class _Usage(BaseModel):
-    completion_tokens: int = 0
-
-
-class _Completion(BaseModel):
-    """What is read of the reply."""
-
-    choices: list[_Choice] = Field(min_length=1)
-    usage: _Usage | None = None
-
-
-def _parsed(response: httpx.Response, endpoint: str) -> _Completion:
-    try:
-        return _Completion.model_validate_json(response.content)
-    except ValidationError as error:
-        where = ".".join(map(str, error.errors(include_url=False, include_input=False)[0]["loc"])) or "the whole body"
-        raise ConfigurationError(
-            f"{endpoint} answered with something else than a chat completion (wrong at {where}). Check the URL."
-        ) from error
-
-
-def _code(response: httpx.Response) -> str:
+def _code(error: openai.APIStatusError) -> str:
     """The server's short name for what is wrong; its message is left out, for it may quote the document."""
-    try:
-        error = response.json()["error"]
-        code = error.get("code") or error.get("type")
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return ""
-    return f" ({code})" if isinstance(code, str) and len(code) <= _LONGEST_CODE else ""
-
-
-def _seconds(told: str | None) -> float:
-    """Of a Retry-After header, which may be a date; 0 where there is none to be read."""
-    if told is None:
-        return 0.0
-    if told.strip().isdecimal():
-        return float(told)
-    try:
-        when = parsedate_to_datetime(told)
-    except ValueError:
-        return 0.0
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    code = error.code or error.type
+    return f" ({code})" if code and len(code) <= _LONGEST_CODE else ""
 
 
 def _key(variable: str) -> str:

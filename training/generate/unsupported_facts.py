@@ -1,7 +1,7 @@
-"""Numbers and names that a summary says and its document does not: what a small model makes up most visibly.
+"""Numbers and names that a summary has and its document does not: what a small model makes up most visibly.
 
 A rule, not a reader. It looks for each number and each capitalized word that does not begin a sentence, in any spelling
-it knows. Whole sentences copied from the document never have anything invented. What it cannot see: a number or name of
+it knows. What is copied from the document as it stands is supported. What it cannot see: a number or name of
 the document in the wrong place, and an invention without capitals.
 """
 
@@ -30,18 +30,22 @@ _NO_NAME = re.compile(r".|I['’].*")
 """An initial, or "I" and "I'm"."""
 
 
-def invented(text: str, document: str) -> list[str]:
+def unsupported_facts(text: str, document: str) -> list[str]:
     """Numbers and names of `text` that `document` does not have, as they are written there but for accents, each once,
     in order.
 
     Numbers are compared by value ("1,000" is 1000 and "a thousand"), names without case, accents, plural and
     possessive endings, joined or hyphenated.
     """
+    if text in document:
+        return []
     text = _folded(text)
     values, known = _facts(document)
     items = {item.start(1) for item in _ITEM.finditer(text)}
     found = [
-        (start, written) for start, written, readings in numbers(text) if not readings & values and start not in items
+        (one.start, text[one.start : one.end])
+        for one in numbers(text)
+        if not (one.ambiguous or one.readings & values or one.start in items)
     ]
     found += [(start, word) for start, word in _names(text) if not _is_known(word, known)]
     return list(dict.fromkeys(written for _, written in sorted(found)))
@@ -76,5 +80,5 @@ def _names(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _is_known(word: str, known: frozenset[str]) -> bool:
-    """Whether the document has the word, or it is one of the commonest English ones."""
+    """Return whether the document has the word, or it is one of the commonest English ones."""
     return known.issuperset(terms(word, common=word.isupper()))

@@ -133,7 +133,8 @@ def _forward(model: Any, cache: Any, one: Pass) -> list[int]:
         past_key_values=cache,
         use_cache=True,
     ).logits
-    return logits[0].argmax(dim=-1).tolist()
+    best: list[int] = logits[0].argmax(dim=-1).tolist()
+    return best
 
 
 def _verified(

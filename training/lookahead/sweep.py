@@ -13,7 +13,6 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
@@ -21,18 +20,19 @@ from rich.progress import Progress
 from querygist import settings
 from querygist.artifact.manifest import Manifest
 from querygist.pipeline.attribution import ground
-from querygist.pipeline.summarizer import token_limit
+from querygist.pipeline.generation import token_limit
 from querygist.text.cleaning import CleanDocument
 from training.config import Config
 from training.context import TrainingContext
 from training.data.build_examples import FILES
 from training.data.examples import Example, read_examples
+from training.evaluate.outputs import append_line, spread, whole_lines
 from training.fingerprint import sha256_of_text
+from training.fp8.source_model import shipped_student
 from training.lookahead import report
 from training.lookahead.compression import Row
 from training.lookahead.decoding import Decoded, decode, prefill
 from training.lookahead.ngram_pool import Shape, replay
-from training.train import modeling
 
 GREEDY = Shape(0, 8, 8)
 """How the greedy outputs are written: every shape gives the same, this one soon."""
@@ -67,17 +67,6 @@ def run(config: Config, console: Console) -> None:
     console.print(f"lookahead-sweep: {len(rows)} rows, {len(with_model)} with the model, {written}")
 
 
-def spread(examples: Iterable[Example], count: int) -> list[Example]:
-    """The first `count` examples, taken from the sources in turn."""
-    sources: dict[str, list[Example]] = defaultdict(list)
-    for one in examples:
-        sources[one.source].append(one)
-    ranked = sorted(
-        (place, number, one) for number, of_it in enumerate(sources.values()) for place, one in enumerate(of_it)
-    )
-    return [one for _, _, one in ranked[:count]]
-
-
 def _extractive_sources(examples: Iterable[Example]) -> set[str]:
     copied: dict[str, list[float]] = defaultdict(list)
     for one in examples:
@@ -96,7 +85,7 @@ def _decode(
     missing = {one.id: [shape for shape in wanted[one.id] if (one.id, shape) not in decoded] for one in examples}
     if not any(missing.values()):
         return
-    model = _student(here)
+    model = shipped_student(settings.load())
     with Progress(console=console) as progress:
         task = progress.add_task("decoding", total=sum(map(len, missing.values())))
         for one in examples:
@@ -110,27 +99,16 @@ def _decode(
                     progress.advance(task)
 
 
-def _student(here: TrainingContext) -> Any:
-    """The shipped student in torch, in float32."""
-    chosen = settings.load()
-    model = here.base()
-    if Manifest.load(chosen.weights_dir).adapter is not None:
-        model = modeling.load_adapter(model, chosen.weights_dir).merge_and_unload()
-    return model.eval()
-
-
 class Decodings:
     """What the model decoded, by row and shape, on disk as soon as it is there."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._found: dict[tuple[str, Shape], Decoded] = {}
-        if path.exists():
-            whole = path.read_text(encoding="utf-8").split("\n")[:-1]
-            path.write_text("".join(f"{line}\n" for line in whole), encoding="utf-8")  # half a line of a killed run
-            for line in map(json.loads, whole):
-                self._found[line["id"], Shape(*line["shape"])] = Decoded(tuple(line["ids"]), tuple(line["given"]))
+        self._found = {
+            (line["id"], Shape(*line["shape"])): Decoded(tuple(line["ids"]), tuple(line["given"]))
+            for line in (whole_lines(path) if path.exists() else ())
+        }
 
     def __contains__(self, key: tuple[str, Shape]) -> bool:
         return key in self._found
@@ -140,7 +118,5 @@ class Decodings:
 
     def append(self, id_: str, shape: Shape, found: Decoded) -> None:
         """Keep one."""
-        line = {"id": id_, "shape": shape.numbers, "given": found.given, "ids": found.ids}
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        append_line(self._path, {"id": id_, "shape": shape.numbers, "given": found.given, "ids": found.ids})
         self._found[id_, shape] = found

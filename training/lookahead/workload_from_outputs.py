@@ -4,7 +4,6 @@ Greedy output does not depend on what is drafted, so n-grams of the text can be 
 (`ngram_pool.replay`). The window of (4,6,4) cannot: its own n-grams come on top, so its S here is a lower bound.
 """
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,7 +18,8 @@ from querygist.prompting import templates
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.sizing.workload import LOOKAHEAD, Decoder, Workload
 from training.data.examples import Example, read_examples
-from training.generate.generator import Written
+from training.evaluate.outputs import read
+from training.generate.generator import Generated
 from training.lookahead.ngram_pool import Shape, replay
 from training.train.encoding import Encoded, encode
 
@@ -38,7 +38,7 @@ def build(weights: Path, examples: Sequence[Path], outputs: Path) -> Workload:
     """
     manifest = Manifest.load(weights)
     identity, tokenizer = manifest.identity("int8"), Tokenizer(weights / manifest.tokenizer.file)
-    written = _written(outputs)
+    written = read(outputs)
     rows = [example for file in examples for example in read_examples(file) if example.id in written]
     if not rows:
         raise ConfigurationError(
@@ -64,24 +64,9 @@ def build(weights: Path, examples: Sequence[Path], outputs: Path) -> Workload:
     )  # fmt: skip
 
 
-def _written(outputs: Path) -> Mapping[str, Written]:
-    """By example id; the lines that `training.evaluate.outputs` appends."""
-    try:
-        lines = [json.loads(line) for line in outputs.read_text(encoding="utf-8").split("\n") if line]
-        return {line.pop("id"): Written(**line) for line in lines}
-    except OSError as error:
-        raise ConfigurationError(
-            f"Cannot read the outputs {outputs}: {error.strerror}. `python -m training evaluate` writes them."
-        ) from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise ConfigurationError(
-            f"{outputs} is not a file of the evaluation's outputs ({type(error).__name__})."
-        ) from error
-
-
-def _encoded(example: Example, written: Written, tokenizer: Tokenizer, identity: Identity) -> Encoded:
+def _encoded(example: Example, output: Generated, tokenizer: Tokenizer, identity: Identity) -> Encoded:
     """Prompt, and the ids that gave this text: as training encodes it, but that it ends where it does."""
-    text = written.text if written.answerable else templates.NO_ANSWER
+    text = output.text if output.answerable else templates.NO_ANSWER
     return encode(replace(example, summary=text), tokenizer, identity, reads_on=False)
 
 

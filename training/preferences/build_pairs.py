@@ -22,14 +22,14 @@ from querygist.files import sha256_of
 from training import fingerprint
 from training.config import Config, PreferencesConfig
 from training.data.examples import Example, read_examples
-from training.generate.generator import Sampling, Writer, Written
+from training.generate.generator import Generated, Generator, Sampling
 from training.preferences import click_log, click_pairs, judgements, pairs
 from training.preferences.pairs import FilterResult, Pair
 
 PAIRS, COUNTS, FINGERPRINT = "pairs.jsonl", "preferences.json", "preferences.fingerprint.json"
 
 
-def run(config: Config, console: Console, sampler: Callable[[], Writer], sampler_is: str) -> None:
+def run(config: Config, console: Console, sampler: Callable[[], Generator], sampler_is: str) -> None:
     """Make the pairs, unless they are there. `sampler_is` tells one student from another. Raises QuerygistError."""
     recipe, folder = config.preferences, config.work_dir
     made_from = _made_from(config, sampler_is)
@@ -51,7 +51,7 @@ def run(config: Config, console: Console, sampler: Callable[[], Writer], sampler
     console.print(f"preferences: {len(found)} pairs ({', '.join(f'{len(s.pairs)} {n}' for n, s in origins.items())})")
 
 
-def ranked(samples: Iterable[tuple[Example, Sequence[Written]]], recipe: PreferencesConfig) -> Iterator[Pair | str]:
+def ranked(samples: Iterable[tuple[Example, Sequence[Generated]]], recipe: PreferencesConfig) -> Iterator[Pair | str]:
     """Yield the best and the worst sample of each example, or why there is no pair. Refusals are no samples."""
     for example, written in samples:
         scores = {one.text: rouge2(one.text, [example.summary]) for one in written if one.answerable}
@@ -68,17 +68,17 @@ def ranked(samples: Iterable[tuple[Example, Sequence[Written]]], recipe: Prefere
             yield Pair(id_, example.query, example.document, asked, best, worst, "sampled", derived=True)
 
 
-def _sampled(config: Config, sampler: Callable[[], Writer]) -> FilterResult:
+def _sampled(config: Config, sampler: Callable[[], Generator]) -> FilterResult:
     recipe = config.preferences
     positives = [one for one in read_examples(config.work_dir / "train.jsonl") if one.kind == "positive"]
     examples = [one for one in positives if one.source not in recipe.exclude_sources][: recipe.max_prompts]
-    writer = sampler()
+    generator = sampler()
     try:
         sampling = Sampling(recipe.num_generations, recipe.temperature, config.seed)
-        written = track(writer.write(examples, sampling), "sampling", total=len(examples))
+        written = track(generator.generate(examples, sampling), "sampling", total=len(examples))
         outcomes = list(ranked(zip(examples, written, strict=True), recipe))
     finally:
-        writer.close()
+        generator.close()
     result = pairs.filter_pairs((one for one in outcomes if isinstance(one, Pair)), recipe.pair_rules)
     return FilterResult(result.pairs, result.dropped + Counter(one for one in outcomes if isinstance(one, str)))
 

@@ -17,7 +17,7 @@ from training.config import PairRules
 from training.data.build_examples import MOST_WORDS, requested_words
 from training.data.deduplication import folded_words
 from training.data.jsonl import read_jsonl, write_jsonl
-from training.generate.unsupported_facts import invented
+from training.generate.unsupported_facts import unsupported_facts
 
 Origin = Literal["judged", "clicks", "sampled"]
 
@@ -76,7 +76,7 @@ def objection(pair: Pair, rules: PairRules) -> str | None:
         return "chosen longer than may be asked for"
     if ground(pair.chosen, CleanDocument(pair.document, source=pair.document)).copied < rules.min_copied:
         return "chosen copies too little"
-    if invented(pair.chosen, pair.document):
+    if unsupported_facts(pair.chosen, pair.document):
         return "chosen has invented numbers or names"
     return None
 

@@ -19,8 +19,8 @@ from querygist import artifact, settings
 from training.config import Config, GeneratorConfig
 from training.data.examples import Example
 from training.export import weights_folder
-from training.generate.embedded import EmbeddedWriter
-from training.generate.generator import Written
+from training.generate.embedded import EmbeddedGenerator
+from training.generate.generator import Generated
 from training.generate.resolve import create
 from training.train import batches, losses
 from training.train.encoding import Encoded
@@ -73,7 +73,7 @@ class Validation:
             "false_refusals": sum(not one.answerable for _, one in positive) / max(1, len(positive)),
         }
 
-    def _quantized(self, adapter: Path) -> list[Written]:
+    def _quantized(self, adapter: Path) -> list[Generated]:
         """Return what the embedded engine writes with the merged and quantized model."""
         with tempfile.TemporaryDirectory() as folder:
             chosen = settings.load(
@@ -82,14 +82,14 @@ class Validation:
             )
             built = artifact.build(chosen)
             try:
-                with EmbeddedWriter(chosen, name="validation", in_flight=CONCURRENCY) as writer:
-                    return [one for (one,) in writer.write(self.examples)]
+                with EmbeddedGenerator(chosen, name="validation", in_flight=CONCURRENCY) as generator:
+                    return [one for (one,) in generator.generate(self.examples)]
             finally:
                 shutil.rmtree(built.path)  # one a checkpoint would fill the disk
 
-    def _in_torch(self, folder: Path) -> list[Written]:
+    def _in_torch(self, folder: Path) -> list[Generated]:
         """Return what a model writes of which every weight was trained: such a model is not quantized."""
         shutil.copyfile(self.tokenizer_path, folder / "tokenizer.json")
         of = GeneratorConfig(engine="hf", model=str(folder), concurrency=CONCURRENCY)
-        with contextlib.closing(create(of, self.config)) as writer:
-            return [one for (one,) in writer.write(self.examples)]
+        with contextlib.closing(create(of, self.config)) as generator:
+            return [one for (one,) in generator.generate(self.examples)]

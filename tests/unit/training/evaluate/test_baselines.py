@@ -8,7 +8,7 @@ from querygist.text.passages import snippet
 from querygist.text.sentences import sentence_spans
 from tests.unit.training.evaluate.example_fixtures import DOCUMENT, example
 from training.data.examples import Example
-from training.evaluate.baselines import BASELINES, FALLBACK, lead, oracle, overlap, query, whole
+from training.evaluate.baselines import BASELINES, FALLBACK, bm25_run, lead, oracle, overlap, query, whole
 
 words = st.sampled_from(
     ["owls", "hunt", "at", "night", "their", "eyes", "mice", "sleep", "by", "day", "Dr.", "41", "1."]
@@ -29,8 +29,8 @@ def examples(draw: st.DrawFn) -> Example:
 
 @given(examples())
 def test_lead_and_queries_obey_the_length_and_copy_from_the_document(one: Example) -> None:
-    for write in (lead, query, overlap):
-        written = write(one)
+    for baseline in (lead, query, overlap, bm25_run):
+        written = baseline(one)
         assert len(written.text.split()) <= one.max_words
         assert bool(written.text) == written.answerable
         assert set(written.text.split()) <= set(one.document.split())
@@ -48,6 +48,17 @@ def test_the_fallback_is_the_services_own(one: Example) -> None:
     found = snippet(one.document, one.query, max_words=one.max_words)
     written = BASELINES[FALLBACK](one)
     assert (written.text, written.answerable) == (found.text, found.answerable)
+
+
+def test_bm25_run_reads_on_from_the_best_sentence_in_whole_ones() -> None:
+    assert bm25_run(example(query="large eyes", max_words=8)).text == "Their eyes are large. Mice sleep by day."
+    assert bm25_run(example(query="large eyes", max_words=7)).text == "Their eyes are large."
+    assert bm25_run(example(query="large eyes", max_words=3)).text == "Their eyes are"
+    assert bm25_run(example(query="large eyes", max_words=99)).text == DOCUMENT.removeprefix("Owls hunt at night. ")
+
+
+def test_bm25_run_refuses_where_no_term_of_the_query_occurs() -> None:
+    assert not bm25_run(example(query="harbour taxes")).answerable
 
 
 @given(examples())

@@ -1,4 +1,4 @@
-"""The evaluate stage with a scripted writer."""
+"""The evaluate stage with a scripted generator."""
 
 import io
 import json
@@ -13,9 +13,7 @@ from tests.unit.training.preferences.test_build_pairs import ANSWER, DOCUMENT
 from training.config import Config, DataConfig, EvaluateConfig, GeneratorConfig, ReportConfig
 from training.data.examples import Example, Kind, write_examples
 from training.evaluate import evaluation
-from training.generate.generator import GREEDY, Sampling, Written
-
-pytestmark = pytest.mark.training
+from training.generate.generator import GREEDY, Generated, Sampling
 
 
 def example(number: int, source: str, kind: Kind = "positive") -> Example:
@@ -36,13 +34,13 @@ class Copying:
     def __init__(self, dies_after: int = 99) -> None:
         self._left = dies_after
 
-    def write(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Written]]:
+    def generate(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Generated]]:
         for one in examples:
             if not self._left:
                 raise EngineUnavailable("It died.", retry_after=1)
             self._left -= 1
             Copying.asked.append(one.id)
-            yield [Written(ANSWER, answerable=True, tokens=20, passes=5, seconds=0.1)]
+            yield [Generated(ANSWER, answerable=True, tokens=20, passes=5, seconds=0.1)]
 
     def close(self) -> None:
         pass
@@ -67,8 +65,8 @@ def config(tmp_path: Path) -> Config:
     )
 
 
-def run(config: Config, monkeypatch: pytest.MonkeyPatch, writer: Copying) -> None:
-    monkeypatch.setattr(evaluation, "create", lambda *_: writer)
+def run(config: Config, monkeypatch: pytest.MonkeyPatch, generator: Copying) -> None:
+    monkeypatch.setattr(evaluation, "create", lambda *_: generator)
     Copying.asked = []
     evaluation.run(config, Console(file=io.StringIO()))
 
@@ -105,6 +103,15 @@ def test_an_evaluation_that_was_stopped_goes_on(config: Config, monkeypatch: pyt
     assert len(Copying.asked) == 3
     run(config, monkeypatch, Copying())
     assert len(Copying.asked) == len(TEST) + len(NEGATIVES) - 3
+
+
+def test_a_report_of_baselines_alone_needs_no_model(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = config.evaluate.model_copy(update={"systems": {}, "reports": {"baselines": ReportConfig(systems=[])}})
+    run(config.model_copy(update={"evaluate": alone}), monkeypatch, Copying())
+    assert Copying.asked == []
+    found = json.loads((config.evaluate.folder / "baselines" / "evaluation.json").read_text())
+    assert found["systems"]["BM25 run (no model)"]["all"]["quality"]["rows"] == 6
+    assert found["models"] == {}
 
 
 def test_the_first_rows_of_each_source_and_kind() -> None:

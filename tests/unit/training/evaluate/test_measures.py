@@ -5,12 +5,12 @@ import pytest
 from querygist.evaluation.rouge import NOTHING
 from tests.unit.training.evaluate.example_fixtures import DOCUMENT, example, measured
 from training.evaluate.measures import OVERALL, Share, aggregate, differences, measure, refusals
-from training.generate.generator import Written
+from training.generate.generator import Generated
 
 
 def test_an_output_is_measured() -> None:
     one = example(references=("Owls hunt at night.", "They eat grain, mice do."), max_words=5)
-    found = measure(one, Written("Owls hunt at night in Utah.", True, tokens=9, passes=4, seconds=0.5))
+    found = measure(one, Generated("Owls hunt at night in Utah.", True, tokens=9, passes=4, seconds=0.5))
     assert found.rouge is not None
     assert found.rouge.rouge1 == pytest.approx(100 * 2 * (4 / 6) / (4 / 6 + 1))
     assert (found.words, found.requested, found.reference_words) == (6, 5, 4.5)
@@ -21,21 +21,21 @@ def test_an_output_is_measured() -> None:
 
 
 def test_a_refused_positive_scores_nothing_even_if_the_writer_left_a_text() -> None:
-    found = measure(example(), Written(DOCUMENT, answerable=False))
+    found = measure(example(), Generated(DOCUMENT, answerable=False))
     assert (found.rouge, found.words, found.answered) == (NOTHING, 0, False)
 
 
 def test_an_answer_without_text_scores_nothing_and_is_no_refusal() -> None:
-    found = measure(example(), Written("", answerable=True))
+    found = measure(example(), Generated("", answerable=True))
     assert (found.rouge, found.answered) == (NOTHING, True)
 
 
 def test_a_negative_has_no_rouge() -> None:
-    assert measure(example(kind="hard"), Written("Owls.", answerable=True)).rouge is None
+    assert measure(example(kind="hard"), Generated("Owls.", answerable=True)).rouge is None
 
 
 def test_without_references_the_summary_is_one() -> None:
-    found = measure(example(references=()), Written("Owls hunt at night.", answerable=True))
+    found = measure(example(references=()), Generated("Owls hunt at night.", answerable=True))
     assert found.rouge is not None
     assert found.rouge.rouge2 == 100.0
 

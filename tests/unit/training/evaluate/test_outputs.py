@@ -7,12 +7,12 @@ import pytest
 from querygist.errors import ConfigurationError
 from tests.unit.training.evaluate.example_fixtures import example
 from training.evaluate.outputs import Outputs
-from training.generate.generator import Written
+from training.generate.generator import Generated
 
 FROM = {"model": "1", "test": "2"}
 ALL = [example(id_) for id_ in "abcd"]
-FIRST = Written("Ü “owls”\u2028hunt.", answerable=True, tokens=7, passes=3, seconds=0.25)
-REFUSED = Written("", answerable=False)
+FIRST = Generated("Ü “owls”\u2028hunt.", answerable=True, tokens=7, passes=3, seconds=0.25)
+REFUSED = Generated("", answerable=False)
 
 
 def test_what_was_written_is_there_again_and_the_rest_is_missing_in_order(tmp_path: Path) -> None:
@@ -22,7 +22,7 @@ def test_what_was_written_is_there_again_and_the_rest_is_missing_in_order(tmp_pa
     outputs.append(ALL[0], REFUSED)
     assert outputs.missing(ALL) == [ALL[1], ALL[3]]
     again = Outputs(tmp_path / "new", "sft", dict(reversed(FROM.items())))
-    assert again.written == {"c": FIRST, "a": REFUSED}
+    assert again.found == {"c": FIRST, "a": REFUSED}
     assert again.missing(ALL) == [ALL[1], ALL[3]]
 
 
@@ -42,7 +42,7 @@ def test_a_line_that_was_cut_is_written_again(tmp_path: Path, cut: int) -> None:
     again = Outputs(tmp_path, "sft", FROM)
     assert again.missing(ALL) == ALL[1:]
     again.append(ALL[1], FIRST)
-    assert Outputs(tmp_path, "sft", FROM).written == {"a": REFUSED, "b": FIRST}
+    assert Outputs(tmp_path, "sft", FROM).found == {"a": REFUSED, "b": FIRST}
 
 
 def test_outputs_of_another_model_are_kept_apart(tmp_path: Path) -> None:

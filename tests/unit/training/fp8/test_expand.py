@@ -7,7 +7,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from training.fp8.expand import expand_kv_heads
+from training.fp8.source_model import expand_kv_heads
 
 
 def llama(kv_heads: int, group: int, head: int, seed: int, **config: object) -> LlamaForCausalLM:

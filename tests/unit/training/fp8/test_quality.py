@@ -19,10 +19,8 @@ from tests.unit.training.generate.test_transformers_generator import tiny
 from training import config as configs
 from training.config import Config
 from training.data.examples import write_examples
-from training.fp8 import quality, quality_report, readback, source_model
-from training.generate.generator import Written
-
-pytestmark = pytest.mark.training
+from training.fp8 import quality, readback, source_model
+from training.generate.generator import Generated
 
 CONFIG = "seed: 1\ndata: {files: [unused.jsonl]}\nevaluate: {folder: %s}\nfp8: {quality_rows: 5}\n"
 
@@ -30,27 +28,27 @@ CONFIG = "seed: 1\ndata: {files: [unused.jsonl]}\nevaluate: {folder: %s}\nfp8: {
 def test_sources_take_turns() -> None:
     counts = {"a": 9, "b": 2, "c": 5}
     examples = [replace(example(f"{name}{n}"), source=name) for name, count in counts.items() for n in range(count)]
-    found = quality.spread(examples, 8, seed=1)
+    found = quality.choose_rows(examples, 8, seed=1)
     assert [one.source for one in found] == ["a", "b", "c", "a", "b", "c", "a", "c"]
-    assert quality.spread(list(reversed(examples)), 8, seed=1) == found
-    assert quality.spread(examples, 8, seed=2) != found
-    assert len(quality.spread(examples, 99, seed=1)) == 16
+    assert quality.choose_rows(list(reversed(examples)), 8, seed=1) == found
+    assert quality.choose_rows(examples, 8, seed=2) != found
+    assert len(quality.choose_rows(examples, 99, seed=1)) == 16
 
 
 def test_scores_by_hand() -> None:
     examples = [replace(example(id_), source=id_, summary="owls hunt at night", references=()) for id_ in "ab"]
-    right, half = Written("owls hunt at night", answerable=True), Written("owls hunt", answerable=True)
-    refused = Written("", answerable=False)
-    found = quality_report.compare(examples, {"a": right, "b": half}, {"a": right, "b": refused}, seed=1)
+    right, half = Generated("owls hunt at night", answerable=True), Generated("owls hunt", answerable=True)
+    refused = Generated("", answerable=False)
+    found = quality.compare(examples, {"a": right, "b": half}, {"a": right, "b": refused}, seed=1)
     assert list(found.costs) == ["a", "b", "all"]
     cost = found.costs["all"]
     assert (cost.same.count, cost.same.rows) == (1, 2)
     assert (cost.fp32_refused.count, cost.fp8_refused.count) == (0, 1)
-    assert cost.fp32_2.mean == pytest.approx((100 + 50) / 2)  # owls hunt: 1 of 1 bigrams, of 3: F1 50
-    assert cost.fp8_2.mean == pytest.approx(50)
-    assert cost.lost2.mean == pytest.approx(-25)
-    assert cost.fp32_l.mean == pytest.approx((100 + 100 * 2 / 3) / 2)
-    assert found.costs["a"].lost2.mean == found.costs["a"].lost_l.mean == 0
+    assert cost.fp32.rouge.rouge2.mean == pytest.approx((100 + 50) / 2)  # owls hunt: 1 of 1 bigrams, of 3: F1 50
+    assert cost.fp8.rouge.rouge2.mean == pytest.approx(50)
+    assert cost.difference.rouge2.mean == pytest.approx(-25)
+    assert cost.fp32.rouge.rouge_l.mean == pytest.approx((100 + 100 * 2 / 3) / 2)
+    assert found.costs["a"].difference.rouge2.mean == found.costs["a"].difference.rouge_l.mean == 0
 
 
 @pytest.fixture
@@ -94,7 +92,7 @@ def test_the_report_and_that_a_second_run_writes_nothing(
     assert "5 rows compared" in said
     folder = tmp_path / "results/fp8"
     numbers = json.loads((folder / "fp8.json").read_text())
-    assert len(numbers["rows"]) == numbers["costs"]["all"]["same"]["rows"] == 5
+    assert len(numbers["fp32"]) == len(numbers["fp8"]) == numbers["costs"]["all"]["same"]["rows"] == 5
     assert numbers["costs"]["all"]["same"]["count"] < 5, "two models that differ"
     assert numbers["model"]["version"] == Manifest.load(WEIGHTS).version
     table = (folder / "fp8.md").read_text()

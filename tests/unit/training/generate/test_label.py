@@ -15,7 +15,7 @@ from querygist.errors import ConfigurationError, EngineUnavailable
 from training.config import Config, DataConfig, LabelConfig
 from training.data.examples import Example, read_examples, write_examples
 from training.generate import label, label_filters
-from training.generate.generator import GREEDY, Sampling, Written
+from training.generate.generator import GREEDY, Generated, Sampling
 
 NIGHT = "Owls hunt at night because mice are awake then."
 EYES = "Their eyes are large, and see well in the dark."
@@ -36,13 +36,13 @@ class Scripted:
         self.asked: list[str] = []
         self.closed = 0
 
-    def write(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Written]]:
+    def generate(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Generated]]:
         for example in examples:
             if example.id == self.broken:
                 raise EngineUnavailable(f"The teacher broke at {example.id}.")
             self.asked.append(example.id)
             texts = self.script.get(example.id, [NIGHT])[: sampling.count]
-            yield [Written(text, bool(text), tokens=10) for text in texts]
+            yield [Generated(text, bool(text), tokens=10) for text in texts]
 
     def close(self) -> None:
         self.closed += 1
@@ -64,9 +64,9 @@ def run(folder: Path, teacher: Scripted, **rules: Any) -> str:
 
 
 def judged(*texts: str, query: str = QUERY, max_words: int = 20, **rules: Any) -> dict[str, Any]:
-    samples = [Written(text, bool(text)) for text in texts]
+    samples = [Generated(text, bool(text)) for text in texts]
     recipe = LabelConfig.model_validate(RULES.model_dump() | rules)
-    return label_filters.judged(example(query=query, max_words=max_words), samples, recipe, 1)
+    return label_filters.select_label(example(query=query, max_words=max_words), samples, recipe, 1)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,6 @@ def test_samples_without_chance_are_refused() -> None:
         LabelConfig(num_generations=4, temperature=0)
 
 
-@pytest.mark.training
 @pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore:`use_:DeprecationWarning")  # ray 2.60 warns of its own defaults
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # and leaves its processes' ends to the garbage collector

@@ -5,8 +5,6 @@ from collections import deque
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -20,9 +18,11 @@ from querygist.errors import ConfigurationError, EngineUnavailable
 from querygist.prompting.templates import NO_ANSWER
 from training.data.examples import Example
 from training.generate.generator import Sampling
-from training.generate.openai_compatible import OpenAiCompatibleWriter, _seconds, bounded
+from training.generate.openai_compatible import OpenAIGenerator, bounded
 
 OWLS = Example("1", "s", "why", "Owls hunt at night. Their eyes are big.", "", 20, "positive", derived=False)
+
+SOON = {"Retry-After-Ms": "1"}
 
 
 def said(text: str | None, *, finish: str = "stop", tokens: int = 7) -> Response:
@@ -64,13 +64,13 @@ def teacher() -> Generator[Teacher, None, None]:
 
 
 @pytest.fixture
-def writer(teacher: Teacher) -> Generator[OpenAiCompatibleWriter, None, None]:
-    with closing(OpenAiCompatibleWriter(teacher.url, "big", concurrency=1, backoff=0.001)) as one:
+def generator(teacher: Teacher) -> Generator[OpenAIGenerator, None, None]:
+    with closing(OpenAIGenerator(teacher.url, "big", concurrency=1)) as one:
         yield one
 
 
-def test_what_is_asked_and_what_comes_back(teacher: Teacher, writer: OpenAiCompatibleWriter) -> None:
-    [[written]] = writer.write([OWLS])
+def test_what_is_asked_and_what_comes_back(teacher: Teacher, generator: OpenAIGenerator) -> None:
+    [[written]] = generator.generate([OWLS])
     assert (written.text, written.answerable, written.tokens) == ("Owls hunt at night.", True, 7)
     assert written.seconds is not None
     [body] = teacher.asked
@@ -80,107 +80,98 @@ def test_what_is_asked_and_what_comes_back(teacher: Teacher, writer: OpenAiCompa
     assert message["content"].startswith(begin)
     for part in (OWLS.query, OWLS.document, "at most 20 words", NO_ANSWER):
         assert part in message["content"]
-    assert teacher.keys == [None]
+    assert teacher.keys == ["Bearer none"]
 
 
-def test_braces_in_a_document_are_text(teacher: Teacher, writer: OpenAiCompatibleWriter) -> None:
-    list(writer.write([replace(OWLS, document="A set {query} is {0}.")]))
+def test_braces_in_a_document_are_text(teacher: Teacher, generator: OpenAIGenerator) -> None:
+    list(generator.generate([replace(OWLS, document="A set {query} is {0}.")]))
     assert "A set {query} is {0}." in teacher.asked[0]["messages"][0]["content"]
 
 
-def test_samples_are_requests_with_seeds_of_their_own(teacher: Teacher, writer: OpenAiCompatibleWriter) -> None:
+def test_samples_are_requests_with_seeds_of_their_own(teacher: Teacher, generator: OpenAIGenerator) -> None:
     teacher.reply = lambda body: said(f"Owl {body['seed']}.")
     sampling = Sampling(3, 0.7, seed=5)
-    first, again = (list(writer.write([OWLS, replace(OWLS, id="2")], sampling)) for _ in "ab")
+    first, again = (list(generator.generate([OWLS, replace(OWLS, id="2")], sampling)) for _ in "ab")
     assert first == [[replace(one, seconds=mine.seconds) for one, mine in zip(samples, firsts, strict=True)]
                      for samples, firsts in zip(again, first, strict=True)]  # fmt: skip
     assert len({one.text for samples in first for one in samples}) == 6
     assert {body["temperature"] for body in teacher.asked} == {0.7}
 
 
-def test_greedy_is_one_sample(writer: OpenAiCompatibleWriter) -> None:
-    [samples] = writer.write([OWLS], Sampling(4, 0.0))
+def test_greedy_is_one_sample(generator: OpenAIGenerator) -> None:
+    [samples] = generator.generate([OWLS], Sampling(4, 0.0))
     assert len(samples) == 1
 
 
 def test_order_is_kept_when_several_are_asked_at_once(teacher: Teacher) -> None:
     teacher.reply = lambda body: said(body["messages"][0]["content"].rpartition("\n")[2])
     examples = [replace(OWLS, id=str(i), document=f"Owl {i}.") for i in range(20)]
-    with closing(OpenAiCompatibleWriter(teacher.url, "big", concurrency=4)) as writer:
-        written = [one for [one] in writer.write(examples)]
+    with closing(OpenAIGenerator(teacher.url, "big", concurrency=4)) as generator:
+        written = [one for [one] in generator.generate(examples)]
     assert [one.text for one in written] == [example.document for example in examples]
     assert {one.seconds for one in written} == {None}
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_server_in_trouble_is_asked_again(teacher: Teacher, writer: OpenAiCompatibleWriter, status: int) -> None:
-    teacher.script += [Response(status_code=status), Response(status_code=status, headers={"Retry-After": "0"})]
-    [[written]] = writer.write([OWLS])
+def test_a_server_in_trouble_is_asked_again(teacher: Teacher, generator: OpenAIGenerator, status: int) -> None:
+    teacher.script += [Response(status_code=status, headers=SOON)] * 2
+    [[written]] = generator.generate([OWLS])
     assert written.text == "Owls hunt at night."
     assert len(teacher.asked) == 3
 
 
-def test_retry_after_is_waited_for(
-    teacher: Teacher, writer: OpenAiCompatibleWriter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    waited: list[float] = []
-    monkeypatch.setattr(writer._closed, "wait", lambda seconds: waited.append(seconds) or False)
-    teacher.script += [Response(status_code=429, headers={"Retry-After": told}) for told in ("7", "100000")]
-    list(writer.write([OWLS]))
-    assert waited == [7.0, 120.0]
-
-
-def test_retry_after_may_be_a_date() -> None:
-    assert 50 < _seconds(format_datetime(datetime.now(UTC) + timedelta(minutes=1), usegmt=True)) <= 60
-    assert _seconds(format_datetime(datetime.now(UTC) - timedelta(minutes=1), usegmt=True)) == 0
-    assert _seconds("soon") == _seconds(None) == 0
+def test_a_longer_retry_after_than_two_minutes_ends_it(teacher: Teacher, generator: OpenAIGenerator) -> None:
+    teacher.script += [Response(status_code=429, headers={"Retry-After": "100000"})]
+    with pytest.raises(EngineUnavailable, match="answered 429 for 1"):
+        list(generator.generate([OWLS]))
+    assert len(teacher.asked) == 1
 
 
 def test_a_server_that_stays_in_trouble(teacher: Teacher) -> None:
-    teacher.reply = lambda body: Response(status_code=503)
+    teacher.reply = lambda body: Response(status_code=503, headers=SOON)
     with (
-        closing(OpenAiCompatibleWriter(teacher.url, "big", retries=2, backoff=0.001)) as writer,
-        pytest.raises(EngineUnavailable, match="answered 503 for 1, 3 times"),
+        closing(OpenAIGenerator(teacher.url, "big", retries=2)) as generator,
+        pytest.raises(EngineUnavailable, match="answered 503 for 1, after 2 retries"),
     ):
-        list(writer.write([OWLS]))
+        list(generator.generate([OWLS]))
     assert len(teacher.asked) == 3
 
 
 def test_nobody_there() -> None:
     with (
-        closing(OpenAiCompatibleWriter("http://127.0.0.1:9/v1", "big", retries=1, backoff=0.001)) as writer,
+        closing(OpenAIGenerator("http://127.0.0.1:9/v1", "big", retries=1)) as generator,
         pytest.raises(EngineUnavailable, match="did not answer"),
     ):
-        list(writer.write([OWLS]))
+        list(generator.generate([OWLS]))
 
 
 def test_a_refused_request_is_not_asked_again_and_its_text_not_repeated(
-    teacher: Teacher, writer: OpenAiCompatibleWriter
+    teacher: Teacher, generator: OpenAIGenerator
 ) -> None:
     error = {"message": f"too long: {OWLS.document}", "code": "context_length_exceeded"}
     teacher.reply = lambda body: JSONResponse({"error": error}, status_code=400)
     with pytest.raises(ConfigurationError, match=r"answered 400 \(context_length_exceeded\)") as caught:
-        list(writer.write([OWLS]))
+        list(generator.generate([OWLS]))
     assert len(teacher.asked) == 1
     assert "Owls" not in caught.value.detail
 
 
 @pytest.mark.parametrize("reply", [PlainTextResponse("hello"), JSONResponse({"choices": []})])
-def test_what_is_no_completion(teacher: Teacher, writer: OpenAiCompatibleWriter, reply: Response) -> None:
+def test_what_is_no_completion(teacher: Teacher, generator: OpenAIGenerator, reply: Response) -> None:
     teacher.reply = lambda body: reply
     with pytest.raises(ConfigurationError, match="something else than a chat completion"):
-        list(writer.write([OWLS]))
+        list(generator.generate([OWLS]))
 
 
 def test_the_key_comes_from_the_environment(teacher: Teacher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEACHER_KEY", "secret")
-    with closing(OpenAiCompatibleWriter(teacher.url, "big", api_key_variable="TEACHER_KEY")) as writer:
-        list(writer.write([OWLS]))
-        assert "secret" not in writer.name
+    with closing(OpenAIGenerator(teacher.url, "big", api_key_variable="TEACHER_KEY")) as generator:
+        list(generator.generate([OWLS]))
+        assert "secret" not in generator.name
     assert teacher.keys == ["Bearer secret"]
     monkeypatch.delenv("TEACHER_KEY")
     with pytest.raises(ConfigurationError, match="TEACHER_KEY is empty"):
-        OpenAiCompatibleWriter(teacher.url, "big", api_key_variable="TEACHER_KEY")
+        OpenAIGenerator(teacher.url, "big", api_key_variable="TEACHER_KEY")
 
 
 @pytest.mark.parametrize(
@@ -204,8 +195,8 @@ def test_text_is_bounded_as_the_service_bounds_it(text: str, stopped: bool, expe
     assert final.answerable == bool(expected)
 
 
-def test_a_message_without_text_is_a_refusal(teacher: Teacher, writer: OpenAiCompatibleWriter) -> None:
+def test_a_message_without_text_is_a_refusal(teacher: Teacher, generator: OpenAIGenerator) -> None:
     teacher.script += [said(None), said("Owls hunt. Th", finish="length")]
-    [[none], [cut]] = writer.write([OWLS, OWLS])
+    [[none], [cut]] = generator.generate([OWLS, OWLS])
     assert not none.answerable
     assert cut.text == "Owls hunt."

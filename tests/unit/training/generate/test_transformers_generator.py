@@ -11,18 +11,16 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from querygist.engines.base import Identity
 from querygist.errors import ConfigurationError
-from querygist.pipeline.summarizer import token_limit
+from querygist.pipeline.generation import token_limit
 from querygist.prompting.detokenizer import Assembler
 from querygist.prompting.prompt_builder import fit
 from querygist.prompting.templates import LABEL
 from querygist.prompting.tokenizer import Tokenizer
 from tests.conftest import WEIGHTS
 from training.data.examples import Example
-from training.generate.generator import Sampling, Written
-from training.generate.transformers_generator import HuggingFaceWriter
+from training.generate.generator import Generated, Sampling
+from training.generate.transformers_generator import TransformersGenerator
 from training.train.modeling import save, with_lora
-
-pytestmark = pytest.mark.training
 
 EXAMPLES = [
     Example(str(i), "s", "who wrote it", "Anna wrote it. " * (1 + 5 * i % 7), "", 5 + 3 * i, "positive", derived=False)
@@ -41,15 +39,15 @@ def tiny(seed: int, vocabulary_size: int, end_id: int) -> Any:
 
 
 @pytest.fixture
-def make(tokenizer: Tokenizer, identity: Identity) -> Callable[..., HuggingFaceWriter]:
-    def making(model: Any, **changes: Any) -> HuggingFaceWriter:
-        return HuggingFaceWriter(model, tokenizer, replace(identity, **changes), name="tiny", rows=3)
+def make(tokenizer: Tokenizer, identity: Identity) -> Callable[..., TransformersGenerator]:
+    def making(model: Any, **changes: Any) -> TransformersGenerator:
+        return TransformersGenerator(model, tokenizer, replace(identity, **changes), name="tiny", batch_size=3)
 
     return making
 
 
 @torch.inference_mode()
-def plain(model: Any, tokenizer: Tokenizer, identity: Identity, example: Example) -> Written:
+def plain(model: Any, tokenizer: Tokenizer, identity: Identity, example: Example) -> Generated:
     """Greedy, without a cache, a batch or padding."""
     ids = fit(
         tokenizer, prompt_version=identity.prompt_version, prompt_limit=identity.prompt_limit, query=example.query,
@@ -64,22 +62,22 @@ def plain(model: Any, tokenizer: Tokenizer, identity: Identity, example: Example
     assembler = Assembler(tokenizer, max_words=example.max_words)
     assembler.push(new[:-1] if ended else new)
     final = assembler.finish("stop" if ended else "length")
-    return Written(final.text, final.answerable, tokens=len(new), passes=len(new))
+    return Generated(final.text, final.answerable, tokens=len(new), passes=len(new))
 
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_batches_are_a_plain_greedy_loop(
-    make: Callable[..., HuggingFaceWriter], tokenizer: Tokenizer, identity: Identity, seed: int
+    make: Callable[..., TransformersGenerator], tokenizer: Tokenizer, identity: Identity, seed: int
 ) -> None:
     model = tiny(seed, identity.vocabulary_size, identity.end_id)
     said = [plain(model, tokenizer, identity, example) for example in EXAMPLES]
-    written = list(make(model).write(EXAMPLES))
+    written = list(make(model).generate(EXAMPLES))
     assert written == [[one] for one in said]
     assert len({one.tokens for one in said}) > 3, "rows of one batch must end at different places"
 
 
 def test_a_row_ends_at_its_end_id(
-    make: Callable[..., HuggingFaceWriter], tokenizer: Tokenizer, identity: Identity
+    make: Callable[..., TransformersGenerator], tokenizer: Tokenizer, identity: Identity
 ) -> None:
     model = tiny(0, identity.vocabulary_size, identity.end_id)
     example = EXAMPLES[-1]
@@ -93,36 +91,36 @@ def test_a_row_ends_at_its_end_id(
             said.append(int(model(torch.tensor([ids + said])).logits[0, -1].argmax()))
     end = next(id_ for place, id_ in enumerate(said) if place and id_ not in said[:place])
     ended = replace(identity, end_id=end)
-    [[written]] = make(model, end_id=end).write([example])
+    [[written]] = make(model, end_id=end).generate([example])
     assert written == plain(model, tokenizer, ended, example)
     assert written.tokens == said.index(end) + 1 < token_limit(example.max_words, identity.output_limit)
 
 
 def test_samples_differ_and_are_the_same_for_the_same_seed(
-    make: Callable[..., HuggingFaceWriter], identity: Identity
+    make: Callable[..., TransformersGenerator], identity: Identity
 ) -> None:
-    writer = make(tiny(0, identity.vocabulary_size, identity.end_id))
+    generator = make(tiny(0, identity.vocabulary_size, identity.end_id))
     before = torch.random.get_rng_state()
-    first, again, other = (list(writer.write(EXAMPLES, Sampling(3, 1.0, seed))) for seed in (1, 1, 2))
+    first, again, other = (list(generator.generate(EXAMPLES, Sampling(3, 1.0, seed))) for seed in (1, 1, 2))
     assert first == again != other
     assert all(len(samples) == 3 for samples in first)
     assert all(len({one.text for one in samples}) > 1 for samples in first)
     assert torch.equal(before, torch.random.get_rng_state()), "a training run that validates must not change by it"
 
 
-def test_a_low_temperature_is_nearly_greedy(make: Callable[..., HuggingFaceWriter], identity: Identity) -> None:
-    writer = make(tiny(0, identity.vocabulary_size, identity.end_id))
-    greedy = [one.text for [one] in writer.write(EXAMPLES)]
-    cold = [{one.text for one in samples} for samples in writer.write(EXAMPLES, Sampling(2, 1e-6))]
+def test_a_low_temperature_is_nearly_greedy(make: Callable[..., TransformersGenerator], identity: Identity) -> None:
+    generator = make(tiny(0, identity.vocabulary_size, identity.end_id))
+    greedy = [one.text for [one] in generator.generate(EXAMPLES)]
+    cold = [{one.text for one in samples} for samples in generator.generate(EXAMPLES, Sampling(2, 1e-6))]
     assert cold == [{text} for text in greedy]
 
 
 def test_opening_and_label_are_no_text(
-    make: Callable[..., HuggingFaceWriter], tokenizer: Tokenizer, identity: Identity
+    make: Callable[..., TransformersGenerator], tokenizer: Tokenizer, identity: Identity
 ) -> None:
-    writer = make(tiny(0, identity.vocabulary_size, identity.end_id))
+    generator = make(tiny(0, identity.vocabulary_size, identity.end_id))
     ids = [*tokenizer.encode_template(f"{LABEL}C"), *tokenizer.encode(" Owls hunt at night."), identity.end_id]
-    written = writer._written(EXAMPLES[0], ids)
+    written = generator._generated(EXAMPLES[0], ids)
     assert (written.text, written.answerable, written.tokens) == ("Owls hunt at night.", True, len(ids))
 
 
@@ -133,8 +131,8 @@ def test_a_folder_and_an_adapter(tmp_path: Path, tokenizer: Tokenizer, identity:
     (tmp_path / "model/tokenizer.json").write_bytes((WEIGHTS / "tokenizer.json").read_bytes())
     v4 = replace(identity, prompt_version="v4")
     untuned = [plain(model, tokenizer, v4, one) for one in EXAMPLES]
-    alone = HuggingFaceWriter.load(tmp_path / "model", None, prompt_version="v4")
-    assert [one for [one] in alone.write(EXAMPLES)] == untuned
+    alone = TransformersGenerator.load(tmp_path / "model", None, prompt_version="v4")
+    assert [one for [one] in alone.generate(EXAMPLES)] == untuned
 
     tuned = with_lora(model, rank=4, alpha=64, dropout=0).eval()
     with torch.no_grad():
@@ -142,8 +140,8 @@ def test_a_folder_and_an_adapter(tmp_path: Path, tokenizer: Tokenizer, identity:
             if "lora_" in name:
                 parameter.normal_().copy_(parameter.half())  # 16 bits are what is saved
     save(tuned, tmp_path / "adapter")
-    both = HuggingFaceWriter.load(tmp_path / "model", tmp_path / "adapter", prompt_version="v4")
-    changed = [one for [one] in both.write(EXAMPLES)]
+    both = TransformersGenerator.load(tmp_path / "model", tmp_path / "adapter", prompt_version="v4")
+    changed = [one for [one] in both.generate(EXAMPLES)]
     assert changed == [plain(tuned, tokenizer, v4, one) for one in EXAMPLES]
     assert changed != untuned
     assert both.name != alone.name
@@ -152,7 +150,7 @@ def test_a_folder_and_an_adapter(tmp_path: Path, tokenizer: Tokenizer, identity:
 
 def test_a_folder_without_a_model(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="Cannot load"):
-        HuggingFaceWriter.load(tmp_path, None, prompt_version="v4")
+        TransformersGenerator.load(tmp_path, None, prompt_version="v4")
 
 
 def test_a_vocabulary_without_chatml(tmp_path: Path, identity: Identity) -> None:
@@ -160,4 +158,4 @@ def test_a_vocabulary_without_chatml(tmp_path: Path, identity: Identity) -> None
     text = (WEIGHTS / "tokenizer.json").read_text().replace("<|im_end|>", "<|other|>")
     (tmp_path / "tokenizer.json").write_text(text)
     with pytest.raises(ConfigurationError, match="OpenAI-compatible"):
-        HuggingFaceWriter.load(tmp_path, None, prompt_version="v4")
+        TransformersGenerator.load(tmp_path, None, prompt_version="v4")

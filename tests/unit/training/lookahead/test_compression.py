@@ -8,11 +8,12 @@ import pytest
 from querygist.artifact.manifest import Manifest
 from tests.conftest import WEIGHTS
 from tests.unit.training.evaluate.example_fixtures import example
+from training.evaluate.outputs import spread
 from training.lookahead.compression import BATCHES, Compression, Row, compression, speedups
 from training.lookahead.decoding import Decoded
 from training.lookahead.ngram_pool import Shape
-from training.lookahead.report import JSON, write
-from training.lookahead.sweep import Decodings, spread
+from training.lookahead.report import write
+from training.lookahead.sweep import Decodings
 
 TEXT, WINDOW = Shape(0, 6, 4), Shape(4, 6, 4)
 ROWS = [
@@ -41,7 +42,7 @@ def test_a_predicted_speedup_grows_with_s_and_shrinks_with_the_batch() -> None:
 
 def test_the_report_says_the_same_in_markdown_and_json(tmp_path: Path) -> None:
     text = write(tmp_path, ROWS, Manifest.load(WEIGHTS)).read_text()
-    numbers = json.loads((tmp_path / JSON).read_text())
+    numbers = json.loads((tmp_path / "lookahead.json").read_text())
     assert (numbers["rows"], numbers["rows_with_windows"]) == (3, 2)
     (one,) = [one for one in numbers["compression"] if (one["shape"], one["group"]) == ([4, 6, 4], "all")]
     assert one["decoding"] == 3.5

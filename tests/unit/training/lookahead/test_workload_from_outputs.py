@@ -72,5 +72,5 @@ def test_files_that_do_not_belong_together_are_refused(tmp_path: Path, examples:
     with pytest.raises(ConfigurationError, match=r"none\.jsonl: No such file"):
         build(WEIGHTS, [examples], tmp_path / "none.jsonl")
     strange.write_text('{"text": "t"}\n')
-    with pytest.raises(ConfigurationError, match="not a file of the evaluation's outputs"):
+    with pytest.raises(ConfigurationError, match="is not a file of outputs"):
         build(WEIGHTS, [examples], strange)

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from training.config import Config, DataConfig, PreferencesConfig
 from training.data.examples import Example, Kind, write_examples
-from training.generate.generator import GREEDY, Sampling, Written
+from training.generate.generator import GREEDY, Generated, Sampling
 from training.preferences import build_pairs, pairs
 
 DOCUMENT = (
@@ -31,10 +31,10 @@ class Scripted:
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = texts
 
-    def write(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Written]]:
+    def write(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Generated]]:
         for _ in examples:
             Scripted.asked += 1
-            yield [Written(text, answerable=bool(text)) for text in self._texts]
+            yield [Generated(text, answerable=bool(text)) for text in self._texts]
 
     def close(self) -> None:
         pass
@@ -42,7 +42,7 @@ class Scripted:
 
 def outcome(*texts: str, **changes: float) -> pairs.Pair | str:
     recipe = PreferencesConfig(**changes)  # type: ignore[arg-type]
-    samples = [Written(text, answerable=bool(text)) for text in texts]
+    samples = [Generated(text, answerable=bool(text)) for text in texts]
     (found,) = build_pairs.ranked([(example("1"), samples)], recipe)
     return found
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from querygist.artifact.hf_to_gguf import convert
+
 from querygist.errors import ConfigurationError
 from tests.unit.artifact import tiny
 from tests.unit.training.train.test_trainer import some, trainer
