@@ -1,6 +1,6 @@
 """Times single passes of the CPU engine: of the very pipeline that serves.
 
-`querygist.engines.openvino.pipeline.Lane` is that pipeline (OpenVINO GenAI's continuous batching, its paged
+`querygist.engines.openvino.pipeline.DecodingPipeline` is that pipeline (OpenVINO GenAI's continuous batching, its paged
 attention, scheduler and sampler), and its `step` is one pass, so what is timed is what a request waits for; a plain
 inference of the compiled model would have another attention and none of the rest. What goes into a pass is controlled
 from outside:
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from loadtest.capacity.cpu_costs import Point
 from querygist.engines.openvino.options import EngineOptions
-from querygist.engines.openvino.pipeline import Decoding, Lane
+from querygist.engines.openvino.pipeline import Decoding, DecodingPipeline
 from querygist.engines.openvino.prompt_lookup import prompt_lookup
 
 Ints = Sequence[int]
@@ -42,7 +42,7 @@ class Bench:
         self._sentence = sentence
         self._samples = samples
         self._first_ids = itertools.count(_FIRST_ID)
-        self._lanes: dict[tuple[bool, int], Lane] = {}
+        self._pipelines: dict[tuple[bool, int], DecodingPipeline] = {}
 
     def prompt_points(self, tokens: Ints, contexts: Ints) -> Iterator[Point]:
         """Each number of tokens behind each context.
@@ -53,15 +53,15 @@ class Bench:
         for context, count in itertools.product(contexts, tokens):
             if context and count > context:
                 continue
-            lane = self._lane(False, context or _WIDE)
+            pipeline = self._pipeline(False, context or _WIDE)
             times = []
             for _ in range(self._samples + 1):  # the first warms up
-                slot, handle = lane.add(self._prompt(context + count), Decoding(1, None, 0))
+                slot, handle = pipeline.add(self._prompt(context + count), Decoding(1, None, 0))
                 if context:
-                    lane.step()
-                times.append(_timed(lane))
+                    pipeline.step()
+                times.append(_timed(pipeline))
                 handle.read()
-                lane.free(slot)
+                pipeline.free(slot)
             yield Point(count, context, 1, statistics.median(times[1:]), self._samples)
 
     def decode_points(self, new_tokens: Ints, sequences: Ints, contexts: Ints) -> Iterator[Point]:
@@ -72,15 +72,15 @@ class Bench:
 
     def _decode(self, count: int, batch: int, context: int) -> Point | None:
         """None when the lookup never found enough candidates for all sequences at once."""
-        lane = self._lane(count > 1, _WIDE)
+        pipeline = self._pipeline(count > 1, _WIDE)
         most = 4 * (self._samples + 1) * count
         start = max(2 * len(self._sentence), context - (self._samples + 1) * count // 2)
         texts = [self._prompt(start) for _ in range(batch)]
-        added = [lane.add(text, Decoding(most, None, count - 1)) for text in texts]
+        added = [pipeline.add(text, Decoding(most, None, count - 1)) for text in texts]
         times: list[float] = []
         while len(times) <= self._samples and max(map(len, texts)) < start + most - count:
             full = min(map(len, texts)) > start and all(self._drafts(text, count) == count - 1 for text in texts)
-            seconds = _timed(lane)
+            seconds = _timed(pipeline)
             if full:
                 times.append(seconds)
             for number, (_, handle) in enumerate(added):
@@ -89,8 +89,8 @@ class Bench:
                         texts[number] = np.append(texts[number], output.generated_ids)
         for slot, handle in added:
             handle.cancel()
-            lane.free(slot)
-        lane.step()  # the pipeline forgets them
+            pipeline.free(slot)
+        pipeline.step()  # the pipeline forgets them
         if len(times) < 2:
             return None
         return Point(count * batch, context, batch, statistics.median(times[1:]), len(times) - 1)  # the first warms up
@@ -98,11 +98,11 @@ class Bench:
     def _drafts(self, text: NDArray[np.int64], count: int) -> int:
         return len(prompt_lookup(text, tokens=count - 1, ngram=self._options.ngram))
 
-    def _lane(self, drafting: bool, pass_tokens: int) -> Lane:
-        if (drafting, pass_tokens) not in self._lanes:
+    def _pipeline(self, drafting: bool, pass_tokens: int) -> DecodingPipeline:
+        if (drafting, pass_tokens) not in self._pipelines:
             options = replace(self._options, pass_tokens=pass_tokens)
-            self._lanes[drafting, pass_tokens] = Lane(options, drafting=drafting)
-        return self._lanes[drafting, pass_tokens]
+            self._pipelines[drafting, pass_tokens] = DecodingPipeline(options, drafting=drafting)
+        return self._pipelines[drafting, pass_tokens]
 
     def _prompt(self, tokens: int) -> NDArray[np.int64]:
         """`tokens` ids that begin like no prompt before: nothing of it is in the prefix cache."""
@@ -110,7 +110,7 @@ class Bench:
         return np.array([next(self._first_ids), *text], dtype=np.int64)
 
 
-def _timed(lane: Lane) -> float:
+def _timed(pipeline: DecodingPipeline) -> float:
     began = time.perf_counter()
-    lane.step()
+    pipeline.step()
     return time.perf_counter() - began

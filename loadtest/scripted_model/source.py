@@ -1,4 +1,4 @@
-"""Tokens by a script: the batcher's place is taken, everything around it is the CPU model's.
+"""Tokens by a script: the scheduler's place is taken, everything around it is the CPU model's.
 
 The script is a JSON file named by the model parameter `script`, read again whenever it changes, so that a test decides
 what happens next while the server runs.

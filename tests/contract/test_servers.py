@@ -35,7 +35,7 @@ async def gather(engine: TritonEngine, count: int) -> list[list[int]]:
 
 async def until_all_well(engine: TritonEngine) -> None:
     async with asyncio.timeout(SOON):
-        while not engine.endpoints or any(endpoint.trouble for endpoint in engine.endpoints):
+        while not engine.endpoints or any(endpoint.last_error for endpoint in engine.endpoints):
             await asyncio.sleep(0.02)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from querygist.evaluation import report_files
-from querygist.pipeline.attribution import ground
+from querygist.pipeline.attribution import attribute
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.text.cleaning import CleanDocument
 from training.data.build_examples import DataStats
@@ -68,7 +68,7 @@ def _source(found: Sequence[Example], tokenizer: Tokenizer, advance: Callable[[]
     copied = []
     for example in found:
         if example.kind == "positive":
-            copied.append(ground(example.summary, CleanDocument(example.document, source=example.document)).copied)
+            copied.append(attribute(example.summary, CleanDocument(example.document, source=example.document)).copied)
         advance()
     return {
         "kinds": {kind: sum(example.kind == kind for example in found) for kind in KINDS},

@@ -7,7 +7,7 @@ word for word, and is marked as derived.
 
 import re
 
-from querygist.pipeline.attribution import ground
+from querygist.pipeline.attribution import attribute
 from querygist.text.cleaning import CleanDocument
 from querygist.text.sentences import Span, sentence_spans
 
@@ -29,7 +29,7 @@ def whole_sentences(document: str, target: str) -> Span | None:
     if start >= 0:
         part = start, start + len(target.rstrip())
     else:
-        grounding = ground(target, CleanDocument(document, source=document))
+        grounding = attribute(target, CleanDocument(document, source=document))
         if grounding.copied < _LEAST_COPIED or not grounding.sources:
             return None
         part = grounding.sources[0][0], grounding.sources[-1][1]

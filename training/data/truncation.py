@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from querygist.pipeline.attribution import ground
+from querygist.pipeline.attribution import attribute
 from querygist.prompting import prompt_builder
 from querygist.prompting.prompt_builder import Window
 from querygist.prompting.tokenizer import Tokenizer
@@ -44,7 +44,7 @@ class Truncator:
         """Return the same for a summary in own words: around all that it quotes, or the service's own passages."""
         if self.fits(query, document, max_words):
             return document
-        sources = ground(summary, CleanDocument(document, source=document)).sources
+        sources = attribute(summary, CleanDocument(document, source=document)).sources
         if sources:
             hull = (sources[0][0], sources[-1][1])
             if cut := self.around(query, document, hull, max_words, row_id):

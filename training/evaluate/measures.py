@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 
 from querygist.evaluation.rouge import NOTHING, Interval, Rouge, difference, interval, score
-from querygist.pipeline.attribution import ground
+from querygist.pipeline.attribution import attribute
 from querygist.text.cleaning import CleanDocument
 from training.data.examples import Example, Kind
 from training.generate.generator import Generated
@@ -152,7 +152,7 @@ def measure(example: Example, generated: Generated) -> Measured:
         reference_words=sum(len(reference.split()) for reference in references) / len(references),
         words=words,
         compression=words / len(example.document.split()),
-        copied=ground(text, document).copied,
+        copied=attribute(text, document).copied,
         invented=0
         if text in example.document
         else len(unsupported_facts(text, example.document)),  # the whole document is slow

@@ -9,7 +9,7 @@ from typing import Any
 from querygist.evaluation import report_files
 from querygist.evaluation.report_files import table
 from querygist.evaluation.rouge import rouge2
-from querygist.pipeline.attribution import ground
+from querygist.pipeline.attribution import attribute
 from querygist.text.cleaning import CleanDocument
 from querygist.text.sentences import sentence_ends, terms
 from training.config import LabelConfig
@@ -33,7 +33,7 @@ def select_label(example: Example, samples: Sequence[Generated], recipe: LabelCo
     """
     document = CleanDocument(example.document, source=example.document)
     wanted = set(terms(example.query))
-    copied = [ground(sample.text, document).copied for sample in samples]
+    copied = [attribute(sample.text, document).copied for sample in samples]
     outcomes = [_outcome(sample, example, share, recipe) for sample, share in zip(samples, copied, strict=True)]
     kept = [place for place, outcome in enumerate(outcomes) if outcome == KEPT]
     label = None

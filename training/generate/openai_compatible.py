@@ -8,7 +8,7 @@ from itertools import islice
 
 from querygist.errors import ConfigurationError, EngineUnavailable, UnprocessableText
 from querygist.extras import extra
-from querygist.prompting.detokenizer import Assembler, Final
+from querygist.prompting.detokenizer import Detokenizer, Final
 from querygist.prompting.templates import NO_ANSWER
 from querygist.text.cleaning import clean_document
 from training.data.examples import Example
@@ -135,13 +135,13 @@ def bounded(text: str, max_words: int, *, stopped: bool) -> Final:
         return Final("", "", answerable=False)
     if _letters(clean) == _letters(NO_ANSWER):
         return Final("", "", answerable=False)
-    assembler = Assembler(_Characters(), max_words=max_words)
-    assembler.push([ord(character) for character in clean])
-    return assembler.finish("stop" if stopped else "length")
+    detokenizer = Detokenizer(_Characters(), max_words=max_words)
+    detokenizer.push([ord(character) for character in clean])
+    return detokenizer.finish("stop" if stopped else "length")
 
 
 class _Characters:
-    """A decoder whose ids are code points: the service's own Assembler bounds text that was never tokens here."""
+    """A decoder whose ids are code points: the service's own Detokenizer bounds text that was never tokens here."""
 
     def decode(self, ids: Sequence[int]) -> str:
         return "".join(map(chr, ids))

@@ -19,7 +19,7 @@ from rich.progress import Progress
 
 from querygist import settings
 from querygist.artifact.manifest import Manifest
-from querygist.pipeline.attribution import ground
+from querygist.pipeline.attribution import attribute
 from querygist.pipeline.generation import token_limit
 from querygist.text.cleaning import CleanDocument
 from training.config import Config
@@ -70,7 +70,7 @@ def run(config: Config, console: Console) -> None:
 def _extractive_sources(examples: Iterable[Example]) -> set[str]:
     copied: dict[str, list[float]] = defaultdict(list)
     for one in examples:
-        copied[one.source].append(ground(one.summary, CleanDocument(one.document, source=one.document)).copied)
+        copied[one.source].append(attribute(one.summary, CleanDocument(one.document, source=one.document)).copied)
     return {source for source, shares in copied.items() if mean(shares) >= _EXTRACTIVE}
 
 

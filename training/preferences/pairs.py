@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-from querygist.pipeline.attribution import ground
+from querygist.pipeline.attribution import attribute
 from querygist.text.cleaning import CleanDocument
 from training.config import PairRules
 from training.data.build_examples import MOST_WORDS, requested_words
@@ -74,7 +74,7 @@ def objection(pair: Pair, rules: PairRules) -> str | None:
         return "lengths too far apart"
     if len(pair.chosen.split()) > MOST_WORDS:
         return "chosen longer than may be asked for"
-    if ground(pair.chosen, CleanDocument(pair.document, source=pair.document)).copied < rules.min_copied:
+    if attribute(pair.chosen, CleanDocument(pair.document, source=pair.document)).copied < rules.min_copied:
         return "chosen copies too little"
     if unsupported_facts(pair.chosen, pair.document):
         return "chosen has invented numbers or names"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from querygist.engines.base import Identity
-from querygist.pipeline.attribution import ground
+from querygist.pipeline.attribution import attribute
 from querygist.prompting.sentence_markers import Sentence, labelled, on_one_line, place_of
 from querygist.prompting.templates import BEST, LABEL, NO_ANSWER, opening_id
 from querygist.prompting.tokenizer import Tokenizer
@@ -65,7 +65,7 @@ def _answer(document: str, summary: str, sentences: Sequence[Sentence], reads_on
         at, text = quote.start(), quote[0] + (following(document, quote[0]) if reads_on else "")
     else:
         opening = summary[: next(iter(sentence_ends(f"{summary} A")), None)]
-        sources = ground(opening, CleanDocument(document, source=document)).sources
+        sources = attribute(opening, CleanDocument(document, source=document)).sources
         at, text = sources[0][0] if sources else 0, summary
     begin = place_of(sentences, at)
     behind = begin is not None and document[sentences[begin].start].isspace()

@@ -15,7 +15,7 @@ from querygist.api import health, problems, routes
 from querygist.api.auth import Authenticator
 from querygist.api.lifecycle import Lifecycle
 from querygist.api.middleware import BodyLimitMiddleware, RequestMiddleware
-from querygist.api.state import Gateway
+from querygist.api.state import AppState
 from querygist.engines.base import Engine
 from querygist.extras import extra
 from querygist.metrics import Metrics
@@ -33,11 +33,11 @@ if TYPE_CHECKING:  # an optional extra
 def create_app(
     settings: Settings, engine: Engine, tokenizer: Tokenizer, traces: TracerProvider = tracing.OFF
 ) -> FastAPI:
-    """The app, with a `Gateway` in `app.state.gateway`. Raises ConfigurationError."""
+    """The app, with a `AppState` in `app.state.gateway`. Raises ConfigurationError."""
     metrics = Metrics()
     shared = _shared_cache(settings, metrics)
     metrics.engine_status = engine.status
-    gateway = Gateway(
+    gateway = AppState(
         settings=settings,
         engine=engine,
         summarizer=Summarizer(
@@ -53,7 +53,7 @@ def create_app(
                 max_in_flight=settings.max_in_flight,
                 max_waiting=settings.max_waiting,
                 metrics=metrics,
-                servers=lambda: engine.status().well,
+                servers=lambda: engine.status().healthy,
             ),
             metrics=metrics,
             tracer=tracing.tracer_of(traces),

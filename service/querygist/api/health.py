@@ -7,7 +7,7 @@ from fastapi.responses import FileResponse, Response
 from prometheus_client.exposition import choose_encoder
 
 from querygist.api import routes
-from querygist.api.preflight import Here
+from querygist.api.preflight import State
 from querygist.errors import EngineUnavailable, NotReady
 
 PAGE = Path(__file__).parent / "static" / "index.html"
@@ -27,25 +27,25 @@ async def livez() -> dict[str, str]:
 
 
 @router.get("/readyz", tags=["operations"], responses={503: routes.PROBLEMS[503] | {"description": "Not ready"}})
-async def readyz(here: Here) -> dict[str, str]:
+async def readyz(app_state: State) -> dict[str, str]:
     """Ready: a canary inference succeeds and the process is not shutting down. Send no traffic when this fails."""
-    if here.lifecycle.draining:
+    if app_state.lifecycle.draining:
         raise NotReady("This instance is shutting down.", retry_after=1)
     try:
-        await here.engine.ready()
+        await app_state.engine.ready()
     except EngineUnavailable as error:
-        here.metrics.engine_up.set(0)
+        app_state.metrics.engine_up.set(0)
         raise NotReady(error.detail, retry_after=5) from None
-    here.metrics.engine_up.set(1)
-    identity = here.engine.identity
+    app_state.metrics.engine_up.set(1)
+    identity = app_state.engine.identity
     return {"status": "ready", "model": identity.name, "version": identity.version}
 
 
 @router.get("/metrics", tags=["operations"], response_class=Response)
-async def metrics(request: Request, here: Here) -> Response:
+async def metrics(request: Request, app_state: State) -> Response:
     """Prometheus metrics."""
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
-    return Response(encode(here.metrics.registry), media_type=content_type)
+    return Response(encode(app_state.metrics.registry), media_type=content_type)
 
 
 @router.get("/", include_in_schema=False)

@@ -12,16 +12,16 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from querygist.api import problems, state
-from querygist.api.state import Gateway
+from querygist.api.state import AppState
 from querygist.deadline import Deadline
 from querygist.errors import InvalidRequest, NotReady, UnsupportedMediaType
 
 
-async def _here(request: Request) -> Gateway:
+async def _app_state(request: Request) -> AppState:
     return state.of(request)
 
 
-Here = Annotated[Gateway, Depends(_here)]
+State = Annotated[AppState, Depends(_app_state)]
 """The gateway, for a route. By way of a coroutine: FastAPI hands plain functions to a thread, for every request."""
 
 HEADERS = [
@@ -52,38 +52,38 @@ class AdmittingRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def admitted(request: Request) -> Response:
-            here = state.of(request)
-            with here.metrics.count_refusal():
-                _admit(request, here)
+            app_state = state.of(request)
+            with app_state.metrics.count_refusal():
+                _admit(request, app_state)
             try:
                 return await handle(request)
             except (HTTPException, RequestValidationError) as error:
                 if isinstance(error.__cause__, ClientDisconnect):
-                    here.metrics.count_left()
-                    return nobody()
-                with here.metrics.count_refusal():
+                    app_state.metrics.count_left()
+                    return client_closed_request()
+                with app_state.metrics.count_refusal():
                     raise problems.refusal_of_body(error) from error
 
         return admitted
 
 
-def _admit(request: Request, here: Gateway) -> None:
+def _admit(request: Request, app_state: AppState) -> None:
     """Start the clock, and turn away what cannot be served: while draining, without a key, a body that is not JSON."""
     headers = request.headers
-    request.state.deadline, request.state.stream_deadline = _deadlines(here, headers)
-    if here.lifecycle.refusing:
+    request.state.deadline, request.state.stream_deadline = _deadlines(app_state, headers)
+    if app_state.lifecycle.refusing:
         raise NotReady("This instance is shutting down. Send the request again.", retry_after=1)
-    request.state.tenant = here.authenticator.tenant(headers.get("authorization"))
+    request.state.tenant = app_state.authenticator.tenant(headers.get("authorization"))
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise UnsupportedMediaType("Send the body as JSON, with the header `Content-Type: application/json`.")
 
 
-def _deadlines(here: Gateway, headers: Headers) -> tuple[Deadline, Deadline]:
+def _deadlines(app_state: AppState, headers: Headers) -> tuple[Deadline, Deadline]:
     """For a whole answer X-Deadline-Ms from now, or the default; never later than the longest. For a stream the same,
     and its first text by X-First-Text-Ms."""
-    milliseconds = _milliseconds(headers, "X-Deadline-Ms") or here.settings.default_deadline_ms
-    whole = Deadline.after(min(milliseconds, here.settings.max_deadline_ms) / 1000)
+    milliseconds = _milliseconds(headers, "X-Deadline-Ms") or app_state.settings.default_deadline_ms
+    whole = Deadline.after(min(milliseconds, app_state.settings.max_deadline_ms) / 1000)
     first_text = _milliseconds(headers, "X-First-Text-Ms")
     return whole, whole if first_text is None else Deadline(whole.at, Deadline.after(first_text / 1000).at)
 
@@ -97,12 +97,12 @@ def _milliseconds(headers: Headers, name: str) -> int | None:
     raise InvalidRequest(f"{name} must be a whole number of milliseconds, 1 or more, such as 800.")
 
 
-def nobody() -> Response:
+def client_closed_request() -> Response:
     """Answers a client that has left: nginx's 499, seen by the log only."""
     return Response(status_code=499)
 
 
-def spend(request: Request, here: Gateway, documents: int) -> None:
+def spend(request: Request, app_state: AppState, documents: int) -> None:
     """Take from the tenant's quota."""
-    with here.metrics.count_refusal(documents):
-        here.authenticator.spend(request.state.tenant, documents)
+    with app_state.metrics.count_refusal(documents):
+        app_state.authenticator.spend(request.state.tenant, documents)

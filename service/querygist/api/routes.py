@@ -12,8 +12,8 @@ from fastapi.sse import format_sse_event
 from pydantic import BaseModel, ValidationError
 
 from querygist.api import problems
-from querygist.api.preflight import HEADERS, AdmittingRoute, Here, nobody, spend
-from querygist.api.state import Gateway
+from querygist.api.preflight import HEADERS, AdmittingRoute, State, client_closed_request, spend
+from querygist.api.state import AppState
 from querygist.deadline import Deadline
 from querygist.errors import HttpError, InvalidRequest
 from querygist.schemas import (
@@ -60,18 +60,18 @@ router = APIRouter(responses=PROBLEMS, route_class=AdmittingRoute)
     response_model=Answer,
     openapi_extra={"parameters": HEADERS, "responses": {"200": {"content": {"text/event-stream": {}}}}},
 )
-async def summarize(body: SummarizeRequest, request: Request, here: Here) -> Response:
+async def summarize(body: SummarizeRequest, request: Request, app_state: State) -> Response:
     """Summarize what one document says about one query."""
-    spend(request, here, 1)
+    spend(request, app_state, 1)
     if not body.stream:
-        answer = await _while_connected(request, here.summarizer.answer(body.query, body, request.state.deadline))
-        return Response(answer.model_dump_json(), media_type="application/json") if answer else nobody()
-    events = here.summarizer.stream(body.query, body, request.state.stream_deadline)
+        answer = await _while_connected(request, app_state.summarizer.answer(body.query, body, request.state.deadline))
+        return Response(answer.model_dump_json(), media_type="application/json") if answer else client_closed_request()
+    events = app_state.summarizer.stream(body.query, body, request.state.stream_deadline)
     # The first event decides the status: until then an error is still a problem with a status of its own.
     first = await _while_connected(request, anext(events))
     if first is None:
         await events.aclose()
-        return nobody()
+        return client_closed_request()
     return StreamingResponse(
         _server_sent(first, events, request.state.request_id),
         media_type="text/event-stream; charset=utf-8",
@@ -88,11 +88,11 @@ async def summarize(body: SummarizeRequest, request: Request, here: Here) -> Res
         "responses": {"200": {"content": {"application/x-ndjson": {"schema": LINE_SCHEMA}}}},
     },
 )
-async def summarize_batch(body: BatchRequest, request: Request, here: Here) -> Response:
+async def summarize_batch(body: BatchRequest, request: Request, app_state: State) -> Response:
     """Summarize a results page: one line of NDJSON a document, each as soon as it is ready."""
-    spend(request, here, len(body.documents))
+    spend(request, app_state, len(body.documents))
     return StreamingResponse(
-        _as_ready(body, here, request.state.deadline, request.state.request_id),
+        _as_ready(body, app_state, request.state.deadline, request.state.request_id),
         media_type="application/x-ndjson",
         headers=STREAM_HEADERS,
     )
@@ -122,17 +122,17 @@ def _sse(name: str, data: BaseModel) -> bytes:
 
 
 async def _as_ready(
-    body: BatchRequest, here: Gateway, deadline: Deadline, request_id: str
+    body: BatchRequest, app_state: AppState, deadline: Deadline, request_id: str
 ) -> AsyncGenerator[bytes, None]:
     """One line a document, in the order they finish; no more at once than the engine has places."""
-    places = asyncio.Semaphore(here.summarizer.places)
+    places = asyncio.Semaphore(app_state.summarizer.places)
 
     async def one(line_id: str, fields: object, duplicate: bool) -> BatchLine:
         try:
-            with here.metrics.count_refusal():
+            with app_state.metrics.count_refusal():
                 document = _document(fields, duplicate)
             async with places:
-                return BatchLine(id=line_id, answer=await here.summarizer.answer(body.query, document, deadline))
+                return BatchLine(id=line_id, answer=await app_state.summarizer.answer(body.query, document, deadline))
         except HttpError as error:
             return BatchLine(id=line_id, problem=problems.problem_of(error, request_id))
         except Exception as error:  # one document's bad luck is not the others'

@@ -7,7 +7,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from querygist.api.state import Gateway
+from querygist.api.state import AppState
 
 log = structlog.get_logger("querygist.server")
 
@@ -22,7 +22,7 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, app: FastAPI) -> None:
-        self._gateway: Gateway = app.state.gateway
+        self._gateway: AppState = app.state.gateway
         settings = self._gateway.settings
         super().__init__(
             uvicorn.Config(

@@ -13,7 +13,7 @@ from querygist.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Gateway:
+class AppState:
     """Wired once by `app.create_app`."""
 
     settings: Settings
@@ -24,7 +24,7 @@ class Gateway:
     metrics: Metrics
 
 
-def of(request: Request) -> Gateway:
+def of(request: Request) -> AppState:
     """The gateway a request came in at."""
-    gateway: Gateway = request.app.state.gateway
+    gateway: AppState = request.app.state.gateway
     return gateway

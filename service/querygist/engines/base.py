@@ -70,7 +70,7 @@ class Status:
     retries: int = 0
 
     @property
-    def well(self) -> int:
+    def healthy(self) -> int:
         """Number of healthy servers, at least 1: where none is, requests still have to be tried."""
         return max(1, sum(self.servers.values()))
 

@@ -34,21 +34,21 @@ class Canary:
         self._patience = patience
         self._numbers = itertools.count()
         self._token = asyncio.Event()
-        self._heard: float | None = None
+        self._last_success: float | None = None
         self._running: asyncio.Task[None] | None = None
 
-    def heard(self) -> None:
+    def record_success(self) -> None:
         """A token has come, for whomever."""
-        self._heard = time.monotonic()
+        self._last_success = time.monotonic()
         self._token.set()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """The engine has ended: what was heard of it proves nothing any more."""
-        self._heard = None
+        self._last_success = None
 
     async def check(self) -> None:
         """Raises EngineUnavailable with the reason when the engine makes no token. Any number of callers share one."""
-        if self._heard is not None and time.monotonic() - self._heard < FRESH_SECONDS:
+        if self._last_success is not None and time.monotonic() - self._last_success < FRESH_SECONDS:
             return
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._run())

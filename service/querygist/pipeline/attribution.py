@@ -14,14 +14,14 @@ _SHORTEST_FRAGMENT = 3  # words; shorter matches are chance
 
 
 @dataclass(frozen=True, slots=True)
-class Grounding:
+class Attribution:
     """`sources`: spans of `document.source`, sorted, disjoint. `copied`: 0 to 1."""
 
     sources: tuple[Span, ...]
     copied: float
 
 
-def ground(summary: str, document: CleanDocument) -> Grounding:
+def attribute(summary: str, document: CleanDocument) -> Attribution:
     """Find the summary in the document, ignoring case, punctuation and blanks.
 
     `sources` are the places of its fragments of at least three words, or of the whole summary if that is shorter.
@@ -32,11 +32,11 @@ def ground(summary: str, document: CleanDocument) -> Grounding:
     text = _encode(document.text, spans, codes)
     wanted = _encode(summary, words(summary), codes)
     if not wanted:
-        return Grounding((), 0.0)
+        return Attribution((), 0.0)
     pairs = [wanted[i : i + 2] for i in range(len(wanted) - 1)] or [wanted]
     copied = sum(pair in text for pair in pairs) / len(pairs)
     places = _merge([document.to_source(spans[a][0], spans[b - 1][1]) for a, b in _merge(_fragments(wanted, text))])
-    return Grounding(tuple(places), copied)
+    return Attribution(tuple(places), copied)
 
 
 def _encode(text: str, spans: list[Span], codes: dict[str, str]) -> str:

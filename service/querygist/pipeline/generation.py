@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from querygist.deadline import Deadline
 from querygist.engines.base import Chunk, Engine, GenerationRequest, Identity
-from querygist.prompting.detokenizer import Assembler
+from querygist.prompting.detokenizer import Detokenizer
 from querygist.prompting.tokenizer import Tokenizer
 
 TOKENS_PER_WORD = 1.6
@@ -54,7 +54,7 @@ async def generate(
     Closing the generator cancels the request. Raises EngineUnavailable and DeadlineExceeded.
     """
     identity = engine.identity
-    assembler = Assembler.answering(identity.prompt_version, tokenizer, max_words=max_words)
+    detokenizer = Detokenizer.answering(identity.prompt_version, tokenizer, max_words=max_words)
     tokens = passes = 0
     ended = False
     chunks = engine.generate(
@@ -72,11 +72,11 @@ async def generate(
             passes += 1
             tokens += len(chunk.ids)
             ended = chunk.finished == "stop"
-            if piece := assembler.push(chunk.ids):
+            if piece := detokenizer.push(chunk.ids):
                 yield piece
-            if assembler.full:
+            if detokenizer.full:
                 break
-    final = assembler.finish("stop" if ended else "length")
+    final = detokenizer.finish("stop" if ended else "length")
     yield Completion(final.text, final.answerable, final.tail, tokens, ended, passes)
 
 
@@ -86,7 +86,7 @@ def completion_of(ids: Sequence[int], tokenizer: Tokenizer, identity: Identity, 
     ended = identity.end_id in kept
     if ended:
         kept = kept[: kept.index(identity.end_id)]
-    assembler = Assembler.answering(identity.prompt_version, tokenizer, max_words=max_words)
-    assembler.push(kept)
-    final = assembler.finish("stop" if ended else "length")
+    detokenizer = Detokenizer.answering(identity.prompt_version, tokenizer, max_words=max_words)
+    detokenizer.push(kept)
+    final = detokenizer.finish("stop" if ended else "length")
     return Completion(final.text, final.answerable, final.text, len(kept), ended, len(kept) + ended)

@@ -21,7 +21,7 @@ from querygist.metrics import Metrics
 from querygist.pipeline import generation
 from querygist.pipeline.admission import Admission, Place
 from querygist.pipeline.answers import extracted, generated
-from querygist.pipeline.attribution import ground
+from querygist.pipeline.attribution import attribute
 from querygist.pipeline.cache import Flight, SummaryCache, cache_key
 from querygist.pipeline.generation import Completion, token_limit
 from querygist.pipeline.job import Job
@@ -169,12 +169,12 @@ class Summarizer:
 
         if completion.tail:
             flight.publish(completion.tail)
-        grounding = await _off_loop(job.document.text, lambda: ground(completion.text, job.document))
+        attribution = await _off_loop(job.document.text, lambda: attribute(completion.text, job.document))
         return Summary(
             text=completion.text,
             answerable=completion.answerable,
-            sources=grounding.sources,
-            copied=grounding.copied,
+            sources=attribution.sources,
+            copied=attribution.copied,
             prompt_tokens=len(prompt.ids),
             completion_tokens=completion.tokens,
             truncated=prompt.truncated,
@@ -218,7 +218,7 @@ class Summarizer:
 
         def extract() -> tuple[Snippet, float]:
             found = snippet(job.document.text, job.query, max_words=job.fields.max_words)
-            return found, ground(found.text, job.document).copied
+            return found, attribute(found.text, job.document).copied
 
         return extracted(job, *await _off_loop(job.document.text, extract), self._engine.identity)
 

@@ -32,7 +32,7 @@ class Final:
     answerable: bool
 
 
-class Assembler:
+class Detokenizer:
     """One summary in the making: one paragraph of at most `max_words` words, as `len(text.split())` counts them.
 
     The first sentence is sent as it grows, since it is kept whatever comes: it is cut, if it must be, between words,

@@ -1,4 +1,4 @@
-"""Read a request's input tensors into what the batcher is asked for, as TensorRT-LLM 1.2.1 reads them.
+"""Read a request's input tensors into what the scheduler is asked for, as TensorRT-LLM 1.2.1 reads them.
 
 Semantics after triton_backend/inflight_batcher_llm/src/utils.cc (createRequestsFromInputTensors) and
 cpp/tensorrt_llm/batch_manager/llmRequest.cpp (LlmRequest::validate) of TensorRT-LLM.

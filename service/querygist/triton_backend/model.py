@@ -1,6 +1,6 @@
-"""The batcher behind a decoupled model of Triton's python backend.
+"""The scheduler behind a decoupled model of Triton's python backend.
 
-`execute` only takes requests in; one thread runs the batcher and sends what it makes; one watches for requests that
+`execute` only takes requests in; one thread runs the scheduler and sends what it makes; one watches for requests that
 were cancelled and passes counts on to Triton's metrics.
 """
 
@@ -19,26 +19,26 @@ import triton_python_backend_utils as pb_utils
 from querygist.engines.lookahead import Lookahead
 from querygist.engines.openvino.options import EngineOptions
 from querygist.engines.openvino.pipeline import Decoding
-from querygist.engines.openvino.scheduler import Batcher, Progress, Sink
+from querygist.engines.openvino.scheduler import Progress, Scheduler, Sink
 from querygist.triton_backend.counters import Counts
 from querygist.triton_backend.inputs import MAX_SEQ_LEN, InputError, Limits, asks, wants_stop
 from querygist.triton_backend.outputs import Reply
 
 
 class TokenSource(Protocol):
-    """A source of tokens: the batcher, or a script in its place."""
+    """A source of tokens: the scheduler, or a script in its place."""
 
     def submit(self, key: str, ids: tuple[int, ...], decoding: Decoding, sink: Sink) -> None:
-        """See Batcher.submit."""
+        """See Scheduler.submit."""
 
     def cancel(self, key: str) -> None:
-        """See Batcher.cancel."""
+        """See Scheduler.cancel."""
 
     def stop(self) -> None:
-        """See Batcher.stop."""
+        """See Scheduler.stop."""
 
     def run(self) -> None:
-        """See Batcher.run."""
+        """See Scheduler.run."""
 
 
 class _Request:
@@ -71,9 +71,9 @@ class TritonModel:
     """The calls that Triton makes. The model file derives `TritonPythonModel` from it."""
 
     def make_source(self, parameters: dict[str, str]) -> TokenSource:
-        """Return the batcher, its model loaded. Raises RuntimeError from OpenVINO when it cannot."""
+        """Return the scheduler, its model loaded. Raises RuntimeError from OpenVINO when it cannot."""
         options = json.loads(parameters["querygist_engine"])
-        return Batcher(EngineOptions(**options | {"model": Path(options["model"])}))
+        return Scheduler(EngineOptions(**options | {"model": Path(options["model"])}))
 
     def initialize(self, args: dict[str, str]) -> None:
         """Load the model. Triton calls this once, before any request."""
@@ -95,7 +95,7 @@ class TritonModel:
         self._stopping = threading.Event()
         self._period = int(parameters["cancellation_check_period_ms"]) / 1000
         self._threads = [
-            threading.Thread(target=self._run, name="batcher"),
+            threading.Thread(target=self._run, name="scheduler"),
             threading.Thread(target=self._watch, name="watch"),
         ]
         for thread in self._threads:
@@ -162,7 +162,7 @@ class TritonModel:
             self._source.cancel(key)
 
     def _run(self) -> None:
-        """Run the batcher, in its thread."""
+        """Run the scheduler, in its thread."""
         with _exit_on_error():
             self._source.run()
 

@@ -1,4 +1,4 @@
-"""Write what the batcher reports into output tensors, as TensorRT-LLM 1.2.1 fills them.
+"""Write what the scheduler reports into output tensors, as TensorRT-LLM 1.2.1 fills them.
 
 After ModelInstanceState::fillTritonResponse (triton_backend/inflight_batcher_llm/src/model_instance_state.cc) and
 LlmRequest::createResult: a streamed response carries the new tokens only, and sequence_length counts those; a whole one

@@ -101,10 +101,10 @@ class TestMetrics:
 
     def test_whatever_is_read_exists(self) -> None:
         ours = {name for name in read() if name.startswith("querygist_")}
-        batcher = {name for name in ours if name.startswith("querygist_batcher_")}
-        assert ours - batcher <= {name for names in exposed().values() for name in names}
+        scheduler = {name for name in ours if name.startswith("querygist_batcher_")}
+        assert ours - scheduler <= {name for names in exposed().values() for name in names}
         counters = {f"querygist_batcher_{name}_total" for name in re.findall(r'^    "(\w+)": "', BATCHER, re.M)}
-        assert batcher <= counters | {"querygist_batcher_active_requests"}
+        assert scheduler <= counters | {"querygist_batcher_active_requests"}
 
     def test_each_recorded_series_is_read(self) -> None:
         assert {name for name in read() if name.startswith("querygist:")} == RECORDED

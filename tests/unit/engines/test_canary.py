@@ -64,7 +64,7 @@ async def test_somebody_elses_token_is_proof_enough_and_many_share_one() -> None
     checks = [asyncio.create_task(canary.check()) for _ in range(5)]
     while not engine.asked:
         await asyncio.sleep(0)
-    canary.heard()
+    canary.record_success()
     await asyncio.gather(*checks)
     assert engine.asked == engine.left == 1
 

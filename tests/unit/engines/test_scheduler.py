@@ -10,7 +10,7 @@ from openvino_genai import GenerationFinishReason, GenerationStatus
 from querygist.engines.openvino import scheduler
 from querygist.engines.openvino.options import EngineOptions
 from querygist.engines.openvino.pipeline import Decoding
-from querygist.engines.openvino.scheduler import Batcher, Progress
+from querygist.engines.openvino.scheduler import Progress, Scheduler
 from tests.unit.engines.scripted_pipeline import END_ID, Pass, Pipelines, ScriptedPipeline
 
 pytestmark = pytest.mark.timeout(20)  # a lost wake-up would be a loop that never returns
@@ -24,7 +24,7 @@ class Requests:
 
     def __init__(self, pipelines: Pipelines, *, candidates: int = 0) -> None:
         options = EngineOptions(Path("model"), END_ID, "int8", 0, candidates, 3, 9, 512, 1)
-        self.batcher = Batcher(options)
+        self.scheduler = Scheduler(options)
         self.heard: dict[str, list[Progress]] = {}
         self.pipelines = pipelines
 
@@ -39,14 +39,16 @@ class Requests:
         stop_sequences: tuple[tuple[int, ...], ...] = (),
     ) -> None:  # fmt: skip
         self.heard[key] = []
-        self.batcher.submit(key, prompt, Decoding(20, END_ID, candidates, min_tokens, stop_sequences), self._sink(key))
+        self.scheduler.submit(
+            key, prompt, Decoding(20, END_ID, candidates, min_tokens, stop_sequences), self._sink(key)
+        )
 
     def _sink(self, key: str) -> Callable[[Progress], None]:
         def hear(progress: Progress) -> None:
             assert not self.ended(key), "nothing comes after the last"
             self.heard[key].append(progress)
             if all(map(self.ended, self.heard)):
-                self.batcher.stop()
+                self.scheduler.stop()
 
         return hear
 
@@ -54,7 +56,7 @@ class Requests:
         return any(progress.finished or progress.error for progress in self.heard[key])
 
     def run(self) -> None:
-        self.batcher.run()
+        self.scheduler.run()
         assert not any(pipeline.slots for pipeline in self.pipelines.loaded.values()), "every slot was given back"
 
     def ids(self, key: str) -> list[int]:
@@ -73,7 +75,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> MakeRequests:
 
     def make(scripts: dict[int, list[Pass]], **options: int) -> Requests:
         pipelines = Pipelines(scripts)
-        monkeypatch.setattr(scheduler, "Lane", pipelines.load)
+        monkeypatch.setattr(scheduler, "DecodingPipeline", pipelines.load)
         return Requests(pipelines, **options)
 
     return make
@@ -103,7 +105,7 @@ def test_cancel_while_prefilling_ends_that_request_only(requests: MakeRequests) 
     one = requests({7: PREFILL * 100, 8: [*PREFILL, (20,), STOP]})
     one.submit("prefilling", 7)
     one.submit("other", 8)
-    one.pipeline.during[2] = lambda: one.batcher.cancel("prefilling")
+    one.pipeline.during[2] = lambda: one.scheduler.cancel("prefilling")
     one.run()
     assert one.heard["prefilling"] == [Progress(()), Progress((), finished="cancelled")]
     assert one.pipeline.handles[7].cancels == 1
@@ -114,7 +116,7 @@ def test_cancel_while_prefilling_ends_that_request_only(requests: MakeRequests) 
 def test_cancel_before_the_first_pass_costs_no_pass(requests: MakeRequests) -> None:
     one = requests({7: PREFILL * 100})
     one.submit("gone", 7)
-    one.batcher.cancel("gone")
+    one.scheduler.cancel("gone")
     one.run()
     assert one.heard["gone"] == [Progress(()), Progress((), finished="cancelled")]
     assert one.pipeline.passes == 0
@@ -122,10 +124,10 @@ def test_cancel_before_the_first_pass_costs_no_pass(requests: MakeRequests) -> N
 
 def test_cancel_of_an_unknown_or_finished_key_is_ignored(requests: MakeRequests) -> None:
     one = requests({7: [STOP], 8: [*PREFILL, STOP]})
-    one.batcher.cancel("unknown")
+    one.scheduler.cancel("unknown")
     one.submit("finished", 7)
     one.submit("other", 8)
-    one.pipeline.during[2] = lambda: one.batcher.cancel("finished")
+    one.pipeline.during[2] = lambda: one.scheduler.cancel("finished")
     one.run()
     assert [one.last(key).finished for key in ("finished", "other")] == ["stop", "stop"]
     assert one.pipeline.handles[7].cancels == 0
@@ -160,7 +162,7 @@ def test_stop_cancels_what_is_in_flight_and_returns(requests: MakeRequests) -> N
     one = requests({7: PREFILL * 100, 8: [(20,)] * 100})
     one.submit("prefilling", 7)
     one.submit("decoding", 8)
-    one.pipeline.during[3] = one.batcher.stop
+    one.pipeline.during[3] = one.scheduler.stop
     one.run()
     assert one.last("prefilling").finished == one.last("decoding").finished == "cancelled"
     assert one.pipeline.passes <= 4, "the pass under way, and at most the one after it"
@@ -171,7 +173,7 @@ def test_stop_wakes_an_idle_loop(requests: MakeRequests) -> None:
     one = requests({})
     loop = threading.Thread(target=one.run)
     loop.start()
-    one.batcher.stop()
+    one.scheduler.stop()
     loop.join(10)
     assert not loop.is_alive()
 
@@ -195,7 +197,7 @@ def test_a_failing_pass_ends_the_loop_with_its_error(requests: MakeRequests) -> 
 
     one.pipeline.during[2] = fail
     with pytest.raises(RuntimeError, match="device lost"):
-        one.batcher.run()
+        one.scheduler.run()
     assert not one.ended("unlucky"), "its host hears of the death, and tells"
 
 

@@ -1,4 +1,4 @@
-"""Measuring passes: which are counted, and as what. The lane is scripted; the real one is measured by the command."""
+"""Measuring passes: which are counted, and as what. The pipeline is scripted; the real one is measured by the command."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -98,7 +98,7 @@ class ScriptedLane:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     ScriptedLane.made, ScriptedLane.clock = [], 0.0
-    monkeypatch.setattr(cpu_passes, "Lane", ScriptedLane)
+    monkeypatch.setattr(cpu_passes, "DecodingPipeline", ScriptedLane)
     monkeypatch.setattr("time.perf_counter", lambda: ScriptedLane.clock)
     return Bench(OPTIONS, SENTENCE, samples=3)
 
@@ -128,10 +128,10 @@ def test_only_passes_in_which_all_had_their_candidates_count(bench: Bench, batch
 def test_no_two_prompts_begin_alike_and_all_slots_are_given_back(bench: Bench) -> None:
     list(bench.prompt_points([16], [0]))
     list(bench.decode_points([1, 6], [2], [50]))
-    prompts: Sequence[tuple[int, ...]] = [prompt for lane in ScriptedLane.made for prompt in lane.prompts]
+    prompts: Sequence[tuple[int, ...]] = [prompt for pipeline in ScriptedLane.made for prompt in pipeline.prompts]
     assert len({prompt[0] for prompt in prompts}) == len(prompts) == 4 + 2 * 2
-    for lane in ScriptedLane.made:
-        assert sorted(lane.freed) == list(range(len(lane.prompts)))
+    for pipeline in ScriptedLane.made:
+        assert sorted(pipeline.freed) == list(range(len(pipeline.prompts)))
 
 
 def test_a_point_without_candidates_is_none(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

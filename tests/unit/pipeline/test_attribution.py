@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from querygist.pipeline.attribution import ground
+from querygist.pipeline.attribution import attribute
 from querygist.text.cleaning import CleanDocument, clean_document
 from querygist.text.sentences import sentence_spans, words
 
@@ -29,11 +29,11 @@ def folded(text: str) -> list[str]:
 
 
 def sources(summary: str, document: CleanDocument) -> list[str]:
-    return [document.source[start:end] for start, end in ground(summary, document).sources]
+    return [document.source[start:end] for start, end in attribute(summary, document).sources]
 
 
 def sources_at(summary: str, document: CleanDocument) -> list[tuple[int, str]]:
-    return [(start, document.source[start:end]) for start, end in ground(summary, document).sources]
+    return [(start, document.source[start:end]) for start, end in attribute(summary, document).sources]
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def sources_at(summary: str, document: CleanDocument) -> list[tuple[int, str]]:
 def test_fragments(summary: str, expected: list[str], copied: float) -> None:
     document = plain(TEXT)
     assert sources(summary, document) == expected
-    assert ground(summary, document).copied == pytest.approx(copied)
+    assert attribute(summary, document).copied == pytest.approx(copied)
 
 
 def test_fragments_that_follow_one_another_in_the_document_are_one_source() -> None:
@@ -85,7 +85,7 @@ def test_copied_sentences_are_found_whole(data: st.DataObject, sentences: list[s
     document = plain("".join(sentences))
     start, end = data.draw(st.sampled_from(sentence_spans(document.text)))
     summary = document.text[start:end]
-    grounding = ground(summary, document)
+    grounding = attribute(summary, document)
     assert grounding.copied == 1.0
     assert [word for span in grounding.sources for word in folded(document.source[slice(*span)])] == folded(summary)
 
@@ -93,7 +93,7 @@ def test_copied_sentences_are_found_whole(data: st.DataObject, sentences: list[s
 @given(SENTENCES.filter(bool), st.lists(st.sampled_from([*VOCABULARY, "moon", "x"]), max_size=12).map(" ".join))
 def test_sources_are_sorted_disjoint_and_hold_words_of_the_summary_only(sentences: list[str], summary: str) -> None:
     document = plain("".join(sentences))
-    grounding = ground(summary, document)
+    grounding = attribute(summary, document)
     assert 0.0 <= grounding.copied <= 1.0
     end = -1
     for start, stop in grounding.sources:
@@ -109,7 +109,7 @@ def test_sources_lead_back_through_cleaning(sentences: list[str], noise: list[st
     text = "".join(hidden + character for hidden, character in zip(cycle(noise), decomposed, strict=False))
     document = plain(text)
     summary = document.text[slice(*sentence_spans(document.text)[-1])]
-    grounding = ground(summary, document)
+    grounding = attribute(summary, document)
     assert grounding.copied == 1.0
     found = " ".join(plain(document.source[slice(*span)]).text for span in grounding.sources)
     assert folded(found) == folded(summary)
@@ -126,5 +126,5 @@ def test_sources_of_html_index_the_text_that_goes_with_the_answer() -> None:
 def test_repetitive_documents_take_no_longer(summary: str) -> None:
     """Extending every occurrence word by word would take minutes here."""
     start = time.perf_counter()
-    assert ground(summary, plain("a " * 99_990 + "b")).copied > 0
+    assert attribute(summary, plain("a " * 99_990 + "b")).copied > 0
     assert time.perf_counter() - start < 2.0

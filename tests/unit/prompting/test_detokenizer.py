@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from querygist.prompting.detokenizer import Assembler, Decoder, Final
+from querygist.prompting.detokenizer import Decoder, Detokenizer, Final
 from querygist.prompting.templates import NO_ANSWER, Marks
 from querygist.prompting.tokenizer import Tokenizer
 
@@ -34,13 +34,13 @@ def chunks(ids: Sequence[int], cuts: Iterable[int]) -> list[Sequence[int]]:
 
 def run(decoder: Decoder, pieces: Iterable[Sequence[int]], max_words: int, reason: str) -> tuple[list[str], Final]:
     """Like the use case does it: stop when full."""
-    assembler = Assembler(decoder, max_words=max_words)
+    detokenizer = Detokenizer(decoder, max_words=max_words)
     pushed = []
     for piece in pieces:
-        pushed.append(assembler.push(piece))
-        if assembler.full:
+        pushed.append(detokenizer.push(piece))
+        if detokenizer.full:
             break
-    return pushed, assembler.finish("length" if reason == "length" else "stop")
+    return pushed, detokenizer.finish("length" if reason == "length" else "stop")
 
 
 def summary(text: str, *, max_words: int = 60, reason: str = "stop") -> str:
@@ -106,10 +106,10 @@ def test_a_full_summary_is_cut_at_the_last_sentence_end_else_at_a_word() -> None
 
 
 def test_full_asks_for_the_end_and_not_before_the_last_word_is_over() -> None:
-    assembler = Assembler(Bytes(), max_words=2)
+    detokenizer = Detokenizer(Bytes(), max_words=2)
     for piece, full in [("One", False), (" two", False), (" ", False), ("t", True)]:
-        assembler.push(piece.encode())
-        assert assembler.full is full
+        detokenizer.push(piece.encode())
+        assert detokenizer.full is full
 
 
 def test_at_the_token_limit_an_unfinished_sentence_is_dropped_unless_it_is_the_only_one() -> None:
@@ -152,8 +152,8 @@ def test_labels_are_never_sent(first: str, second: str, data: st.DataObject, max
     text, more = Bytes().encode(first), Bytes().encode(second)
     ids = [control, letters[0], *text, letters[0], control, letters[1], *more]
     cuts = data.draw(st.lists(st.integers(0, len(ids)), max_size=len(ids)))
-    labelled = Assembler(Bytes(), max_words=max_words, marks=Marks(frozenset({control}), frozenset(letters)))
-    plain = Assembler(Bytes(), max_words=max_words)
+    labelled = Detokenizer(Bytes(), max_words=max_words, marks=Marks(frozenset({control}), frozenset(letters)))
+    plain = Detokenizer(Bytes(), max_words=max_words)
     sent = "".join(labelled.push(piece) for piece in chunks(ids, cuts))
     plain.push([*text, *more])
     final = labelled.finish("stop")

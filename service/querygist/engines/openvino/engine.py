@@ -39,7 +39,7 @@ class EmbeddedEngine:
         self._loaded: WorkerProcess | None = None
         self._requests: dict[str, asyncio.Queue[Chunk | EngineUnavailable]] = {}
         self._outstanding: set[str] = set()  # sent to the worker, and not yet ended by its word
-        self._heard = 0.0
+        self._last_message = 0.0
         self._supervisor: asyncio.Task[None] | None = None
         self._state = "not started"
         self._canary = Canary(self.generate, [identity.end_id])
@@ -74,7 +74,7 @@ class EmbeddedEngine:
         self._requests[request.request_id] = chunks
         finished = False
         if not self._outstanding:
-            self._heard = time.monotonic()  # silence counts from the moment there is something to say
+            self._last_message = time.monotonic()  # silence counts from the moment there is something to say
         self._outstanding.add(request.request_id)
         worker.send({"submit": request.request_id, "ids": list(request.ids), "max_new_tokens": request.max_new_tokens})
         try:
@@ -134,7 +134,7 @@ class EmbeddedEngine:
             log.error("engine_died", exit_code=await worker.exit_code(), requests_lost=len(self._requests))
         finally:
             watchdog.cancel()
-            self._bury()
+            self._fail_pending()
 
     async def _watch(self, worker: WorkerProcess) -> None:
         """Kill a worker that owes an answer and says nothing: its death is then noticed like any other.
@@ -143,15 +143,15 @@ class EmbeddedEngine:
         """
         while True:
             await asyncio.sleep(self._stall_seconds / 4)
-            silent = time.monotonic() - self._heard
+            silent = time.monotonic() - self._last_message
             if self._outstanding and silent > self._stall_seconds:
                 log.error("engine_stalled", silent_seconds=round(silent, 1), pid=worker.pid)
                 worker.kill()
 
-    def _bury(self) -> None:
+    def _fail_pending(self) -> None:
         """Tell the requests that the worker held."""
         self._loaded = None
-        self._canary.forget()
+        self._canary.reset()
         self._outstanding.clear()
         for chunks in self._requests.values():
             chunks.put_nowait(
@@ -160,7 +160,7 @@ class EmbeddedEngine:
 
     def _receive(self, message: dict[str, Any]) -> None:
         key, error = message.pop("key"), message.pop("error")
-        self._heard = time.monotonic()
+        self._last_message = time.monotonic()
         if message["finished"] or error:
             self._outstanding.discard(key)
         chunks = self._requests.get(key)
@@ -171,5 +171,5 @@ class EmbeddedEngine:
             return
         chunk = Chunk(**(message | {"ids": tuple(message["ids"])}))
         if chunk.ids or chunk.finished:
-            self._canary.heard()
+            self._canary.record_success()
             chunks.put_nowait(chunk)

@@ -30,7 +30,7 @@ class Decoding:
     stop_sequences: tuple[tuple[int, ...], ...] = ()
 
 
-class Lane:
+class DecodingPipeline:
     """One pipeline and the request ids it may use. It drafts for all its requests or for none."""
 
     def __init__(self, options: EngineOptions, *, drafting: bool) -> None:

@@ -14,7 +14,7 @@ import openvino_genai as genai
 from numpy.typing import NDArray
 
 from querygist.engines.openvino.options import EngineOptions
-from querygist.engines.openvino.pipeline import Decoding, Lane
+from querygist.engines.openvino.pipeline import Decoding, DecodingPipeline
 from querygist.engines.openvino.prompt_lookup import prompt_lookup
 
 
@@ -38,7 +38,7 @@ loop; must not block."""
 @dataclass(slots=True)
 class _Active:
     handle: Any  # openvino_genai's GenerationHandle
-    lane: Lane
+    pipeline: DecodingPipeline
     slot: int
     sink: Sink
     decoding: Decoding
@@ -60,7 +60,7 @@ class _Cancel:
     key: str
 
 
-class Batcher:
+class Scheduler:
     """Owns the pipelines. `submit`, `cancel` and `stop` may be called from any thread; `run` is the loop.
 
     A pipeline drafts for all its requests or for none. Requests that want what the usual one cannot do (no candidates
@@ -71,8 +71,8 @@ class Batcher:
     def __init__(self, options: EngineOptions) -> None:
         """Load the model; takes seconds. Raises RuntimeError from OpenVINO when it cannot."""
         self._options = options
-        usual = Lane(options, drafting=options.candidates > 0)
-        self._lanes = {usual.drafting: usual}
+        usual = DecodingPipeline(options, drafting=options.candidates > 0)
+        self._pipelines = {usual.drafting: usual}
         self._commands: queue.SimpleQueue[_Submit | _Cancel | None] = queue.SimpleQueue()
         self._active: dict[str, _Active] = {}
 
@@ -91,8 +91,8 @@ class Batcher:
     def run(self) -> None:
         """Step while there is work, sleep while there is none, until `stop`. Raises what a pipeline raises."""
         while self._take_commands():
-            for lane in {id(active.lane): active.lane for active in self._active.values()}.values():
-                lane.step()
+            for pipeline in {id(active.pipeline): active.pipeline for active in self._active.values()}.values():
+                pipeline.step()
             self._deliver()
         for key in list(self._active):
             self._end(key, Progress((), finished="cancelled"))
@@ -117,16 +117,18 @@ class Batcher:
         drafting = decoding.candidates > 0 and not decoding.min_tokens
         prompt = np.asarray(command.ids, dtype=np.int64)
         try:
-            if drafting not in self._lanes:
-                self._lanes[drafting] = Lane(self._options, drafting=drafting)
-            lane = self._lanes[drafting]
-            slot, handle = lane.add(prompt, decoding)
+            if drafting not in self._pipelines:
+                self._pipelines[drafting] = DecodingPipeline(self._options, drafting=drafting)
+            pipeline = self._pipelines[drafting]
+            slot, handle = pipeline.add(prompt, decoding)
         except Exception as error:  # one request's fault is not the others'
             command.sink(Progress((), error=f"the engine refused the request: {type(error).__name__}"))
             return
         ids = np.empty(len(prompt) + decoding.max_new_tokens, dtype=np.int64)
         ids[: len(prompt)] = prompt
-        self._active[command.key] = _Active(handle, lane, slot, command.sink, decoding, ids, len(prompt), len(prompt))
+        self._active[command.key] = _Active(
+            handle, pipeline, slot, command.sink, decoding, ids, len(prompt), len(prompt)
+        )
         command.sink(Progress(()))
 
     def _deliver(self) -> None:
@@ -166,7 +168,7 @@ class Batcher:
 
     def _drafted(self, active: _Active) -> int:
         made = active.length - active.prompt_length
-        if not active.lane.drafting or not made:  # the pass that ends the prefill verifies nothing
+        if not active.pipeline.drafting or not made:  # the pass that ends the prefill verifies nothing
             return 0
         left = active.decoding.max_new_tokens - made - 1
         tokens = min(active.decoding.candidates, left)
@@ -174,7 +176,7 @@ class Batcher:
 
     def _end(self, key: str, progress: Progress) -> None:
         active = self._active.pop(key)
-        active.lane.free(active.slot)
+        active.pipeline.free(active.slot)
         active.sink(progress)
 
 

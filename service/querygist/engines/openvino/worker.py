@@ -1,4 +1,4 @@
-"""The embedded engine's process: a `Batcher` that speaks JSON lines over one socket.
+"""The embedded engine's process: a `Scheduler` that speaks JSON lines over one socket.
 
     python -m querygist.engines.openvino.worker FD OPTIONS
 
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from querygist.engines.openvino.options import EngineOptions
 from querygist.engines.openvino.pipeline import Decoding
-from querygist.engines.openvino.scheduler import Batcher, Progress
+from querygist.engines.openvino.scheduler import Progress, Scheduler
 
 
 def main() -> None:
@@ -29,22 +29,22 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)  # a Ctrl-C meant for the gateway; the gateway ends us when it has drained
     connection = socket.socket(fileno=int(sys.argv[1]))
     options = EngineOptions(**json.loads(sys.argv[2]))
-    batcher = Batcher(replace(options, model=Path(options.model)))
+    scheduler = Scheduler(replace(options, model=Path(options.model)))
     _send(connection, {"loaded": True})
-    threading.Thread(target=_read, args=(connection, batcher, options), daemon=True).start()
-    batcher.run()
+    threading.Thread(target=_read, args=(connection, scheduler, options), daemon=True).start()
+    scheduler.run()
 
 
-def _read(connection: socket.socket, batcher: Batcher, options: EngineOptions) -> None:
+def _read(connection: socket.socket, scheduler: Scheduler, options: EngineOptions) -> None:
     with connection.makefile("rb") as lines:
         for line in lines:
             message = json.loads(line)
             if "submit" in message:
                 key = message["submit"]
                 decoding = Decoding(message["max_new_tokens"], options.end_id, options.candidates)
-                batcher.submit(key, message["ids"], decoding, partial(_report, connection, key))
+                scheduler.submit(key, message["ids"], decoding, partial(_report, connection, key))
             else:
-                batcher.cancel(message["cancel"])
+                scheduler.cancel(message["cancel"])
     os._exit(0)  # the gateway is gone; a pass under way is of no use to anyone
 
 

@@ -1,1 +1,1 @@
-"""Triton Inference Servers over gRPC: token ids in, token ids out."""
+"""Triton Inference EndpointPool over gRPC: token ids in, token ids out."""

@@ -13,7 +13,7 @@ from querygist.engines.canary import Canary
 from querygist.engines.triton import protocol as wire
 from querygist.engines.triton.failures import Failure
 from querygist.engines.triton.identity import CONNECT_SECONDS, Served
-from querygist.engines.triton.streams import Streams, anew
+from querygist.engines.triton.streams import Streams, copy_error
 from querygist.errors import ArtifactError, EngineUnavailable, Overloaded, ServiceError
 
 PROBE_SECONDS = 1.0
@@ -39,7 +39,7 @@ class Endpoint:
         """`plain`: decode without lookahead. `stall_seconds`: longest silence between two tokens of a stream."""
         self.address = address
         self.load = 0
-        self.trouble: EngineUnavailable | None = EngineUnavailable(
+        self.last_error: EngineUnavailable | None = EngineUnavailable(
             f"The gateway has not yet reached Triton at {address}.", retry_after=5
         )
         self._expected = expected
@@ -64,20 +64,20 @@ class Endpoint:
         with contextlib.suppress(asyncio.CancelledError):
             await self._watcher
         await self._canary.close()
-        self.trouble = EngineUnavailable("The gateway is shutting down.", retry_after=1)
+        self.last_error = EngineUnavailable("The gateway is shutting down.", retry_after=1)
         self._give_up()
-        await self._streams.seen_off(CONNECT_SECONDS)
+        await self._streams.drained(CONNECT_SECONDS)
         await self._client.close()
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         """See `Engine.generate`; also raises Overloaded when Triton's queue is full."""
-        if self.trouble is not None:
-            raise anew(self.trouble)
+        if self.last_error is not None:
+            raise copy_error(self.last_error)
         self.load += 1
         try:
             async with contextlib.aclosing(self._stream(request)) as chunks:
                 async for chunk in chunks:
-                    self._canary.heard()
+                    self._canary.record_success()
                     yield chunk
         finally:
             self.load -= 1
@@ -93,17 +93,17 @@ class Endpoint:
             if failure.holds_on:
                 self._give_up()
 
-    def _set_aside(self, trouble: EngineUnavailable) -> None:
+    def _set_aside(self, last_error: EngineUnavailable) -> None:
         """Send nothing there until a canary succeeds. What it holds may still be answered."""
-        if self.trouble is None:
-            log.error("triton_endpoint_down", address=self.address, reason=trouble.detail, requests_held=self.load)
-        self.trouble, self._identified = trouble, None
-        self._canary.forget()
+        if self.last_error is None:
+            log.error("triton_endpoint_down", address=self.address, reason=last_error.detail, requests_held=self.load)
+        self.last_error, self._identified = last_error, None
+        self._canary.reset()
 
     def _give_up(self) -> None:
         """End what it holds: a server never tells the streams of a model process that died."""
-        if self.trouble is not None:
-            self._streams.give_up(self.trouble)
+        if self.last_error is not None:
+            self._streams.give_up(self.last_error)
 
     async def _watch(self, client: InferenceServerClient) -> None:
         while True:
@@ -124,9 +124,9 @@ class Endpoint:
         if self._identified is None or time.monotonic() - self._identified > IDENTIFY_SECONDS:
             await self._identify(client)
         await self._canary.check()
-        if self.trouble is not None and self._identified is not None:  # it may have failed again meanwhile
+        if self.last_error is not None and self._identified is not None:  # it may have failed again meanwhile
             log.info("triton_endpoint_up", address=self.address)
-            self.trouble = None
+            self.last_error = None
 
     async def _identify(self, client: InferenceServerClient) -> None:
         """Ask which model it serves. A server that did answer this once may be too busy to: the canary judges that."""

@@ -1,11 +1,11 @@
-"""Triton Inference Servers behind the gateway: TensorRT-LLM on GPUs or the CPU model, by the same tensors."""
+"""Triton Inference EndpointPool behind the gateway: TensorRT-LLM on GPUs or the CPU model, by the same tensors."""
 
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
 
 from querygist.engines.base import Chunk, GenerationRequest, Identity, Status
 from querygist.engines.triton.endpoint import Endpoint
-from querygist.engines.triton.pool import Servers
+from querygist.engines.triton.pool import EndpointPool
 from querygist.errors import EngineUnavailable, Overloaded
 
 RETRY_SHARE, RETRY_BURST = 0.1, 10.0
@@ -16,9 +16,9 @@ class TritonEngine:
     """Spreads requests over servers: to the one that holds the fewest, of the healthy ones. For one event loop."""
 
     def __init__(self, identity: Identity, names: Sequence[str], *, plain: bool, stall_seconds: float) -> None:
-        """`identity` is what every server must serve; see `Servers` for `names`, `Endpoint` for the rest."""
+        """`identity` is what every server must serve; see `EndpointPool` for `names`, `Endpoint` for the rest."""
         self.identity = identity
-        self._servers = Servers(
+        self._pool = EndpointPool(
             names, lambda address: Endpoint(address, identity, plain=plain, stall_seconds=stall_seconds)
         )
         self._budget = RETRY_BURST
@@ -28,27 +28,27 @@ class TritonEngine:
     @property
     def endpoints(self) -> Sequence[Endpoint]:
         """The servers that requests may go to now."""
-        return self._servers.endpoints
+        return self._pool.endpoints
 
     async def start(self) -> None:
         """Begin to connect; requests raise EngineUnavailable until a server has proved itself."""
-        self._servers.start()
+        self._pool.start()
 
     async def close(self) -> None:
         """Hang up."""
-        await self._servers.close()
+        await self._pool.close()
 
     async def ready(self) -> None:
         """See `Engine.ready`: each server is asked every second; one that answers is enough."""
         if not self.endpoints:
             raise self._nowhere()
-        if all(endpoint.trouble for endpoint in self.endpoints):
-            reasons = " ".join(endpoint.trouble.detail for endpoint in self.endpoints if endpoint.trouble)
+        if all(endpoint.last_error for endpoint in self.endpoints):
+            reasons = " ".join(endpoint.last_error.detail for endpoint in self.endpoints if endpoint.last_error)
             raise EngineUnavailable(reasons, retry_after=5)
 
     def status(self) -> Status:
         """See `Engine.status`."""
-        well = {endpoint.address: endpoint.trouble is None for endpoint in self.endpoints}
+        well = {endpoint.address: endpoint.last_error is None for endpoint in self.endpoints}
         return Status(servers=well, retries=self._retries)
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
@@ -65,7 +65,7 @@ class TritonEngine:
             return
         except (EngineUnavailable, Overloaded):
             second = self._choose(first)
-            if begun or second is first or second.trouble is not None or self._budget < 1:
+            if begun or second is first or second.last_error is not None or self._budget < 1:
                 raise
             self._budget -= 1
             self._retries += 1
@@ -80,7 +80,7 @@ class TritonEngine:
         if not count:
             raise self._nowhere()
         in_turn = [self.endpoints[(self._turn + number) % count] for number in range(count)]
-        return min(in_turn, key=lambda one: (one is failed, one.trouble is not None, one.load))
+        return min(in_turn, key=lambda one: (one is failed, one.last_error is not None, one.load))
 
     def _nowhere(self) -> EngineUnavailable:
-        return EngineUnavailable(f"No Triton server is found at {', '.join(self._servers.names)}.", retry_after=5)
+        return EngineUnavailable(f"No Triton server is found at {', '.join(self._pool.names)}.", retry_after=5)

@@ -64,7 +64,7 @@ def classify(error: grpc.RpcError | InferenceServerException, address: str) -> F
 
     A model's own words are not repeated: they may quote what was sent. They are in Triton's log.
     """
-    status, message = _told_by(error)
+    status, message = _status_and_message(error)
     for rule in _RULES:
         if rule.told in message.lower() if isinstance(rule.told, str) else rule.told is status:
             error = rule.kind(rule.detail.format(address), retry_after=rule.retry_after)
@@ -74,7 +74,7 @@ def classify(error: grpc.RpcError | InferenceServerException, address: str) -> F
     return Failure(EngineUnavailable(detail, retry_after=1), endpoint_failed=False, holds_on=False)
 
 
-def _told_by(error: grpc.RpcError | InferenceServerException) -> tuple[StatusCode | None, str]:
+def _status_and_message(error: grpc.RpcError | InferenceServerException) -> tuple[StatusCode | None, str]:
     """The gRPC status of an error, if it has one, and its message."""
     if isinstance(error, grpc.RpcError):
         return error.code(), error.details() or ""

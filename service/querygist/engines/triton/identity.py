@@ -81,7 +81,7 @@ def _engine(parameters: Mapping[str, str], address: str) -> EngineFacts:
 def check_reachable(addresses: list[str], expected: Identity) -> None:
     """Look at each server that answers now. Raises ArtifactError when one serves another model.
 
-    Servers that do not answer are left for later: they may start after the gateway.
+    EndpointPool that do not answer are left for later: they may start after the gateway.
     """
     for address in addresses:
         with InferenceServerClient(address) as client:

@@ -34,7 +34,7 @@ async def resolve(name: str) -> set[str]:
     return four or {f"[{address[0]}]:{port}" for family, *_, address in found if family == socket.AF_INET6}
 
 
-class Servers:
+class EndpointPool:
     """`endpoints` are those that requests may go to now. For one event loop."""
 
     def __init__(self, names: Sequence[str], connect: Callable[[str], Endpoint], resolve: Resolve = resolve) -> None:
@@ -79,7 +79,7 @@ class Servers:
         for endpoint in [one for one in self.endpoints if one.address not in wanted]:
             log.info("triton_endpoint_gone", address=endpoint.address, requests_held=endpoint.load)
             self.endpoints.remove(endpoint)
-            task = asyncio.create_task(_see_off(endpoint))
+            task = asyncio.create_task(_drain(endpoint))
             self._leaving[task] = endpoint
             task.add_done_callback(self._leaving.pop)
         for address in sorted(wanted - {one.address for one in self.endpoints}):
@@ -98,7 +98,7 @@ class Servers:
             self._unresolved.add(name)
 
 
-async def _see_off(endpoint: Endpoint) -> None:
+async def _drain(endpoint: Endpoint) -> None:
     while endpoint.load:  # noqa: ASYNC110  it is counted where requests are, for whoever looks
         await asyncio.sleep(LEAVE_SECONDS)
     await endpoint.close()

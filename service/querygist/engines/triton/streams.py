@@ -58,7 +58,7 @@ class Streams:
             if finished is None:
                 call.cancel()
             else:
-                self._see_off(call)
+                self._drain(call)
 
     def give_up(self, reason: EngineUnavailable) -> None:
         """End all of them with `reason`."""
@@ -66,12 +66,12 @@ class Streams:
             self._given_up[call] = reason
             call.cancel()
 
-    async def seen_off(self, seconds: float) -> None:
+    async def drained(self, seconds: float) -> None:
         """Wait until those that have answered are over, at most so many `seconds`."""
         if self._endings:
             await asyncio.wait(self._endings, timeout=seconds)
 
-    def _see_off(self, call: Any) -> None:
+    def _drain(self, call: Any) -> None:
         """Let a stream end by itself whose last response has come, and nobody wait for it.
 
         Cancelled in that moment, it may keep Triton 2.51 from unloading the model (2 of 6 stops, measured).
@@ -99,7 +99,7 @@ class Streams:
         except asyncio.CancelledError:
             task, reason = asyncio.current_task(), self._given_up[call]
             if reason is not None and not (task and task.cancelling()):
-                raise anew(reason) from None
+                raise copy_error(reason) from None
             raise
         except StopAsyncIteration:
             raise EngineUnavailable(f"Triton at {self._address} ended the stream early.", retry_after=1) from None
@@ -116,6 +116,6 @@ class Streams:
         return failure.error
 
 
-def anew(error: EngineUnavailable) -> EngineUnavailable:
+def copy_error(error: EngineUnavailable) -> EngineUnavailable:
     """The same, as an exception of its own: one that is raised again and again keeps every frame it passed."""
     return EngineUnavailable(error.detail, retry_after=error.retry_after)

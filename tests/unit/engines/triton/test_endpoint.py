@@ -70,7 +70,7 @@ async def endpoint_of(identity: Identity, status: grpc.StatusCode | None) -> Asy
     endpoint.start()
     try:
         async with asyncio.timeout(30):
-            while endpoint.trouble is not None:
+            while endpoint.last_error is not None:
                 await asyncio.sleep(0.01)
             yield endpoint, servicer
     finally:
@@ -94,7 +94,7 @@ async def test_a_stream_that_the_server_ends_early_is_an_error_of_this_request(
             async for _ in ask(endpoint):
                 pass
         assert endpoint.load == 0
-        assert endpoint.trouble is None
+        assert endpoint.last_error is None
 
 
 async def test_a_task_that_is_cancelled_stays_so_when_the_endpoint_fails_in_that_moment(identity: Identity) -> None:

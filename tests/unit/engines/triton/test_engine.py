@@ -23,7 +23,7 @@ class Double:
     def __init__(self, address: str, *, load: int = 0, error: ServiceError | None = None, begin: int = 0) -> None:
         self.address = address
         self.load = load
-        self.trouble: EngineUnavailable | None = None
+        self.last_error: EngineUnavailable | None = None
         self.error = error
         self.begin = begin
         self.asked: list[str] = []
@@ -39,8 +39,8 @@ class Double:
 
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         self.asked.append(request.request_id)
-        if self.trouble is not None:
-            raise self.trouble
+        if self.last_error is not None:
+            raise self.last_error
         self.load += 1
         try:
             await self.gate.wait()
@@ -65,7 +65,7 @@ async def ask(engine: TritonEngine, key: str = "a") -> list[Chunk]:
 
 def ill(address: str) -> Double:
     one = Double(address)
-    one.trouble = EngineUnavailable(f"{address} is out of reach.", retry_after=5)
+    one.last_error = EngineUnavailable(f"{address} is out of reach.", retry_after=5)
     return one
 
 
@@ -222,9 +222,9 @@ async def test_no_server_at_all_is_told() -> None:
 
 
 def test_servers_that_are_well_are_counted_and_none_counts_as_one() -> None:
-    assert engine_of(Double("a"), ill("b"), Double("c")).status().well == 2
-    assert engine_of(ill("a"), ill("b")).status().well == 1
-    assert engine_of().status().well == 1
+    assert engine_of(Double("a"), ill("b"), Double("c")).status().healthy == 2
+    assert engine_of(ill("a"), ill("b")).status().healthy == 1
+    assert engine_of().status().healthy == 1
 
 
 async def test_it_tells_who_is_well_and_counts_retries() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from querygist.engines.triton import pool as module
-from querygist.engines.triton.pool import Servers, resolve
+from querygist.engines.triton.pool import EndpointPool, resolve
 
 
 class Endpoint:
@@ -44,15 +44,15 @@ class Names:
 
 
 @contextlib.asynccontextmanager
-async def following(names: Names, *asked: str) -> AsyncGenerator[tuple[Servers, list[Endpoint]]]:
-    """Servers, and every endpoint they ever made; a look is taken by the test, not by the clock."""
+async def following(names: Names, *asked: str) -> AsyncGenerator[tuple[EndpointPool, list[Endpoint]]]:
+    """EndpointPool, and every endpoint they ever made; a look is taken by the test, not by the clock."""
     made: list[Endpoint] = []
 
     def connect(address: str) -> Endpoint:
         made.append(Endpoint(address))
         return made[-1]
 
-    servers = Servers(asked, connect, names)  # type: ignore[arg-type]
+    servers = EndpointPool(asked, connect, names)  # type: ignore[arg-type]
     await servers.look()
     try:
         yield servers, made
@@ -60,7 +60,7 @@ async def following(names: Names, *asked: str) -> AsyncGenerator[tuple[Servers, 
         await servers.close()
 
 
-def addresses(servers: Servers) -> list[str]:
+def addresses(servers: EndpointPool) -> list[str]:
     return sorted(one.address for one in servers.endpoints)
 
 
@@ -134,7 +134,7 @@ async def test_a_name_that_nobody_knows_yet_is_asked_again() -> None:
 async def test_it_goes_on_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RESOLVE_SECONDS", 0.001)
     names = Names()
-    servers = Servers(["a"], Endpoint, names)  # type: ignore[arg-type]
+    servers = EndpointPool(["a"], Endpoint, names)  # type: ignore[arg-type]
     servers.start()
     try:
         async with asyncio.timeout(30):

@@ -11,7 +11,7 @@ from rich.progress import Progress
 
 from querygist.engines.base import Identity
 from querygist.errors import ConfigurationError
-from querygist.pipeline.attribution import ground
+from querygist.pipeline.attribution import attribute
 from querygist.prompting.sentence_markers import labelled
 from querygist.prompting.templates import NO_ANSWER
 from querygist.prompting.tokenizer import Tokenizer
@@ -82,7 +82,7 @@ def test_answers_grow_and_the_test_is_left_as_people_wrote_it(made: Path) -> Non
         assert (example["summary"] == original) != example["derived"]
         if example["derived"]:
             target = CleanDocument(example["summary"], source=example["summary"])
-            assert ground(original, target).copied >= 0.5
+            assert attribute(original, target).copied >= 0.5
             assert example["summary"] in example["document"]
             assert len(example["summary"].split()) <= example["max_words"]
     for example in of(made, "test.jsonl"):

@@ -12,7 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from querygist.engines.base import Identity
 from querygist.errors import ConfigurationError
 from querygist.pipeline.generation import token_limit
-from querygist.prompting.detokenizer import Assembler
+from querygist.prompting.detokenizer import Detokenizer
 from querygist.prompting.prompt_builder import fit
 from querygist.prompting.templates import LABEL
 from querygist.prompting.tokenizer import Tokenizer
@@ -59,9 +59,9 @@ def plain(model: Any, tokenizer: Tokenizer, identity: Identity, example: Example
         if new[-1] == identity.end_id:
             break
     ended = new[-1] == identity.end_id
-    assembler = Assembler(tokenizer, max_words=example.max_words)
-    assembler.push(new[:-1] if ended else new)
-    final = assembler.finish("stop" if ended else "length")
+    detokenizer = Detokenizer(tokenizer, max_words=example.max_words)
+    detokenizer.push(new[:-1] if ended else new)
+    final = detokenizer.finish("stop" if ended else "length")
     return Generated(final.text, final.answerable, tokens=len(new), passes=len(new))
 
 
