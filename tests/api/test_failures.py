@@ -96,9 +96,7 @@ class TestDeadline:
             await fake.until(lambda engine: not engine.running)
             assert fake.cancelled == 1, "nobody waits for it: the engine stops"
 
-    async def test_without_fallback_it_is_a_504_that_tells_of_the_beginning(
-        self, fake: FakeEngine, serve: Serve
-    ) -> None:
+    async def test_late_first_text_without_fallback_is_a_504(self, fake: FakeEngine, serve: Serve) -> None:
         async with serve(held(fake)) as client:
             headers = {"X-Deadline-Ms": "60000", "X-First-Text-Ms": "100"}
             body = BODY | {"stream": True, "fallback": "none"}
@@ -410,7 +408,7 @@ class TestClient:
         async with client:
             assert [line.id async for line in client.batch(QUERY, [])] == ["a\u2028b\x85"]
 
-    async def test_tells_by_when_a_stream_must_begin_and_asks_again_within_that(self) -> None:
+    async def test_first_text_deadline_is_sent_and_bounds_retries(self) -> None:
         told: list[int] = []
 
         def busy(request: httpx.Request) -> httpx.Response:

@@ -78,7 +78,7 @@ def child_of(span: Any, parent: Any) -> bool:
     return bool(span.parent and span.parent.span_id == parent.context.span_id)
 
 
-async def test_a_request_is_a_child_of_its_caller_and_its_parts_are_its_own(
+async def test_a_request_span_is_its_callers_child_and_parent_of_steps(
     fake: FakeEngine, tokenizer: Tokenizer, logged: io.StringIO
 ) -> None:
     async with traced(fake, tokenizer) as (client, recorded):
@@ -108,7 +108,7 @@ async def test_a_request_is_a_child_of_its_caller_and_its_parts_are_its_own(
     assert [line["trace_id"] for line in lines if line["event"] == "request"] == [TRACE]
 
 
-async def test_without_a_caller_the_trace_begins_here_and_the_log_names_it(
+async def test_without_a_caller_the_trace_begins_here_and_is_logged(
     fake: FakeEngine, tokenizer: Tokenizer, logged: io.StringIO
 ) -> None:
     async with traced(fake, tokenizer) as (client, recorded):
@@ -118,7 +118,7 @@ async def test_without_a_caller_the_trace_begins_here_and_the_log_names_it(
     assert f'"trace_id": "{request.context.trace_id:032x}"' in logged.getvalue()
 
 
-async def test_a_streams_steps_run_in_several_tasks_and_have_one_parent(fake: FakeEngine, tokenizer: Tokenizer) -> None:
+async def test_steps_of_a_stream_in_several_tasks_have_one_parent(fake: FakeEngine, tokenizer: Tokenizer) -> None:
     async with traced(fake, tokenizer) as (client, recorded):
         await events_of(client, BODY, headers=HEADERS)
         (request,) = await recorded.until("POST")

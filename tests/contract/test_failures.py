@@ -44,7 +44,7 @@ class TestOverload:
         assert "triton_endpoint_down" not in logged.getvalue(), "a full queue is no illness"
 
 
-async def test_requests_that_end_while_they_are_looked_at_harm_no_server(scripted: MakeScripted) -> None:
+async def test_requests_that_end_during_a_check_harm_no_server(scripted: MakeScripted) -> None:
     """Triton 2.51 crashes when it is asked whether a request is cancelled that it has seen the last of."""
 
     def look_often(config: ModelConfig) -> None:

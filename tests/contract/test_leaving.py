@@ -67,7 +67,7 @@ async def test_a_client_that_leaves_a_stream_frees_the_model(
         await until_idle(server, cancelled=1)
 
 
-async def test_a_client_that_leaves_before_the_first_token_frees_the_model(
+async def test_leaving_before_the_first_token_frees_the_model(
     scripted: MakeScripted, engine_on: MakeEngine, serve: Serve
 ) -> None:
     server = await scripted(tokens=24, pass_seconds=0.7)

@@ -45,7 +45,7 @@ def joined(found: list[Response]) -> list[int]:
 
 
 class TestOutput:
-    async def test_a_stream_carries_new_tokens_and_a_whole_answer_all_of_them(self, raw: Raw, fox: list[int]) -> None:
+    async def test_streams_carry_new_tokens_and_whole_answers_all(self, raw: Raw, fox: list[int]) -> None:
         streamed = await raw.ask(fox, streaming=True, request_output_len=16)
         [whole] = await raw.ask(fox, streaming=False, request_output_len=16)
         assert len(streamed) > 1

@@ -164,7 +164,7 @@ class TestTwo:
         assert await asking == [ANSWER] * 8
         await engine.close()
 
-    async def test_what_has_not_begun_goes_to_the_other_and_who_comes_back_is_used(
+    async def test_unbegun_requests_fail_over_and_a_server_may_return(
         self, scripted: MakeScripted, engine_on: MakeEngine
     ) -> None:
         dying, staying = await scripted(hang_after=0), await scripted()

@@ -106,7 +106,7 @@ async def test_nothing_is_wider_than_the_window(live: Live, open_page: OpenPage,
 
 
 @pytest.mark.parametrize(("width", "columns"), [(360, 1), (1440, 2)])
-async def test_question_and_answer_stand_side_by_side_where_there_is_room(
+async def test_question_and_answer_are_side_by_side_on_wide_windows(
     live: Live, open_page: OpenPage, width: int, columns: int
 ) -> None:
     page = await open_page(live.url, viewport={"width": width, "height": 800})

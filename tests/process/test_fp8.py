@@ -75,7 +75,7 @@ def config_of(folder: Path) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(1800)
-def test_the_student_is_exported_with_the_fields_of_its_hugging_face_config(made: Path) -> None:
+def test_the_export_keeps_the_hugging_face_configs_fields(made: Path) -> None:
     """The fields that decide what an engine computes, by hand: SmolLM2-135M, KV heads expanded."""
     config = config_of(made / "fp8/student/trtllm")
     assert (config["architecture"], config["decoder"], config["num_hidden_layers"]) == ("LlamaForCausalLM", "llama", 30)

@@ -77,7 +77,7 @@ async def test_a_worker_does_not_outlive_a_killed_gateway(start: Start) -> None:
                 await asyncio.sleep(0.02)
 
 
-async def test_before_the_model_is_loaded_the_service_lives_but_is_not_ready(start: Start) -> None:
+async def test_the_service_is_live_but_not_ready_until_loaded(start: Start) -> None:
     async with start(ready=False) as gateway:
         assert (await gateway.client.get("/livez")).status_code == 200
         not_ready = await gateway.client.get("/readyz")

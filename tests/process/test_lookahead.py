@@ -9,6 +9,7 @@ from rich.console import Console
 
 from tests.conftest import REPOSITORY
 from training import config
+from training.context import TrainingContext
 from training.data.build_examples import FILES
 from training.data.examples import Example, write_examples
 from training.lookahead import sweep

@@ -45,7 +45,7 @@ def contains(long: list[str], short: list[str]) -> bool:
     return any(long[start : start + len(short)] == short for start in range(len(long) - len(short) + 1))
 
 
-async def test_whole_and_streamed_answers_are_equal_and_sources_point_at_the_summary(
+async def test_streamed_answers_equal_whole_ones_and_sources_match(
     embedded_server: Live, rows: list[dict[str, str]]
 ) -> None:
     async with httpx.AsyncClient(base_url=embedded_server.url, timeout=90) as client:
@@ -84,9 +84,7 @@ async def test_batching_changes_few_rows_in_int8(
     assert different <= 0.1 * ROWS
 
 
-async def test_neither_streaming_nor_batching_nor_candidates_change_anything_in_fp32(
-    start: Start, rows: list[dict[str, str]]
-) -> None:
+async def test_streams_batches_and_candidates_change_nothing_in_fp32(start: Start, rows: list[dict[str, str]]) -> None:
     summaries = []
     for candidates in ("5", "0"):
         async with start(CACHE_MB="0", PRECISION="fp32", CANDIDATE_TOKENS=candidates) as gateway:

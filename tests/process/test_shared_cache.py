@@ -169,7 +169,7 @@ async def test_a_computation_that_ends_without_a_summary_passes_on(join: Join, r
         assert await waiting == Found(DONE, cached=False)
 
 
-async def test_a_gateway_that_died_is_not_waited_for_longer_than_its_lease(join: Join, redis: RedisServer) -> None:
+async def test_a_dead_gateway_is_waited_for_no_longer_than_its_lease(join: Join, redis: RedisServer) -> None:
     work = Work()
     work.end.set()
     async with join() as one, Redis.from_url(redis.url) as client:
@@ -231,7 +231,7 @@ def test_an_address_that_is_none_is_said() -> None:
 BODY = {"query": "what do owls eat", "document": "Owls eat mice. They hunt at night. Snow is cold."}
 
 
-async def test_gateways_answer_from_each_others_work_and_without_redis_from_their_own(
+async def test_gateways_share_work_and_go_on_without_redis(
     redis: RedisServer, serve: Serve, identity: Identity, tokenizer: Tokenizer
 ) -> None:
     engines = [FakeEngine(identity, first_sentences_of_document(tokenizer)) for _ in range(2)]

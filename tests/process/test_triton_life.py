@@ -106,7 +106,7 @@ def shared_memory(prefix: str) -> list[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_it_answers_and_a_signal_ends_it_all_when_requests_have_finished(
+async def test_a_signal_ends_all_once_requests_have_finished(
     launch: Launch, tmp_path: Path, number: signal.Signals
 ) -> None:
     async with launch() as launched:
@@ -125,7 +125,7 @@ async def test_it_answers_and_a_signal_ends_it_all_when_requests_have_finished(
 
 
 @pytest.mark.parametrize("victim", ["stub", "server", "hung server"])
-async def test_a_triton_that_dies_is_replaced_while_the_gateway_goes_on(launch: Launch, victim: str) -> None:
+async def test_a_dead_triton_is_replaced_while_the_gateway_goes_on(launch: Launch, victim: str) -> None:
     async with launch(STALL_SECONDS="3" if victim == "hung server" else "30") as launched:
         client, first = launched.client, launched.triton_pid()
         pid = launched.stub_pid() if victim == "stub" else first
@@ -160,7 +160,7 @@ async def test_nothing_outlives_a_killed_launcher(launch: Launch) -> None:
         await until(lambda: not any(alive(pid) for pid in pids), seconds=30)
 
 
-async def test_without_its_gateway_triton_ends_too_and_the_exit_code_tells(launch: Launch) -> None:
+async def test_triton_ends_with_its_gateway_and_the_exit_code_tells(launch: Launch) -> None:
     async with launch() as launched:
         triton = launched.triton_pid()
         os.kill(launched.gateway_pid(), signal.SIGKILL)

@@ -13,7 +13,7 @@ deadlines = st.builds(Deadline, moments, moments | st.just(inf))
 
 
 @given(deadlines, deadlines)
-def test_two_who_wait_for_one_answer_wait_as_long_as_either_would(one: Deadline, other: Deadline) -> None:
+def test_the_latest_deadline_is_the_longer_of_both(one: Deadline, other: Deadline) -> None:
     both = one.latest(other)
     assert both == other.latest(one)
     with pytest.MonkeyPatch.context() as patched:

@@ -117,7 +117,7 @@ def test_a_front_page_stays_short(page: str, limit: int) -> None:
     assert len(text_of(page)) <= limit
 
 
-def test_serving_loads_neither_torch_nor_openvino_into_the_gateway() -> None:
+def test_the_gateway_loads_neither_torch_nor_openvino() -> None:
     """The engine's libraries belong to its own process: they cost memory and start-up time."""
     code = (
         "import sys, querygist.cli, querygist.api.server, querygist.api.app, querygist.engine_factory; "

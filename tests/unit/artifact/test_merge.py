@@ -66,7 +66,7 @@ def test_tensors_that_already_have_the_type_keep_their_bytes(tiny_gguf: Path, tm
 
 
 @pytest.mark.parametrize(("precision", "bits"), [("int8", 7), ("fp32", 11)])
-def test_matrices_are_stored_to_the_precision_and_vectors_exactly(
+def test_matrices_are_rounded_and_vectors_stored_exactly(
     tiny_gguf: Path, tmp_path: Path, precision: str, bits: int
 ) -> None:
     exact = tiny.tensors(tiny_gguf)
@@ -183,7 +183,7 @@ def test_every_float_type_is_read_as_fp32(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read, values)
 
 
-def test_tensors_that_are_no_floats_and_damaged_files_are_refused(tmp_path: Path) -> None:
+def test_non_float_tensors_and_damaged_files_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "t.safetensors"
     raw_safetensors(path, "I64", [1], bytes(8))
     with pytest.raises(ArtifactError, match="'t' is of type I64"):

@@ -77,7 +77,7 @@ def test_an_unknown_vocabulary_is_refused(tmp_path: Path, fields: dict[str, str]
         tokenizer_from_gguf.build(write_vocabulary(tmp_path / "a.gguf", **fields))
 
 
-def test_the_shipped_tokenizer_splits_digits_and_keeps_every_character() -> None:
+def test_the_shipped_tokenizer_splits_digits_and_is_lossless() -> None:
     shipped = Tokenizer.from_file(str(WEIGHTS / "tokenizer.json"))
     assert shipped.encode("In 2026").tokens == ["In", "Ġ", "2", "0", "2", "6"]
     assert shipped.encode("<|im_start|>user\n").ids == [1, 4093, 198]

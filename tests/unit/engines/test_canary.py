@@ -38,7 +38,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CANARY_SECONDS", 0.05)
 
 
-async def test_one_that_waits_for_ever_does_not_hide_that_the_next_is_told() -> None:
+async def test_an_endless_wait_does_not_hide_the_next_canary() -> None:
     engine = Engine("silence", "death")
     with pytest.raises(EngineUnavailable, match="It died"):
         await Canary(engine.generate, [2], patience=1000).check()

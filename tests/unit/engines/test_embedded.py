@@ -97,7 +97,7 @@ async def test_chunks_come_as_the_worker_says_them() -> None:
         await one.ready()
 
 
-async def test_a_hung_worker_is_replaced_although_no_request_waits_long() -> None:
+async def test_a_hung_worker_is_replaced_though_requests_are_short() -> None:
     async with engine(DEAF, stall_seconds=0.5) as one:
         first = one.pid
         async with asyncio.timeout(10):

@@ -27,7 +27,7 @@ def test_drafts_of_known_configurations(numbers: tuple[int, int, int], drafts: i
 
 
 @given(legal())
-def test_drafts_are_the_window_without_the_known_token_and_the_candidates(one: Lookahead) -> None:
+def test_drafts_are_window_and_candidates_less_a_known_token(one: Lookahead) -> None:
     """Lookahead decoding (arXiv 2402.02057): N-1 levels of W tokens, the first of them known; G n-grams after it."""
     window = {(level, column) for level in range(one.ngram - 1) for column in range(one.window)} - {(0, 0)}
     candidates = {(number, place) for number in range(one.verification_set) for place in range(one.ngram - 1)}

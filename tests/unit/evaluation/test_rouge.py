@@ -18,7 +18,7 @@ texts = st.lists(words, max_size=14).map(" ".join)
 
 
 @given(texts, st.lists(texts, min_size=1, max_size=3))
-def test_scores_are_those_of_rouge_score_against_the_best_reference(text: str, references: list[str]) -> None:
+def test_scores_are_rouge_scores_for_the_best_reference(text: str, references: list[str]) -> None:
     plain = [RougeScorer(NAMES, use_stemmer=True).score(reference, text) for reference in references]
     best = [100 * max(one[name].fmeasure for one in plain) for name in NAMES]
     found = score(text, references)
@@ -50,7 +50,7 @@ numbers = st.floats(0, 100)
 
 
 @given(st.lists(numbers, min_size=1, max_size=30), st.integers(0, 5))
-def test_an_interval_is_around_the_mean_within_the_values_and_the_same_again(values: list[float], seed: int) -> None:
+def test_an_interval_holds_the_mean_and_is_reproducible(values: list[float], seed: int) -> None:
     found = interval(values, seed=seed)
     assert found.mean == pytest.approx(sum(values) / len(values))
     assert found.rows == len(values)
@@ -59,9 +59,7 @@ def test_an_interval_is_around_the_mean_within_the_values_and_the_same_again(val
 
 
 @given(st.lists(numbers, min_size=1, max_size=30), st.floats(-50, 50), st.integers(0, 5))
-def test_pairs_that_differ_by_the_same_have_a_difference_without_doubt(
-    values: list[float], more: float, seed: int
-) -> None:
+def test_equal_differences_have_an_interval_of_no_width(values: list[float], more: float, seed: int) -> None:
     found = difference([value + more for value in values], values, seed=seed)
     assert [found.mean, found.low, found.high] == pytest.approx([more] * 3, abs=1e-9)
     same = difference(values, values, seed=seed)
@@ -80,7 +78,7 @@ def test_an_interval_holds_the_true_mean_in_95_of_100_samples() -> None:
     assert 0.91 <= covering <= 0.98
 
 
-def test_an_interval_shrinks_with_the_root_of_the_rows_and_is_that_of_normal_theory() -> None:
+def test_an_interval_agrees_with_normal_theory() -> None:
     chance = np.random.default_rng(0)
     for size in (100, 400, 6_400):
         found = interval(normal(chance, size), seed=1)

@@ -1,4 +1,4 @@
-"""Measuring passes: which are counted, and as what. The pipeline is scripted; the real one is measured by the command."""
+"""Measuring passes, with a scripted pipeline; the real one is measured by the command."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -110,7 +110,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-async def test_a_stream_that_would_not_begin_in_time_is_refused_on_arrival(clock: list[float]) -> None:
+async def test_a_stream_that_would_begin_late_is_refused_on_arrival(clock: list[float]) -> None:
     admission = make(places=1, seats=10)
     await begun_after(admission, clock, 0.5)  # 120 tokens of prompt a second until there is text, and 100 in all
     holder = Holder(admission, tokens=1000)  # 5 s are left of it
@@ -121,7 +121,7 @@ async def test_a_stream_that_would_not_begin_in_time_is_refused_on_arrival(clock
     await holder.end()
 
 
-async def test_who_has_waited_too_long_is_passed_over_when_its_turn_comes(clock: list[float]) -> None:
+async def test_a_request_that_waited_too_long_is_passed_over(clock: list[float]) -> None:
     """It would take the place from the next one, and be cut off in its middle."""
     admission = make(places=1, seats=10)
     await begun_after(admission, clock, 0.5)  # 100 tokens a second

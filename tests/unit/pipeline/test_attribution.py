@@ -57,7 +57,7 @@ def test_fragments(summary: str, expected: list[str], copied: float) -> None:
     assert attribute(summary, document).copied == pytest.approx(copied)
 
 
-def test_fragments_that_follow_one_another_in_the_document_are_one_source() -> None:
+def test_adjacent_fragments_of_the_document_are_one_source() -> None:
     assert sources("built it. It was painted again", plain(TEXT)) == ["built it. It was painted again"]
     # read backwards: two fragments, one place
     assert sources("for the World's Fair. It was built in 1889.", plain(TEXT)) == [
@@ -65,7 +65,7 @@ def test_fragments_that_follow_one_another_in_the_document_are_one_source() -> N
     ]
 
 
-def test_of_equal_places_the_next_one_after_the_previous_source_is_taken() -> None:
+def test_of_equal_places_the_next_after_the_last_source_wins() -> None:
     document = plain("Call us now. Our shop is open. Call us now. The bar is shut. So call us now.")
     assert sources_at("Call us now", document) == [(0, "Call us now")]
     assert sources_at("The bar is shut; call us now", document) == [(44, "The bar is shut"), (64, "call us now")]
@@ -75,7 +75,7 @@ def test_of_equal_places_the_next_one_after_the_previous_source_is_taken() -> No
     ]
 
 
-def test_a_short_match_does_not_hide_a_longer_one_that_begins_inside_of_it() -> None:
+def test_a_short_match_does_not_hide_a_longer_one_inside() -> None:
     document = plain("a b x. b c d e")
     assert sources("a b c d e", document) == ["b c d e"]
 
@@ -91,7 +91,7 @@ def test_copied_sentences_are_found_whole(data: st.DataObject, sentences: list[s
 
 
 @given(SENTENCES.filter(bool), st.lists(st.sampled_from([*VOCABULARY, "moon", "x"]), max_size=12).map(" ".join))
-def test_sources_are_sorted_disjoint_and_hold_words_of_the_summary_only(sentences: list[str], summary: str) -> None:
+def test_sources_are_sorted_disjoint_and_of_summary_words(sentences: list[str], summary: str) -> None:
     document = plain("".join(sentences))
     grounding = attribute(summary, document)
     assert 0.0 <= grounding.copied <= 1.0
@@ -115,7 +115,7 @@ def test_sources_lead_back_through_cleaning(sentences: list[str], noise: list[st
     assert folded(found) == folded(summary)
 
 
-def test_sources_of_html_index_the_text_that_goes_with_the_answer() -> None:
+def test_sources_of_html_index_the_answers_text() -> None:
     document = clean_document(
         "<p>One &amp; <b>two</b>.</p><p>The caf<i>e&#x301;</i> is open.</p>", content_type="text/html"
     )

@@ -52,7 +52,7 @@ CAPS = st.integers(1, 12)
 
 
 @given(TEXTS, st.data(), CAPS, REASONS)
-def test_what_was_sent_and_the_tail_are_the_text_however_it_comes(
+def test_sent_text_and_tail_are_the_text_in_any_chunking(
     text: str, data: st.DataObject, max_words: int, reason: str
 ) -> None:
     ids = Bytes().encode(text)
@@ -90,14 +90,14 @@ def test_a_character_is_sent_when_its_last_byte_is_there() -> None:
     assert final == Final("", "é😀", answerable=True)
 
 
-def test_the_first_sentence_streams_as_it_grows_the_others_when_they_are_over() -> None:
+def test_only_the_first_sentence_streams_as_it_grows() -> None:
     pieces = ["One", " two", ".", " Three", " four", ".", " ", "Five", " six"]
     pushed, final = run(Bytes(), [piece.encode() for piece in pieces], 60, "stop")
     assert pushed == ["One", " two", ".", "", "", "", "", " Three four.", ""]
     assert final.tail == " Five six"
 
 
-def test_a_full_summary_is_cut_at_the_last_sentence_end_else_at_a_word() -> None:
+def test_a_full_summary_is_cut_at_a_sentence_or_word_end() -> None:
     assert summary("One two. Three four. Five six seven.", max_words=6) == "One two. Three four."
     assert summary("One two. Three four. Five six seven.", max_words=4) == "One two. Three four."
     assert summary("One two. Three four. Five six seven.", max_words=7) == "One two. Three four. Five six seven."
@@ -105,14 +105,14 @@ def test_a_full_summary_is_cut_at_the_last_sentence_end_else_at_a_word() -> None
     assert summary("In the U.S. Army there are many. Yes.", max_words=4) == "In the U.S. Army"
 
 
-def test_full_asks_for_the_end_and_not_before_the_last_word_is_over() -> None:
+def test_full_is_told_once_the_last_word_is_over() -> None:
     detokenizer = Detokenizer(Bytes(), max_words=2)
     for piece, full in [("One", False), (" two", False), (" ", False), ("t", True)]:
         detokenizer.push(piece.encode())
         assert detokenizer.full is full
 
 
-def test_at_the_token_limit_an_unfinished_sentence_is_dropped_unless_it_is_the_only_one() -> None:
+def test_the_token_limit_drops_an_unfinished_later_sentence() -> None:
     assert summary("One two. Three fo", reason="length") == "One two."
     assert summary("One two. Three four.", reason="length") == "One two. Three four."
     assert summary("One two. Three four", reason="stop") == "One two. Three four"

@@ -64,7 +64,7 @@ QUERY = "old harbour, when was it built"
 LABELLED = ["|A Trains", "AB The harbour", "BC It has", "CD A museum", f"D{templates.BEST}E The old", "E| </document"]
 
 
-def test_sentences_stand_between_their_labels_and_the_one_nearest_to_the_query_is_marked(tokenizer: Tokenizer) -> None:
+def test_sentences_are_labelled_and_the_nearest_is_marked(tokenizer: Tokenizer) -> None:
     ids = encoded(tokenizer, "v4", QUERY, DOCUMENT)
     assert [one.replace("  ", " ") for one in labels(tokenizer, ids)] == LABELLED
     assert not any(templates.BEST in one for one in labels(tokenizer, encoded(tokenizer, "v4", "penicillin", DOCUMENT)))
@@ -84,7 +84,7 @@ def test_a_document_cannot_label_itself(tokenizer: Tokenizer) -> None:
     assert sum(id_ == tokenizer.id_of(templates.BEST) for id_ in ids) == 1
 
 
-def test_control_tokens_of_the_prompt_are_one_id_each_and_never_read(tokenizer: Tokenizer) -> None:
+def test_control_tokens_are_one_id_and_never_read_from_text(tokenizer: Tokenizer) -> None:
     for text in (templates.LABEL, templates.BEST):
         (id_,) = tokenizer.encode_template(text)
         assert tokenizer.decode([id_]) == "", "no reader ever sees it"

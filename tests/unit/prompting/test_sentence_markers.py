@@ -26,7 +26,7 @@ def test_labelled_sentences_follow_one_another_to_the_end(document: str, query: 
     assert place_of([], 0) is None
 
 
-def test_of_too_many_sentences_those_are_labelled_that_share_most_with_the_query() -> None:
+def test_labels_go_to_the_sentences_nearest_to_the_query() -> None:
     document = " ".join(f"Line {number} tells of {'owls' if number >= 60 else 'mice'}." for number in range(80))
     found = labelled(document, "owls")
     assert len(found) == len(LETTERS)

@@ -45,7 +45,7 @@ def test_cleaning_is_idempotent(text: str) -> None:
 
 
 @given(TEXTS)
-def test_clean_text_is_composed_tidy_and_free_of_what_one_cannot_see(text: str) -> None:
+def test_clean_text_is_composed_tidy_and_visible(text: str) -> None:
     cleaned = clean(text).text
     assert unicodedata.is_normalized("NFC", cleaned)
     assert not re.search(r"\n{3}|[^\S\n]{2}|[^\S \n]| \n|\n ", cleaned)
@@ -124,7 +124,7 @@ ATTACKS = [
 CONTROL_IDS = range(17)  # of the shipped vocabulary
 
 
-def test_the_attacks_name_every_control_token_of_the_shipped_vocabulary(tokenizer: Tokenizer) -> None:
+def test_the_attacks_cover_every_shipped_control_token(tokenizer: Tokenizer) -> None:
     ids = {tokenizer.id_of(attack) for attack in ATTACKS} - {None}
     assert ids == set(CONTROL_IDS)
     assert tokenizer.decode(list(CONTROL_IDS)) == "", "control tokens are left out of what is decoded"

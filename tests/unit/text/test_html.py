@@ -56,7 +56,7 @@ def test_what_a_reader_does_not_see_is_left_out(unseen: str) -> None:
     assert lines(page) == ["before", "after"]
 
 
-def test_main_or_the_only_article_is_taken_when_most_of_the_text_stands_there() -> None:
+def test_main_or_the_only_article_is_taken_if_it_has_most_text() -> None:
     page = "<body><div>Sidebar</div><{0}><h1>Title</h1><p>A long enough text.</p></{0}><div>More links</div></body>"
     assert lines(page.format("main")) == ["Title", "A long enough text."]
     assert lines(page.format("article")) == ["Title", "A long enough text."]
@@ -96,7 +96,7 @@ def test_sloppy_markup_is_not_taken_for_an_attack() -> None:
         "<optgroup><option>" * 11_000,
     ],
 )
-def test_markup_that_would_keep_the_parser_busy_is_refused_in_time(html: str) -> None:
+def test_markup_that_keeps_the_parser_busy_is_refused(html: str) -> None:
     """Most of these take lexbor between one second and the memory of the machine."""
     start = time.perf_counter()
     with pytest.raises(UnprocessableText, match="text/plain"):

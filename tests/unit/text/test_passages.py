@@ -44,7 +44,7 @@ def test_a_document_that_fits_is_left_whole() -> None:
     assert not select(TEXT, "owls", budget=len(TEXT), count=refuse).truncated
 
 
-def test_sentences_that_speak_to_the_query_are_kept_in_document_order() -> None:
+def test_relevant_sentences_are_kept_in_document_order() -> None:
     assert passage("how long do parrots live", 12) == "A parrot can live for eighty years."
     assert passage("owl hunting", 20) == "Owls hunt at night.\nAn owl turns its head by 270 degrees."
 
@@ -65,7 +65,7 @@ def test_without_a_matching_term_the_beginning_is_taken() -> None:
     assert passage("quantum", 14).startswith("Owls hunt at night. They fly without a sound.")
 
 
-def test_the_beginning_of_the_best_sentence_when_not_even_that_fits() -> None:
+def test_a_best_sentence_that_does_not_fit_is_cut() -> None:
     assert passage("live", 3) == "A parrot"
     assert passage("live", 1, "live" * 300) != ""
 
@@ -112,7 +112,7 @@ def test_a_snippet_is_the_best_sentence_and_those_nearly_as_good() -> None:
     assert snippet(TEXT, "seeds", max_words=6).text == "Parrots eat seeds."
 
 
-def test_a_snippet_is_cut_after_a_word_when_its_one_sentence_is_too_long() -> None:
+def test_a_snippet_of_one_long_sentence_is_cut_after_a_word() -> None:
     cut = snippet("The owl,  which\nflies at night, hunts mice and voles.", "owl", max_words=5)
     assert cut.text == "The owl, which flies at"
     assert cut.spans == ((0, 24),)
@@ -129,7 +129,7 @@ def test_a_snippet_does_not_repeat_itself() -> None:
 
 
 @pytest.mark.parametrize("query", ["quantum", "the and of what", "?!", ""])
-def test_a_query_without_a_term_in_the_document_is_not_answerable(query: str) -> None:
+def test_a_query_without_a_term_in_the_text_is_not_answerable(query: str) -> None:
     text = TEXT.replace("the", "").replace("and", "")
     nothing = snippet(text, query, max_words=60)
     assert (nothing.text, nothing.spans, nothing.answerable) == ("", (), False)
@@ -140,7 +140,7 @@ def test_a_query_of_common_words_asks_for_them() -> None:
 
 
 @given(SENTENCES, st.sampled_from(["owl", "seed light", "北", "zzz", "the"]), st.integers(1, 20))
-def test_a_snippet_keeps_its_bound_and_has_words_of_the_document_only(text: str, query: str, max_words: int) -> None:
+def test_a_snippet_is_bounded_and_verbatim(text: str, query: str, max_words: int) -> None:
     found = snippet(text, query, max_words=max_words)
     assert len(found.text.split()) <= max_words
     assert found.answerable == bool(found.text) == bool(found.spans)

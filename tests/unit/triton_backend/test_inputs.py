@@ -25,7 +25,7 @@ def test_what_cannot_be_honoured_is_refused_by_name(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in LOUD.items() for value in values])
-def test_what_asks_for_something_else_than_greedy_tokens_is_refused_by_name(name: str, value: Any) -> None:
+def test_inputs_beyond_greedy_decoding_are_refused_by_name(name: str, value: Any) -> None:
     with pytest.raises(InputError, match=f"^{name} is {value}"):
         ask(**{name: value})
 

@@ -35,7 +35,7 @@ def make_venv(at: Path, *, python: str = "3.11", numpy: str = "1.26.4") -> Path:
 
 
 @pytest.mark.parametrize("python", ["3.11", "3.12"])
-def test_the_stub_of_the_environments_python_stands_beside_the_backend(tmp_path: Path, python: str) -> None:
+def test_the_python_stub_stands_beside_the_backend(tmp_path: Path, python: str) -> None:
     installation = Installation.find(make_venv(tmp_path / "venv", python=python))
     backends = installation.backend_directory(tmp_path / "backends")
     links = {path.name: path for path in (backends / "python").iterdir()}
@@ -120,7 +120,7 @@ def test_the_server_gets_its_libraries_and_the_stub_its_python(tmp_path: Path, m
     assert Installation.find(venv).environment()["LD_LIBRARY_PATH"] == f"{libraries}:{tmp_path}/lib"
 
 
-def test_a_python_without_a_shared_library_is_told_what_to_install(tmp_path: Path) -> None:
+def test_a_python_without_libpython_is_told_what_to_install(tmp_path: Path) -> None:
     venv = make_venv(tmp_path / "venv")
     fake_python(venv, libraries=tmp_path)
     with pytest.raises(ConfigurationError, match=r"libpython3\.11\.so\.1\.0.*apt-get install libpython3\.11"):

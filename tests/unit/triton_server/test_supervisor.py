@@ -87,7 +87,7 @@ async def test_a_server_that_fails_is_replaced_and_the_log_says_why(
 
 
 @pytest.mark.parametrize("mode", ["silent and busy", "full and busy"])
-async def test_a_canary_that_waits_or_is_refused_while_others_are_answered_is_no_failure(
+async def test_a_waiting_canary_is_no_failure_while_others_succeed(
     tmp_path: Path, logged: io.StringIO, mode: str
 ) -> None:
     async with supervised(tmp_path, mode):
@@ -106,7 +106,7 @@ async def test_a_server_that_is_killed_is_told_by_its_exit_code(tmp_path: Path, 
     assert events(logged, "triton_restarting")[0]["reason"] == "the server ended with exit code -9"
 
 
-async def test_a_canary_that_waited_when_the_model_died_does_not_hide_it(
+async def test_a_waiting_canary_does_not_hide_a_dead_model(
     tmp_path: Path, logged: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is never answered, while the next one is told."""

@@ -46,7 +46,7 @@ def test_the_command_lines_are_those_that_were_decided(checkpoint_folder: Make) 
     assert "--max_draft_len 83" in words(Recipe("lookahead", read, Lookahead(7, 7, 7), limits))
 
 
-def test_both_engines_are_built_described_and_taken_by_the_gateway(
+def test_both_engines_are_built_and_taken_by_the_gateway(
     checkpoint_folder: Make, container: Container, tmp_path: Path, identity: Identity
 ) -> None:
     folder, out = checkpoint_folder(), tmp_path / "engines"

@@ -41,7 +41,7 @@ def test_fp16_has_no_quantization(checkpoint_folder: Make) -> None:
     assert (found.weights, found.kv_cache) == ("fp16", "fp16")
 
 
-def test_without_a_number_of_kv_heads_there_is_one_for_each_query_head(checkpoint_folder: Make) -> None:
+def test_kv_heads_default_to_query_heads(checkpoint_folder: Make) -> None:
     assert Checkpoint.read(checkpoint_folder(num_key_value_heads=None, num_attention_heads=12)).kv_heads == 12
 
 

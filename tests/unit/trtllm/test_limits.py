@@ -21,7 +21,7 @@ def checkpoint(checkpoint_folder: Callable[..., Path]) -> Checkpoint:
     return Checkpoint.read(checkpoint_folder())
 
 
-def test_the_limits_are_those_of_the_manifest_and_of_the_shipped_configuration(checkpoint: Checkpoint) -> None:
+def test_limits_are_the_manifests_and_the_configurations(checkpoint: Checkpoint) -> None:
     assert limits_for(checkpoint) == Limits(
         max_batch_size=32, max_input_len=896, max_output_len=192, max_seq_len=1152, max_num_tokens=4096
     )

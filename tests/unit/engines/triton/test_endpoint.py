@@ -86,7 +86,7 @@ def ask(endpoint: Endpoint) -> AsyncGenerator[Chunk, None]:
     ("status", "told"),
     [(grpc.StatusCode.OK, "ended the stream early"), (grpc.StatusCode.CANCELLED, r"could not run .* \(CANCELLED\)")],
 )
-async def test_a_stream_that_the_server_ends_early_is_an_error_of_this_request(
+async def test_a_stream_ended_early_is_an_error_of_its_request(
     identity: Identity, status: grpc.StatusCode, told: str
 ) -> None:
     async with endpoint_of(identity, status) as (endpoint, _):
@@ -97,7 +97,7 @@ async def test_a_stream_that_the_server_ends_early_is_an_error_of_this_request(
         assert endpoint.last_error is None
 
 
-async def test_a_task_that_is_cancelled_stays_so_when_the_endpoint_fails_in_that_moment(identity: Identity) -> None:
+async def test_a_cancelled_task_stays_so_when_its_endpoint_fails(identity: Identity) -> None:
     """With the endpoint's error in its place the request would go on, at another server, for nobody."""
     async with endpoint_of(identity, None) as (endpoint, server):
         task = asyncio.ensure_future(anext(ask(endpoint)))

@@ -147,7 +147,7 @@ async def test_the_only_server_is_asked_once() -> None:
     assert len(only.asked) == 1
 
 
-async def test_retries_end_with_their_budget_and_come_back_with_successes() -> None:
+async def test_the_retry_budget_ends_and_grows_with_successes() -> None:
     bad, worse = (Double(name, error=EngineUnavailable("It died.")) for name in "ab")
     engine = engine_of(bad, worse)
 
@@ -221,7 +221,7 @@ async def test_no_server_at_all_is_told() -> None:
         await ask(engine)
 
 
-def test_servers_that_are_well_are_counted_and_none_counts_as_one() -> None:
+def test_healthy_servers_are_counted_and_none_counts_as_one() -> None:
     assert engine_of(Double("a"), ill("b"), Double("c")).status().healthy == 2
     assert engine_of(ill("a"), ill("b")).status().healthy == 1
     assert engine_of().status().healthy == 1

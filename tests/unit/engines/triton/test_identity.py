@@ -63,7 +63,7 @@ def test_every_field_but_precision_is_tried() -> None:
     assert set(OTHER) == {field.name for field in fields(Identity)} - {"precision"}
 
 
-def test_all_fields_that_differ_are_named_and_a_missing_one_differs(identity: Identity) -> None:
+def test_differing_and_missing_identity_fields_are_named(identity: Identity) -> None:
     told = asdict(identity) | {"end_id": 3}
     del told["version"]
     with pytest.raises(ArtifactError, match=r"version is None there.*; end_id is 3 there"):

@@ -78,9 +78,7 @@ OTHER: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", sorted(OTHER))
-def test_an_engine_of_another_model_is_refused_whatever_else_the_configuration_says(
-    identity: Identity, name: str
-) -> None:
+def test_an_engine_of_another_model_is_always_refused(identity: Identity, name: str) -> None:
     stale = manifest_of(replace(identity, **{name: OTHER[name]}))
     config = served(stale, configured(**{IDENTITY: json.dumps(asdict(identity))}))
     with pytest.raises(ArtifactError) as caught:
@@ -90,7 +88,7 @@ def test_an_engine_of_another_model_is_refused_whatever_else_the_configuration_s
     assert "querygist engine build" in caught.value.detail
 
 
-def test_an_engine_of_another_lookahead_than_it_is_served_with_is_refused(identity: Identity) -> None:
+def test_an_engine_of_another_lookahead_is_refused(identity: Identity) -> None:
     config = served(manifest_of(identity), configured(lookahead_window_size=3))
     with pytest.raises(ArtifactError, match=r"built for lookahead_window_size 4.* config\.pbtxt says .*window_size 3"):
         Served.of(config, identity, ADDRESS)
@@ -136,7 +134,7 @@ def test_an_engine_that_says_nothing_of_itself_is_refused(identity: Identity, to
         Served.of(config, identity, ADDRESS)
 
 
-def test_the_committed_configuration_is_a_template_and_served_by_nobody(identity: Identity) -> None:
+def test_the_committed_configuration_is_only_a_template(identity: Identity) -> None:
     with pytest.raises(ArtifactError, match="does not say what it was built for"):
         Served.of(load_config(GPU_MODEL), identity, ADDRESS)
 
@@ -150,7 +148,7 @@ def test_another_backend_needs_no_engine(identity: Identity) -> None:
 
 
 @given(st.integers(1, 9), st.integers(2, 9), st.integers(0, 9), st.integers(1, 2000))
-def test_exactly_the_sequences_that_hold_prompt_output_and_drafts_do(
+def test_only_lengths_that_hold_prompt_output_and_drafts_pass(
     identity: Identity, window: int, ngram: int, verification_set: int, max_seq_len: int
 ) -> None:
     lookahead = Lookahead(window, ngram, verification_set)

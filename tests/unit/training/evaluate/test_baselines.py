@@ -28,7 +28,7 @@ def examples(draw: st.DrawFn) -> Example:
 
 
 @given(examples())
-def test_lead_and_queries_obey_the_length_and_copy_from_the_document(one: Example) -> None:
+def test_lead_baselines_obey_the_length_and_are_verbatim(one: Example) -> None:
     for baseline in (lead, query, overlap, bm25_run):
         written = baseline(one)
         assert len(written.text.split()) <= one.max_words
@@ -67,7 +67,7 @@ def test_whole_is_the_document(one: Example) -> None:
 
 
 @given(st.lists(sentences, min_size=1, max_size=6), st.lists(documents, min_size=1, max_size=2))
-def test_no_sentence_beats_the_oracle_and_none_it_left_out_would_help_it(found: list[str], people: list[str]) -> None:
+def test_the_oracle_beats_and_needs_no_other_sentence(found: list[str], people: list[str]) -> None:
     numbered = [f"{sentence[:-1]} x{place}." for place, sentence in enumerate(found)]  # so that no two are the same
     chosen = oracle(example(document=" ".join(numbered), references=tuple(people))).text
     best = rouge2(chosen, people)
@@ -85,12 +85,12 @@ def test_the_oracle_finds_the_sentence_that_is_the_reference(document: str, data
         assert rouge2(oracle(example(document=document, references=(reference,))).text, [reference]) == 100.0
 
 
-def test_the_oracle_takes_two_sentences_where_two_are_the_answer_in_the_documents_order() -> None:
+def test_the_oracle_takes_two_sentences_in_document_order() -> None:
     references = ("They eat grain. Their eyes are large.",)
     assert oracle(example(references=references)).text == "Their eyes are large. They eat grain."
 
 
-def test_the_oracle_gives_nothing_where_no_sentence_shares_a_bigram() -> None:
+def test_the_oracle_is_empty_where_no_bigram_is_shared() -> None:
     written = oracle(example(references=("Nothing of it.",)))
     assert (written.text, written.answerable) == ("", False)
 

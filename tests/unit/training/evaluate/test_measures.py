@@ -20,7 +20,7 @@ def test_an_output_is_measured() -> None:
     assert (found.tokens, found.passes, found.seconds) == (9, 4, 0.5)
 
 
-def test_a_refused_positive_scores_nothing_even_if_the_writer_left_a_text() -> None:
+def test_a_refused_positive_scores_nothing_whatever_its_text() -> None:
     found = measure(example(), Generated(DOCUMENT, answerable=False))
     assert (found.rouge, found.words, found.answered) == (NOTHING, 0, False)
 
@@ -91,7 +91,7 @@ def test_means_are_by_source_and_over_all_examples() -> None:
     assert found["a"].refusals.hard == Share(1, 1, 1.0)
 
 
-def test_a_source_of_negatives_has_no_quality_and_one_that_is_all_refused_no_length() -> None:
+def test_sources_without_answers_have_no_quality_or_length() -> None:
     found = aggregate([measured(source="a", kind="hard"), measured(source="b", rouge=0, answered=False)], seed=0)
     assert found["a"].quality is None
     b = found["b"].quality

@@ -15,7 +15,7 @@ FIRST = Generated("Ü “owls”\u2028hunt.", answerable=True, tokens=7, passes=
 REFUSED = Generated("", answerable=False)
 
 
-def test_what_was_written_is_there_again_and_the_rest_is_missing_in_order(tmp_path: Path) -> None:
+def test_written_outputs_are_kept_and_the_rest_is_missing(tmp_path: Path) -> None:
     outputs = Outputs(tmp_path / "new", "sft", FROM)
     assert outputs.missing(ALL) == ALL
     outputs.append(ALL[2], FIRST)

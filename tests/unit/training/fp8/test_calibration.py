@@ -22,9 +22,7 @@ def config_of(folder: Path, *lines: dict[str, object], **fp8: object) -> Config:
     return configs.load(folder / "run.yaml", [f"fp8.{name}={value}" for name, value in fp8.items()])
 
 
-def test_prompts_are_those_of_the_service_with_the_answers_behind(
-    tmp_path: Path, tokenizer: Tokenizer, identity: Identity
-) -> None:
+def test_prompts_are_the_services_followed_by_answers(tmp_path: Path, tokenizer: Tokenizer, identity: Identity) -> None:
     [ids] = calibration.sequences(config_of(tmp_path, line()), tokenizer, identity)
     assert ids[-1] == identity.end_id
     text = tokenizer.decode(ids)
@@ -39,9 +37,7 @@ def test_long_documents_fill_the_prompt(tmp_path: Path, tokenizer: Tokenizer, id
     assert len(second) < 100
 
 
-def test_rows_to_validate_or_test_on_and_those_without_a_licence_are_left_out(
-    tmp_path: Path, tokenizer: Tokenizer, identity: Identity
-) -> None:
+def test_held_out_and_unlicensed_rows_are_left_out(tmp_path: Path, tokenizer: Tokenizer, identity: Identity) -> None:
     lines = [line("a"), line("b", split="test"), line("c", split="validation"), line("d", license="ask the author")]
     [ids] = calibration.sequences(config_of(tmp_path, *lines), tokenizer, identity)
     assert "document a." in tokenizer.decode(ids)

@@ -79,7 +79,7 @@ def test_scales_are_exact_and_hardly_larger_than_needed(largest: float) -> None:
 
 
 @given(st.floats(2**-20, 2**20, width=32))
-def test_what_is_stored_comes_back_by_division_and_by_multiplication(largest: float) -> None:
+def test_stored_values_come_back_by_division_and_product(largest: float) -> None:
     scale = exact_scale(torch.tensor(largest))
     values = decode(stored_numbers(), scale)
     assert torch.equal((values / scale).to(torch.float8_e4m3fn).float(), stored_numbers().float())

@@ -110,7 +110,7 @@ def test_what_agrees_with_the_others_wins() -> None:
     assert judged(EYES, NIGHT, EYES, num_generations=3, temperature=1)["label"]["summary"] == EYES
 
 
-def test_of_equals_the_first_wins_and_a_document_fares_as_its_best_sample() -> None:
+def test_the_first_of_equal_samples_wins() -> None:
     row = judged("", "Owls hunt.", "Owls hunt at night, they say, and not by day.", num_generations=3, temperature=1)
     assert row["samples"] == ["refused", "too short", "not copied"]
     assert row["outcome"] == "not copied"
@@ -123,7 +123,7 @@ def test_a_label_is_an_example_that_asks_for_its_own_length() -> None:
     assert len(NIGHT.split()) <= made.max_words <= 15
 
 
-def test_the_positives_of_the_data_stage_are_labelled_without_a_look_at_their_summaries(tmp_path: Path) -> None:
+def test_positives_are_labelled_without_their_summaries(tmp_path: Path) -> None:
     negative = example("n", kind="hard")
     again = example("again", query=QUERY.upper(), document=example("a").document.replace(",", ""))
     write_examples(tmp_path / "train.jsonl", [example("a"), negative, again, example("b"), example("c")])
@@ -156,7 +156,7 @@ def test_what_is_done_is_not_done_again_until_something_changes(tmp_path: Path) 
     assert another.asked == ["a"]
 
 
-def test_a_run_that_was_stopped_goes_on_with_the_shards_that_are_missing(tmp_path: Path) -> None:
+def test_a_stopped_run_resumes_with_the_missing_shards(tmp_path: Path) -> None:
     for name in ("stopped", "straight"):
         write_examples(tmp_path / name / "train.jsonl", [example(str(i)) for i in range(7)])
     first, second = Scripted({}, broken="5"), Scripted({})

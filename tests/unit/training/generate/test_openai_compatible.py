@@ -145,9 +145,7 @@ def test_nobody_there() -> None:
         list(generator.generate([OWLS]))
 
 
-def test_a_refused_request_is_not_asked_again_and_its_text_not_repeated(
-    teacher: Teacher, generator: OpenAIGenerator
-) -> None:
+def test_a_refused_request_is_not_retried_nor_quoted(teacher: Teacher, generator: OpenAIGenerator) -> None:
     error = {"message": f"too long: {OWLS.document}", "code": "context_length_exceeded"}
     teacher.reply = lambda body: JSONResponse({"error": error}, status_code=400)
     with pytest.raises(ConfigurationError, match=r"answered 400 \(context_length_exceeded\)") as caught:

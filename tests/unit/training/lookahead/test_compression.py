@@ -29,7 +29,7 @@ def test_step_compression_and_acceptance_by_hand() -> None:
     assert compression(ROWS[1:2], WINDOW) is None
 
 
-def test_a_predicted_speedup_grows_with_s_and_shrinks_with_the_batch() -> None:
+def test_the_speedup_grows_with_s_and_shrinks_with_the_batch() -> None:
     found = speedups([TEXT, WINDOW], [ROWS[0], ROWS[2]], 200)
     for gpu in {gpu for gpu, _, _ in found}:
         gains = [found[gpu, batch, WINDOW] for batch in BATCHES]

@@ -67,7 +67,7 @@ def test_lookahead_equals_greedy(kind: str, prompt: list[int], shape: Shape, see
         assert list(found.given) == replay(shape, prompt, found.ids)
 
 
-def test_passes_are_saved_where_the_text_repeats_itself_and_by_the_window_too() -> None:
+def test_lookahead_saves_passes_on_repetitive_text() -> None:
     saved = {"text": 0, "window": 0}
     for seed in range(10):
         model = tiny("llama", seed)

@@ -12,7 +12,7 @@ SHAPES = st.builds(Shape, st.just(0), st.integers(2, 7), st.integers(0, 5))
 
 
 @given(IDS, SHAPES)
-def test_candidates_are_different_and_have_followed_the_last_token(text: list[int], shape: Shape) -> None:
+def test_candidates_differ_and_have_followed_the_last_token(text: list[int], shape: Shape) -> None:
     found = Pool(shape, text).candidates()
     assert len(found) == len(set(found)) <= shape.verification_set
     for candidate in found:
@@ -27,7 +27,7 @@ def test_the_longest_agreement_comes_first_and_then_the_newest() -> None:
     assert Pool(Shape(0, 3, 1), text).candidates() == [(2, 3)]
 
 
-def test_guesses_of_the_window_come_after_what_agrees_more_and_the_newest_are_kept() -> None:
+def test_window_guesses_rank_by_agreement_then_recency() -> None:
     pool = Pool(Shape(4, 3, 2), [8, 1, 2, 3, 0, 8, 1])
     for following in ((4, 4), (5, 5), (6, 6), (5, 5)):
         pool.guess(1, following)
