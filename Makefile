@@ -18,6 +18,7 @@ FP8_CONFIG ?= training/configs/fp8.yaml
 # Every test that needs nothing but Python and is quick has none of these markers (pyproject.toml, tests/suites.py).
 PYTEST := $(BIN)/python -m pytest
 NOT_FAST := embedded or triton or browser or training or fp8 or slow
+SLOW_TO_IMPORT := train generate evaluate fp8 lookahead export preferences
 
 .PHONY: help serve triton load model fp8 fp8-venv check lint fast test test-all system-packages docs lock clean
 
@@ -62,7 +63,7 @@ lint: $(VENV)/.develop
 	$(BIN)/mypy
 
 fast: $(VENV)/.develop
-	$(PYTEST) -n 2 -m "not ($(NOT_FAST))" tests/unit tests/api
+	$(PYTEST) -n 2 -m "not ($(NOT_FAST))" $(SLOW_TO_IMPORT:%=--ignore=tests/unit/training/%) tests/unit tests/api
 
 test:
 	@$(MAKE) --no-print-directory -j2 system-packages $(VENV)/.develop $(TRITON_VENV)/.installed

@@ -23,6 +23,16 @@ TESTS = Path(__file__).parent
 PLACES = {
     "contract": "triton",
     "e2e": "browser",
+    # Importing torch and peft takes as long as all other unit tests (`make fast` does not even collect these).
+    "unit/training/evaluate": "training",
+    "unit/training/export": "training",
+    "unit/training/fp8": "training",
+    "unit/training/generate": "training",
+    "unit/training/lookahead": "training",
+    "unit/training/preferences": "training",
+    "unit/training/train": "training",
+    "unit/training/test_fingerprint.py": "training",
+    "unit/artifact/test_against_torch.py": "training",
     "unit/artifact/test_base_model.py": "embedded",  # these two export to OpenVINO and load what they exported
     "unit/artifact/test_built_model.py": "embedded",
 }

@@ -78,8 +78,11 @@ class Probe:
                     final = protocol.read(result).final
             if not final:
                 raise InferenceServerException("the stream ended early", status="StatusCode.INTERNAL")
-        except BaseException:
+        except BaseException as error:
             call.cancel()  # not after the end: a stream cancelled too late keeps Triton from unloading the model
+            task = asyncio.current_task()
+            if isinstance(error, ERRORS) and task is not None and task.cancelling():
+                raise asyncio.CancelledError from None  # gRPC swallows a cancellation that meets the call's own end
             raise
 
 

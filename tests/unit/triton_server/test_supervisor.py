@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import pytest
+from tritonclient.utils import InferenceServerException
 
 from querygist.engines.triton.protocol import PLAIN
 from querygist.triton_server import supervisor as module
@@ -52,6 +53,30 @@ async def supervised(
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def test_a_cancelled_probe_ends_though_its_call_fails_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Call:
+        """As gRPC's: a cancellation that meets the end of the call is swallowed, and the call's error raised."""
+
+        def __aiter__(self) -> "Call":
+            return self
+
+        async def __anext__(self) -> tuple[None, None]:
+            try:
+                return await asyncio.Event().wait()  # type: ignore[return-value]
+            except asyncio.CancelledError:
+                raise InferenceServerException("gone", status="StatusCode.UNAVAILABLE") from None
+
+        def cancel(self) -> None:
+            pass
+
+    monkeypatch.setattr(module.protocol, "stream", lambda *_, **__: Call())
+    probing = asyncio.create_task(Probe(2, PLAIN).run(None, timeout=60))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    probing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await probing
 
 
 async def until(condition: Callable[[], object]) -> None:

@@ -54,7 +54,7 @@ class Double:
 
 def engine_of(*doubles: Double) -> TritonEngine:
     one = TritonEngine(IDENTITY, [], plain=False, stall_seconds=1)
-    one._servers.endpoints = list(doubles)  # type: ignore[arg-type]
+    one._pool.endpoints = list(doubles)  # type: ignore[arg-type]
     return one
 
 

@@ -31,7 +31,7 @@ class Scripted:
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = texts
 
-    def write(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Generated]]:
+    def generate(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Generated]]:
         for _ in examples:
             Scripted.asked += 1
             yield [Generated(text, answerable=bool(text)) for text in self._texts]

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from querygist.artifact.hf_to_gguf import convert
 
 from querygist.errors import ConfigurationError
 from tests.unit.artifact import tiny
@@ -17,9 +16,7 @@ FULL = StudentConfig(full_finetune=True)
 
 @pytest.fixture
 def gguf(tmp_path: Path) -> Path:
-    tiny.write_folder(tmp_path / "hf")
-    convert(tmp_path / "hf", tmp_path / "base.gguf")
-    return tmp_path / "base.gguf"
+    return tiny.write_gguf(tmp_path / "base.gguf")
 
 
 def test_a_full_finetune_of_a_gguf_model_is_saved_and_loads(gguf: Path, tmp_path: Path) -> None:
