@@ -33,6 +33,8 @@ PLACES = {
     "unit/training/train": "training",
     "unit/training/test_fingerprint.py": "training",
     "unit/artifact/test_against_torch.py": "training",
+    "unit/artifact/test_fetch.py": "embedded",  # pip, again and again
+    "unit/triton_server/test_supervisor.py": "triton",  # a scripted server, waited for
     "unit/artifact/test_base_model.py": "embedded",  # these two export to OpenVINO and load what they exported
     "unit/artifact/test_built_model.py": "embedded",
 }
