@@ -47,7 +47,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The address it listens at."""
         return f"http://{HOST}:{self.port}"
 
     def start(self) -> None:

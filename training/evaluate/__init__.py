@@ -1,1 +1,1 @@
-"""How good summaries are: baselines, measures with intervals, and the report of both."""
+"""Evaluation of summaries: baselines, measures with intervals, and the report of both."""

@@ -47,7 +47,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many of how many. `share`: 0 to 1, None of none."""
+    """A count out of a number of rows. `share`: 0 to 1, None of none."""
 
     count: int
     rows: int

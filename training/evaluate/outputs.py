@@ -1,4 +1,4 @@
-"""What a system generated, one line an example, on disk as soon as it is there: a stopped evaluation goes on.
+"""Outputs of a system, one line an example, on disk as soon as it is there: a stopped evaluation goes on.
 
 The file's name holds a hash of what the outputs were made from, so that those of another model are never taken for
 them, and none is lost when a config changes and changes back.

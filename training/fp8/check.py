@@ -1,4 +1,4 @@
-"""Whether an exported checkpoint is the model it was made from: every field, every tensor, and what it computes."""
+"""Check that an exported checkpoint is the model it was made from: every field, every tensor, and its logits."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -71,7 +71,7 @@ def _check_ranges(tensors: Tensors, this: Architecture) -> None:
 
 
 def check_hugging_face(exported: Tensors, tensors: Tensors, source: Mapping[str, Any]) -> None:
-    """Whether the Hugging Face export holds the same as the checkpoint. Raises ArtifactError naming what does not."""
+    """Check that the Hugging Face export equals the checkpoint. Raises ArtifactError naming what does not."""
     this = architectures.of(source)
     expected = {f"{theirs}.weight": tensors[f"{ours}.weight"] for ours, theirs in this.top.items()}
     if source["tie_word_embeddings"]:

@@ -27,7 +27,7 @@ def exact_scale(largest: torch.Tensor) -> torch.Tensor:
 
 
 def _is_exact(scale: torch.Tensor) -> bool:
-    """Whether all ways to say it are one in float32. 448 x scale and stored numbers x scale are exact anyway."""
+    """True when all ways to say it are one in float32. 448 x scale and stored numbers x scale are exact anyway."""
     return torch.equal(1 / (1 / scale), scale) and torch.equal(LARGEST / (LARGEST * scale), 1 / scale)
 
 

@@ -128,7 +128,7 @@ def expected_tensors(source: Mapping[str, Any]) -> Expected:
 
 
 def _plain(ours: str, theirs: str, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, Any]]:
-    """What is not quantized."""
+    """Return the tensors that are not quantized."""
     for kind in ("weight", "bias"):
         if shape := shapes.get(f"{theirs}.{kind}"):
             yield f"{ours}.{kind}", (shape, torch.float16)

@@ -124,7 +124,7 @@ def _logits(model: Any, probes: list[torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def _in_16_bits(folder: Path) -> None:
-    """What is not quantized as float16, which holds it exactly; scales stay float32."""
+    """Return what is not quantized as float16, which holds it exactly; scales stay float32."""
     path = folder / "model.safetensors"
     tensors = load_file(path)
     halved = {

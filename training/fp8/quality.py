@@ -1,4 +1,4 @@
-"""What FP8 costs: greedy summaries of the shipped student in float32, and of its checkpoint read back, row by row."""
+"""Cost of FP8: greedy summaries of the shipped student in float32, and of its checkpoint read back, row by row."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass

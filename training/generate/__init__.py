@@ -1,1 +1,1 @@
-"""What writes summaries: models in this process, and services elsewhere."""
+"""Generators of summaries: models in this process, and services elsewhere."""

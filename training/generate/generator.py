@@ -30,7 +30,7 @@ class Generated:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to decode: `count` summaries for each example; temperature 0 is greedy, and gives one."""
+    """Decoding parameters: `count` summaries for each example; temperature 0 is greedy, and gives one."""
 
     count: int = 1
     temperature: float = 0.0

@@ -58,7 +58,7 @@ def number_values(text: str) -> frozenset[Reading]:
 
 
 class _Token(str):
-    """What text2num takes for a word."""
+    """A word, in the form text2num takes."""
 
     __slots__ = ()
 

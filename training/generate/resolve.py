@@ -32,7 +32,7 @@ class Student:
     weights_dir: Path
 
     def identity(self) -> Identity:
-        """What the embedded engine answers as when it serves this student."""
+        """Return the identity of the embedded engine when it serves this student."""
         service = settings.load()
         identity = Manifest.load(service.weights_dir).identity(service.precision)
         return replace(identity, adapter_sha256=self.adapter_sha256, prompt_version=self.prompt_version)

@@ -1,4 +1,4 @@
-"""What the label stage is asked about: queries with documents and no summary, checked and each once."""
+"""Input of the label stage: queries with documents and no summary, checked and each once."""
 
 from collections.abc import Sequence
 from dataclasses import replace

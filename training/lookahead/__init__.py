@@ -1,1 +1,1 @@
-"""What the sweep over (W, N, G) is measured by and reported as."""
+"""Lookahead decoding: a reference implementation, and the sweep over (W, N, G)."""

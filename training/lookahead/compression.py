@@ -62,7 +62,7 @@ Speedups = Mapping[tuple[str, int, Shape], float]
 
 
 def speedups(shapes: Sequence[Shape], rows: Sequence[Row], context: int) -> Speedups:
-    """How many times as fast decoding would be as with one token a pass, with `context` tokens before.
+    """Return the speed-ups of decoding over one token a pass, with `context` tokens before.
 
     By the roofline of service/querygist/sizing/roofline.py, which no GPU here has confirmed.
     """

@@ -44,7 +44,7 @@ class Prefilled:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What goes through the model at once, behind the keys and values of all tokens before t0.
+    """Input of one forward pass, behind the keys and values of all tokens before t0.
 
     `ids` int[n]: t0, the window level by level (without t0, its first place), the candidates one after another.
     `offsets` int[n]: positions, t0's being 0. `visible` bool[n, n]: which of these tokens each of them sees.

@@ -86,7 +86,7 @@ class Pool:
         return sorted(ranked, key=lambda following: ranked[following], reverse=True)[: self._shape.verification_set]
 
     def _agreement(self, place: int) -> int:
-        """How many ids up to and with `place` are those at the end of the text."""
+        """Return the number of ids up to and with `place` that are those at the end of the text."""
         end = len(self._text) - 1
         length = 1  # the last token itself
         while length < min(_LONGEST_MATCH, place + 1) and self._text[place - length] == self._text[end - length]:
@@ -95,7 +95,7 @@ class Pool:
 
 
 def accepted(candidate: Sequence[int], truth: Sequence[int]) -> int:
-    """How many ids of the candidate are the ones that greedy decoding gives next."""
+    """Return the number of ids of the candidate that greedy decoding gives next."""
     count = 0
     while count < min(len(candidate), len(truth)) and candidate[count] == truth[count]:
         count += 1

@@ -100,7 +100,7 @@ def _decode(
 
 
 class Decodings:
-    """What the model decoded, by row and shape, on disk as soon as it is there."""
+    """Outputs of the model, by row and shape, on disk as soon as it is there."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
