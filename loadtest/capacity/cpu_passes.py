@@ -1,6 +1,6 @@
 """Times single passes of the CPU engine: of the very pipeline that serves.
 
-`querygist.engines.openvino.pipeline.DecodingPipeline` is that pipeline (OpenVINO GenAI's continuous batching, its paged
+`querygist.engines.openvino.decoding_pipeline.DecodingPipeline` is that pipeline (OpenVINO GenAI's continuous batching, its paged
 attention, scheduler and sampler), and its `step` is one pass, so what is timed is what a request waits for; a plain
 inference of the compiled model would have another attention and none of the rest. What goes into a pass is controlled
 from outside:
@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from loadtest.capacity.cpu_costs import Point
+from querygist.engines.openvino.decoding_pipeline import Decoding, DecodingPipeline
 from querygist.engines.openvino.options import EngineOptions
-from querygist.engines.openvino.pipeline import Decoding, DecodingPipeline
 from querygist.engines.openvino.prompt_lookup import prompt_lookup
 
 Ints = Sequence[int]

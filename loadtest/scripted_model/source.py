@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from querygist.engines.openvino.pipeline import Decoding
+from querygist.engines.openvino.decoding_pipeline import Decoding
 from querygist.engines.openvino.scheduler import Progress, Sink
 
 

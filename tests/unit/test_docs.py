@@ -106,10 +106,12 @@ def test_architecture_names_every_module_and_no_other() -> None:
 
 @pytest.mark.parametrize("top", ["training", "loadtest", "deploy", "tests"])
 def test_architecture_names_every_folder_of(top: str) -> None:
-    line = re.search(rf"^{top}/ (.+)$", text_of("ARCHITECTURE.md"), re.MULTILINE)
-    assert line is not None
+    block = re.search(rf"^{top}/ (.+(?:\n +.+)*)$", text_of("ARCHITECTURE.md"), re.MULTILINE)
+    assert block is not None
     folders = {path.relative_to(REPOSITORY / top).parts[0] for path in (REPOSITORY / top).glob("*/**/*.*")}
-    assert set(re.findall(r"\b(\w+)/", line[1])) == folders - {"__pycache__"}
+    assert set(re.findall(r"\b(\w+)/", block[1])) == folders - {"__pycache__"}
+    files = {path.name for path in (REPOSITORY / top).rglob("*.py")}
+    assert set(re.findall(r"\b\w+\.py\b", block[1])) <= files
 
 
 @pytest.mark.parametrize(("page", "limit"), [("README.md", 10_240), ("ARCHITECTURE.md", 5_400)])

@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from querygist.engines.lookahead import Lookahead
-from querygist.engines.openvino.pipeline import Decoding
+from querygist.engines.openvino.decoding_pipeline import Decoding
 
 Tensors = Mapping[str, NDArray[Any]]
 

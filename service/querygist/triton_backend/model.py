@@ -17,8 +17,8 @@ from typing import Any, Protocol
 import triton_python_backend_utils as pb_utils
 
 from querygist.engines.lookahead import Lookahead
+from querygist.engines.openvino.decoding_pipeline import Decoding
 from querygist.engines.openvino.options import EngineOptions
-from querygist.engines.openvino.pipeline import Decoding
 from querygist.engines.openvino.scheduler import Progress, Scheduler, Sink
 from querygist.triton_backend.counters import Counts
 from querygist.triton_backend.inputs import MAX_SEQ_LEN, InputError, Limits, asks, wants_stop

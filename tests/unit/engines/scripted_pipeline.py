@@ -1,4 +1,4 @@
-"""OpenVINO GenAI's pipeline by script, behind the seam the scheduler uses (`querygist.engines.openvino.pipeline`).
+"""OpenVINO GenAI's pipeline by script, behind the seam the scheduler uses (`querygist.engines.openvino.decoding_pipeline`).
 
 Everything happens on the thread that runs the loop, so a test is the same on every run: what other threads would ask
 for during a forward pass is asked for from inside of it (`during`).
@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from openvino_genai import GenerationFinishReason, GenerationStatus
 
+from querygist.engines.openvino.decoding_pipeline import Decoding
 from querygist.engines.openvino.options import EngineOptions
-from querygist.engines.openvino.pipeline import Decoding
 
 END_ID = 2
 

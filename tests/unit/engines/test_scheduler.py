@@ -8,8 +8,8 @@ import pytest
 from openvino_genai import GenerationFinishReason, GenerationStatus
 
 from querygist.engines.openvino import scheduler
+from querygist.engines.openvino.decoding_pipeline import Decoding
 from querygist.engines.openvino.options import EngineOptions
-from querygist.engines.openvino.pipeline import Decoding
 from querygist.engines.openvino.scheduler import Progress, Scheduler
 from tests.unit.engines.scripted_pipeline import END_ID, Pass, Pipelines, ScriptedPipeline
 

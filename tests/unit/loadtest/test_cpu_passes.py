@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from loadtest.capacity import cpu_passes
 from loadtest.capacity.cpu_passes import Bench
+from querygist.engines.openvino.decoding_pipeline import Decoding
 from querygist.engines.openvino.options import EngineOptions
-from querygist.engines.openvino.pipeline import Decoding
 from querygist.engines.openvino.prompt_lookup import prompt_lookup
 
 SENTENCE = list(range(5000, 5020))

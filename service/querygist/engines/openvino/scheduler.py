@@ -13,8 +13,8 @@ import numpy as np
 import openvino_genai as genai
 from numpy.typing import NDArray
 
+from querygist.engines.openvino.decoding_pipeline import Decoding, DecodingPipeline
 from querygist.engines.openvino.options import EngineOptions
-from querygist.engines.openvino.pipeline import Decoding, DecodingPipeline
 from querygist.engines.openvino.prompt_lookup import prompt_lookup
 
 

@@ -18,8 +18,8 @@ from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
+from querygist.engines.openvino.decoding_pipeline import Decoding
 from querygist.engines.openvino.options import EngineOptions
-from querygist.engines.openvino.pipeline import Decoding
 from querygist.engines.openvino.scheduler import Progress, Scheduler
 
 
