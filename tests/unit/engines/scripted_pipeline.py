@@ -1,4 +1,4 @@
-"""OpenVINO GenAI's pipeline by script, behind the seam the scheduler uses (`querygist.engines.openvino.decoding_pipeline`).
+"""OpenVINO GenAI's pipeline by script, behind the seam the scheduler uses (`openvino.decoding_pipeline`).
 
 Everything happens on the thread that runs the loop, so a test is the same on every run: what other threads would ask
 for during a forward pass is asked for from inside of it (`during`).
