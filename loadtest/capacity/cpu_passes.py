@@ -1,8 +1,8 @@
 """Times single passes of the CPU engine: of the very pipeline that serves.
 
-OpenVINO GenAI's continuous batching in `querygist.engines.openvino` (its paged attention, scheduler and sampler) is that
-pipeline, and its `step` is one pass, so what is timed is what a request waits for; a plain inference of the compiled
-model would have another attention and none of the rest. What goes into a pass is controlled from outside:
+The pipeline is OpenVINO GenAI's continuous batching (its paged attention, scheduler and sampler), and its `step` is one
+pass, so what is timed is what a request waits for; a plain inference of the compiled model would have another attention
+and none of the rest. What goes into a pass is controlled from outside:
 
 - prompt points: a prompt that nothing in the prefix cache begins like is read in one piece, or, to have a context, in
   two, the second of which counts;
