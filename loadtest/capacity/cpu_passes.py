@@ -7,7 +7,7 @@ and none of the rest. What goes into a pass is controlled from outside:
 - prompt points: a prompt that nothing in the prefix cache begins like is read in one piece, or, to have a context, in
   two, the second of which counts;
 - decode points: n - 1 candidates a pass. Prompts repeat one sentence, so that the n-gram lookup finds candidates; the
-  rule of the lookup is known (engines/candidates.py), and passes in which any sequence had fewer are not counted.
+  rule of the lookup is known (`prompt_lookup`), and passes in which any sequence had fewer are not counted.
 """
 
 import itertools

@@ -173,7 +173,8 @@ def engine_build(
     here: Annotated[bool, typer.Option(help="This is the pinned container; otherwise docker runs it.")] = False,
 ) -> None:
     """Build the GPU's engines, with lookahead decoding and without, each as a repository that Triton serves."""
-    from querygist.trtllm.build import build_engines
+    with extra("triton"):
+        from querygist.trtllm.build import build_engines
 
     console = Console(soft_wrap=True)
     build_engines(
@@ -187,7 +188,8 @@ def engine_deliver(
     target: Annotated[Path, typer.Argument(help="Where Triton reads it, such as /models/lookahead.")],
 ) -> None:
     """Copy a model repository with a TensorRT-LLM engine, and check that it arrived whole and is the right one."""
-    from querygist.trtllm.deliver import deliver
+    with extra("triton"):
+        from querygist.trtllm.deliver import deliver
 
     manifest = deliver(source, target)
     typer.echo(json.dumps({"event": "engine_delivered", "to": str(target), "engine": manifest.engine}))

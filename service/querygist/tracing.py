@@ -11,7 +11,16 @@ from contextlib import contextmanager
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import NoOpTracerProvider, Span, SpanKind, StatusCode, Tracer, TracerProvider, format_trace_id
+from opentelemetry.trace import (
+    NoOpTracer,
+    NoOpTracerProvider,
+    Span,
+    SpanKind,
+    StatusCode,
+    Tracer,
+    TracerProvider,
+    format_trace_id,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from querygist import __version__
@@ -69,16 +78,17 @@ def _ending(span: Span) -> Generator[None, None, None]:
         span.end()
 
 
-def trace_id_of(span: Span) -> str | None:
-    """Return the trace's id, 32 hexadecimal digits, when tracing or the caller has given one."""
-    context = span.get_span_context()
-    return format_trace_id(context.trace_id) if context.is_valid else None
+def trace_id_of(span: Span, headers: Mapping[str, str]) -> str | None:
+    """Return the trace's id, 32 hexadecimal digits, when tracing or the caller's `traceparent` has given one."""
+    caller = trace.get_current_span(_PROPAGATOR.extract(headers, Context()))
+    contexts = (one.get_span_context() for one in (span, caller))
+    return next((format_trace_id(context.trace_id) for context in contexts if context.is_valid), None)
 
 
-def trace_headers(span: Span) -> dict[str, str]:
-    """Return what hands a recorded span on to another service: `traceparent`, `tracestate`."""
+def trace_headers(tracer: Tracer, span: Span) -> dict[str, str]:
+    """Return what hands a span on to another service: `traceparent`, `tracestate`; nothing where tracing is off."""
     headers: dict[str, str] = {}
-    if span.is_recording():
+    if not isinstance(tracer, NoOpTracer):
         _PROPAGATOR.inject(headers, trace.set_span_in_context(span, Context()))
     return headers
 

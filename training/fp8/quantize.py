@@ -30,6 +30,10 @@ from training.fp8.expected import repair
 
 FINGERPRINT = "checkpoint.fingerprint.json"
 CHECKED = "checked.json"
+_DECIDING = tuple(
+    f"training.fp8.{name}" for name in ("calibration", "check", "expected", "modelopt_step", "readback", "source_model")
+)
+"""The modules that decide what a checkpoint is; the step in ModelOpt's environment is not imported here."""
 
 
 def run(config: Config, console: Console) -> None:
@@ -48,7 +52,7 @@ def _checkpoint(name: str, config: Config, service: Settings, console: Console) 
     made_from = {
         "model": f"seed {config.seed}" if name == "gpt2" else str(manifest.identity("fp32")),
         "calibration": fingerprint.sha256_of_text(json.dumps(sequences)),
-        "code": fingerprint.sha256_of_code(__name__),
+        "code": "".join(map(fingerprint.sha256_of_code, _DECIDING)) + sha256_of(Path(__file__)),
         "requirements": sha256_of(Path(__file__).with_name("requirements.txt")),
     }
     if fingerprint.matches(folder / "trtllm" / FINGERPRINT, made_from):

@@ -23,7 +23,6 @@ def shipped_student(service: Settings) -> Any:
     manifest = Manifest.load(service.weights_dir)
     base = load_base(fetch_base(service))
     student = base if manifest.adapter is None else load_adapter(base, service.weights_dir).merge_and_unload()
-    del student.config.quantization_config  # of the GGUF file; these weights are dequantized
     return student.eval()
 
 

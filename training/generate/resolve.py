@@ -15,6 +15,7 @@ from querygist.settings import Settings
 from training.config import Config, GeneratorConfig
 from training.export import weights_folder
 from training.generate.generator import Generator
+from training.train.device import choose_device
 from training.train.select_best import SHIPPED, select_best
 from training.train.trainer import stage_adapter
 
@@ -43,6 +44,10 @@ def resolve(of: GeneratorConfig, config: Config) -> Student:
     adapter = None
     if of.stage is not None:
         adapter = stage_adapter(config.work_dir, select_best(config) if of.stage == SHIPPED else of.stage)
+        if not (adapter / weights_folder.ADAPTER_FILE).is_file():
+            raise ConfigurationError(
+                f"{adapter} holds a whole model, not an adapter. Generate with `engine: hf` and `model: {adapter}`."
+            )
     return Student(
         adapter,
         None if adapter is None else sha256_of(adapter / weights_folder.ADAPTER_FILE),
@@ -81,10 +86,14 @@ def create(of: GeneratorConfig, config: Config, *, sampling: bool = False) -> Ge
 
         student, folder = resolve(of, config), None if of.model is None else Path(of.model)
         return TransformersGenerator.load(
-            folder, student.adapter, prompt_version=student.prompt_version, batch_size=of.concurrency
+            folder,
+            student.adapter,
+            prompt_version=student.prompt_version,
+            device=choose_device(config.device),
+            batch_size=of.concurrency,
         )
     if of.base_url is None:
-        raise ConfigurationError(f"The engine {of.engine} needs a url, such as http://127.0.0.1:8000.")
+        raise ConfigurationError(f"The engine {of.engine} needs a base_url, such as http://127.0.0.1:8000.")
     if of.engine == "http":
         from training.generate.http import HttpGenerator  # noqa: PLC0415
 

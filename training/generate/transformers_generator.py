@@ -20,6 +20,7 @@ from training.data.examples import Example, prompt_ids
 from training.export.weights_folder import ADAPTER_FILE
 from training.generate.generator import GREEDY, Generated, Sampling
 from training.stable_random import draw
+from training.train.device import choose_device
 from training.train.modeling import load_adapter, load_base
 
 END = "<|im_end|>"
@@ -32,12 +33,21 @@ _Prompt = tuple[Example, list[int]]
 
 
 class TransformersGenerator:
-    """Prompts as the service builds them, `batch_size` at once, on a GPU when there is one."""
+    """Prompts as the service builds them, `batch_size` at once."""
 
-    def __init__(self, model: Any, tokenizer: Tokenizer, identity: Identity, *, name: str, batch_size: int = 8) -> None:
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Tokenizer,
+        identity: Identity,
+        *,
+        name: str,
+        device: torch.device | None = None,
+        batch_size: int = 8,
+    ) -> None:
         """Of `identity` are used: prompt version, token limits and end id."""
         self.name = name
-        self._model = model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+        self._model = model.to(device or choose_device("auto")).eval()
         # A folder's own defaults (Qwen's top_k, repetition penalty) would change what greedy and a temperature mean.
         self._model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
         self._tokenizer = tokenizer
@@ -45,7 +55,15 @@ class TransformersGenerator:
         self._batch_size = batch_size
 
     @classmethod
-    def load(cls, folder: Path | None, adapter: Path | None, *, prompt_version: str, batch_size: int = 8) -> Self:
+    def load(
+        cls,
+        folder: Path | None,
+        adapter: Path | None,
+        *,
+        prompt_version: str,
+        device: torch.device | None = None,
+        batch_size: int = 8,
+    ) -> Self:
         """The model of a Hugging Face folder, or the manifest's base model; with a peft adapter, if there is one.
 
         Raises ConfigurationError when the folder holds no model, or one whose vocabulary has no ChatML.
@@ -77,7 +95,7 @@ class TransformersGenerator:
                 "an OpenAI-compatible endpoint (vLLM, llama.cpp) and let that generator ask it."
             )
         identity, name = replace(identity, end_id=end_id), f"{name} in transformers"
-        return cls(model, tokenizer, identity, name=name, batch_size=batch_size)
+        return cls(model, tokenizer, identity, name=name, device=device, batch_size=batch_size)
 
     def generate(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Generated]]:
         """See `Generator.generate`. A sample depends on the seed and on the examples it is in a batch with."""

@@ -107,7 +107,7 @@ class RequestMiddleware:
                 span.set_attribute("http.route", route)
                 span.set_attribute("http.response.status_code", status)
                 span.set_attribute("querygist.request_id", request_id)
-                trace_id = trace_id_of(span)
+                trace_id = trace_id_of(span, headers)
                 log.log(
                     10 if route in QUIET else 20,
                     "request",

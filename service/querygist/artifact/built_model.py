@@ -97,7 +97,7 @@ def info(settings: Settings) -> dict[str, Any]:
 def _fetch_and_resolve(settings: Settings) -> ResolvedModel:
     """Resolve the settings; a hub id is downloaded first, because its files' hashes are part of the answer."""
     if hub := hub_id(settings.base):
-        hugging_face.fetch(hub, settings.cache_dir)
+        hugging_face.model_files(hugging_face.fetch(hub, settings.cache_dir))
     return resolve(settings)
 
 

@@ -46,7 +46,7 @@ def read_config(folder: Path) -> ModelConfig:
 
 def model_files(folder: Path) -> list[Path]:
     """List the files that decide what the model is. Raises ArtifactError, naming the first that is missing."""
-    names = {path.name for path in folder.glob(WEIGHTS)} or {"model.safetensors"}
+    names = {"model.safetensors"}
     if (folder / SHARDS).is_file():
         try:
             names = set(json.loads((folder / SHARDS).read_bytes())["weight_map"].values())

@@ -89,6 +89,7 @@ class Flight:
     async def text(self, deadline: Deadline) -> AsyncIterator[str]:
         """Yield every piece from the first on, as they come; `result` tells how it ended. Raises DeadlineExceeded."""
         seen = 0
+        unmet = "began" if deadline.first_text < deadline.at else "was finished"
         while True:
             changed = self._changed
             while seen < len(self.pieces):
@@ -99,7 +100,7 @@ class Flight:
             if seen:
                 await _within(deadline.remaining(), "was finished", changed.wait())
             else:
-                await _within(deadline.remaining_to_first_text(), "began", changed.wait())
+                await _within(deadline.remaining_to_first_text(), unmet, changed.wait())
 
     async def result(self, deadline: Deadline) -> Summary:
         """Return the finished summary. Raises what the computation raised, or DeadlineExceeded."""

@@ -198,7 +198,7 @@ class Summarizer:
                 max_words=job.fields.max_words,
                 deadline=Deadline.after(self._max_deadline_seconds),
                 request_id=job.id,
-                trace_headers=trace_headers(span),
+                trace_headers=trace_headers(self._tracer, span),
                 observe=observe,
             )
             async with contextlib.aclosing(pieces):
