@@ -1,7 +1,7 @@
 """The suites that `make check`, `make test` and `make test-all` are made of, and how many minutes each may take.
 
 A test belongs to the first suite of `MINUTES` whose marker it has: by its folder, its fixtures, or a `pytestmark`. In
-CI a suite beyond its budget fails the run, so that the checks stay ones that people run.
+CI a suite that takes twice its budget fails the run, so that the checks stay ones that people run.
 """
 
 import os
@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 MINUTES = {
-    "slow": 12.0,  # Locust, Prometheus, Redis, a cluster of Tritons, the acceptance, the Dockerfile
-    "fp8": 6.0,  # ModelOpt
-    "training": 8.0,
-    "triton": 6.0,
-    "browser": 4.0,
-    "embedded": 4.0,
-    "fast": 4.0,  # all others: two processes share them
+    "slow": 10.0,  # Locust, Prometheus, Redis, a cluster of Tritons, the acceptance, the Dockerfile
+    "fp8": 4.0,  # ModelOpt
+    "training": 12.0,
+    "triton": 7.0,
+    "browser": 2.0,
+    "embedded": 7.0,
+    "fast": 3.0,  # all others: two processes share them
 }
 TESTS = Path(__file__).parent
 PLACES = {
@@ -59,6 +59,9 @@ class Suites:
             for mark in (mark for fixture, mark in FIXTURES.items() if fixture in fixtures):
                 item.add_marker(mark)
             own = {mark.name for mark in item.iter_markers()}
+            if place.startswith("process") and not own & MINUTES.keys():
+                item.add_marker("slow")
+                own.add("slow")
             item.user_properties.append(("suite", next((name for name in MINUTES if name in own), "fast")))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -66,16 +69,16 @@ class Suites:
         self._seconds[str(dict(report.user_properties)["suite"])] += report.duration
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Fail the run in CI where a suite went beyond its budget."""
-        if os.environ.get("CI") and self._beyond() and session.exitstatus == pytest.ExitCode.OK:
+        """Fail the run in CI where a suite took twice its budget: machines differ by less."""
+        if os.environ.get("CI") and self._beyond(2) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say what each suite took."""
         for suite, seconds in self._seconds.most_common():
             terminalreporter.write_line(f"suite {suite}: {seconds / 60:.1f} of {MINUTES[suite]:g} minutes")
-        for suite in self._beyond():
+        for suite in self._beyond(1):
             terminalreporter.write_line(f"The suite {suite} takes longer than it may (tests/suites.py).", red=True)
 
-    def _beyond(self) -> list[str]:
-        return [suite for suite, seconds in self._seconds.items() if seconds > 60 * MINUTES[suite]]
+    def _beyond(self, factor: float) -> list[str]:
+        return [suite for suite, seconds in self._seconds.items() if seconds > factor * 60 * MINUTES[suite]]

@@ -20,6 +20,8 @@ from training.fp8 import environment
 from training.fp8.check import check_logits
 from training.fp8.source_model import expand_kv_heads, shipped_student
 
+pytestmark = [pytest.mark.fp8, pytest.mark.timeout(1800)]
+
 CALIBRATION = 4
 QUALITY = 3
 
@@ -74,7 +76,6 @@ def config_of(folder: Path) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.timeout(1800)
 def test_the_export_keeps_the_hugging_face_configs_fields(made: Path) -> None:
     """The fields that decide what an engine computes, by hand: SmolLM2-135M, KV heads expanded."""
     config = config_of(made / "fp8/student/trtllm")
@@ -90,7 +91,6 @@ def test_the_export_keeps_the_hugging_face_configs_fields(made: Path) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.timeout(1800)
 def test_the_paper_s_shape_is_exported_with_learned_positions(made: Path) -> None:
     config = config_of(made / "fp8/gpt2/trtllm")
     assert (config["architecture"], config["decoder"]) == ("GPT2LMHeadModel", "gpt")
@@ -107,7 +107,6 @@ def config_of_check(made: Path, name: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", ["student", "gpt2"])
 def test_what_is_read_back_computes_what_modelopt_simulated(made: Path, name: str) -> None:
     folder = made / "fp8" / name
@@ -118,7 +117,6 @@ def test_what_is_read_back_computes_what_modelopt_simulated(made: Path, name: st
     assert 0 < config_of_check(made, name)["largest_key"] < 448, "a KV scale of 1 saturates beyond"
 
 
-@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", ["student", "gpt2"])
 def test_weights_are_e4m3_and_near_those_they_were_made_from(made: Path, name: str) -> None:
     tensors = load_file(made / "fp8" / name / "trtllm/rank0.safetensors")
@@ -133,14 +131,12 @@ def test_weights_are_e4m3_and_near_those_they_were_made_from(made: Path, name: s
     assert not torch.equal(back, original)
 
 
-@pytest.mark.timeout(1800)
 def test_fp8_is_compared_on_rows(made: Path) -> None:
     report = json.loads((made / "results/fp8/fp8.json").read_bytes())
     assert len(report["fp8"]) == QUALITY
     assert 0 <= report["costs"]["all"]["fp8"]["rouge"]["rouge2"]["mean"] <= 100
 
 
-@pytest.mark.timeout(1800)
 def test_what_is_there_is_not_made_again(made: Path, venv: Path) -> None:
     weights = made / "fp8/student/trtllm/rank0.safetensors"
     before = weights.stat().st_mtime_ns
@@ -148,7 +144,6 @@ def test_what_is_there_is_not_made_again(made: Path, venv: Path) -> None:
     assert weights.stat().st_mtime_ns == before
 
 
-@pytest.mark.timeout(1800)
 def test_expanding_kv_heads_changes_no_logit_of_the_real_student() -> None:
     student = shipped_student(settings.load()).double()
     assert student.config.num_attention_heads == 3 * student.config.num_key_value_heads

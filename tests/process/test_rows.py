@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import Live
 from tests.process.conftest import Start
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.timeout(600)]
 
 ROWS = 20
 
