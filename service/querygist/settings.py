@@ -19,7 +19,7 @@ def _default_cache_dir() -> Path:
 
 
 class Settings(BaseSettings):
-    """The gateway's settings, with units in their descriptions. README's table is made from these."""
+    """The gateway's settings, with units in their descriptions. docs/configuration.md's table is made from these."""
 
     model_config = SettingsConfigDict(env_prefix="QUERYGIST_", extra="forbid", frozen=True)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from querygist.engines.lookahead import Lookahead
 from querygist.engines.openvino.decoding_pipeline import Decoding
+from querygist.errors import QuerygistError
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -64,7 +65,7 @@ HONOURED = {
 }
 
 
-class InputError(ValueError):
+class InputError(QuerygistError):
     """A request this model cannot serve; the message names the input."""
 
 
