@@ -128,7 +128,7 @@ def test_a_report_names_systems_that_are_there() -> None:
 def test_what_a_writer_needs_is_said(config: Config) -> None:
     from training.generate.resolve import create
 
-    with pytest.raises(ConfigurationError, match="needs a url"):
+    with pytest.raises(ConfigurationError, match="needs a base_url"):
         create(GeneratorConfig(engine="openai"), config)
     with pytest.raises(ConfigurationError, match="needs a model"):
         create(GeneratorConfig(engine="openai", base_url="http://127.0.0.1:1"), config)
