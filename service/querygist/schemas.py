@@ -5,14 +5,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-MAX_QUERY = 512
+MAX_QUERY = 2_000
 MAX_DOCUMENT = 200_000
 MAX_TITLE = 512
 MAX_BATCH = 32
 MAX_FIELDS = 32
 
 Query = Annotated[
-    str, Field(min_length=1, max_length=MAX_QUERY, description="What the searcher asked, 1-512 characters")
+    str, Field(min_length=1, max_length=MAX_QUERY, description="What the searcher asked, 1-2,000 characters")
 ]
 
 
@@ -40,9 +40,13 @@ class DocumentFields(_Strict):
         Literal["text/plain", "text/html"], Field(description="What `document` is; HTML is reduced to its text")
     ] = "text/plain"
     max_words: Annotated[int, Field(ge=5, le=120, description="Hard upper bound of the summary's words")] = 60
+    style: Annotated[
+        Literal["write", "quote"],
+        Field(description="`write`: the model's summary; `quote`: the page's own words, chosen without the model"),
+    ] = "write"
     fallback: Annotated[
         Literal["extractive", "none"],
-        Field(description="When the model cannot answer in time: sentences picked by BM25, or a 503/504"),
+        Field(description="When the model cannot answer in time: the quote, or a 503/504"),
     ] = "extractive"
 
 
@@ -102,6 +106,27 @@ class Span(_Strict):
     end: int
 
 
+class TextSpan(_Strict):
+    """Characters [start, end) of `summary`, in Unicode code points."""
+
+    start: int
+    end: int
+
+
+class Citation(_Strict):
+    """A part of the summary, and the places of the document it rests on."""
+
+    summary: TextSpan
+    sources: list[Span]
+    support: Annotated[
+        Literal["verbatim", "repaired", "paraphrase"],
+        Field(
+            description="`verbatim`: copied by the model or quoted; `repaired`: nearly the document's words, put back to "
+            "them; `paraphrase`: the model's own words"
+        ),
+    ]
+
+
 class ModelName(_Strict):
     """The model that answered."""
 
@@ -132,8 +157,16 @@ class Answer(_Strict):
     summary: str
     answerable: bool = Field(description="false: the document does not speak to the query; `summary` is empty then")
     method: Literal["generative", "extractive"]
+    reason: Annotated[
+        Literal["asked", "overloaded", "deadline", "engine", "checker"] | None,
+        Field(
+            description="why the answer is extractive: `style` asked for it, the service is overloaded, the deadline "
+            "was too near, the engine failed, or the model's text did not stand up to the document; null otherwise"
+        ),
+    ] = None
     cached: bool
-    sources: list[Span]
+    citations: list[Citation]
+    sources: Annotated[list[Span], Field(description="the sources of all citations, in order, none overlapping")]
     copied: float = Field(ge=0, le=1, description="share of the summary's bigrams that stand in the document")
     text: Annotated[
         str | None, Field(description="the text extracted from HTML, which `sources` index; null otherwise")
