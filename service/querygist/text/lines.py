@@ -1,0 +1,252 @@
+"""Plain text and Markdown to blocks, by their lines. Offsets count in the text; markers ("- ", "## ", "|") are left out.
+
+A page without markup tells by its lines what is a heading, a list, a table. A heading is context and never an answer,
+so a line is one only when it reads like one and something stands under it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from querygist.text import line_kinds as kinds
+from querygist.text.blocks import BlockKind
+from querygist.text.boilerplate import is_boilerplate
+from querygist.text.line_runs import Line, headings_of
+from querygist.text.outline import CellDraft, Draft, Piece
+from querygist.text.tables import Table, TableCell
+
+_WRAPPED, _LONGEST_WRAPPED, _FULL = 50, 120, 0.7  # characters, and the share of the longest line
+_LEAST_CSV = 3  # lines
+
+
+def _split(text: str) -> list[Line]:
+    """The lines that are not blank."""
+    lines = []
+    position, gap = 0, False
+    for raw in text.split("\n"):
+        if raw and not raw.isspace():
+            lead = len(raw) - len(raw.lstrip())
+            start = position + lead
+            lines.append(Line(start, position + len(raw.rstrip()), raw.strip(), gap))
+            gap = False
+        else:
+            gap = True
+        position += len(raw) + 1
+    return lines
+
+
+def _mark_fences(lines: list[Line]) -> None:
+    fences = [place for place, line in enumerate(lines) if kinds.FENCE.fullmatch(line.text)]
+    for opening, closing in zip(fences[::2], fences[1::2], strict=False):
+        lines[opening].kind = lines[closing].kind = "marker"
+        for line in lines[opening + 1 : closing]:
+            line.kind = "code"
+
+
+def _strip(line: Line, kind: BlockKind, length: int) -> None:
+    line.kind, line.start, line.text = kind, line.start + length, line.text[length:]
+
+
+def _mark_markers(lines: list[Line]) -> None:
+    """Find Markdown's headings, rules, quotations and the items of lists."""
+    before: Line | None = None
+    for line in lines:
+        if line.kind:
+            before = None if line.kind == "marker" else line
+            continue
+        text = line.text
+        if before is not None and not before.kind and not line.gap and kinds.UNDERLINE.fullmatch(text):
+            before.kind, before.level, line.kind = "heading", 1 if text[0] == "=" else 2, "marker"
+        elif kinds.RULE.fullmatch(text):
+            line.kind = "marker"
+        elif found := kinds.ATX.match(text):
+            _strip(line, "heading", found.end())
+            line.level = len(found[1])
+            line.text = line.text.rstrip("#").rstrip() or line.text
+            line.end = line.start + len(line.text)
+        elif found := kinds.QUOTE.match(text):
+            _strip(line, "quotation", found.end())
+        elif found := kinds.BULLET.match(text):
+            if line.gap or before is None or before.kind or not kinds.goes_on(before.text, text):
+                line.numbered = kinds.NUMBER.match(text) is not None
+                line.marked = True
+                _strip(line, "item", found.end())
+        before = line
+
+
+def _mark_code(lines: list[Line]) -> None:
+    sure = [not line.kind and kinds.is_code(line.text) for line in lines]
+    for place, line in enumerate(lines):
+        if sure[place]:
+            line.kind = "code"
+    for order in (range(1, len(lines)), range(len(lines) - 2, -1, -1)):
+        for place in order:
+            line, near = lines[place], lines[place - 1 if order.step > 0 else place + 1]
+            apart = line.gap if order.step > 0 else near.gap
+            if not line.kind and near.kind == "code" and not apart and kinds.is_code(line.text, among_code=True):
+                line.kind = "code"
+
+
+def _cut(line: Line, places: list[int]) -> list[Piece]:
+    """The parts of a line between separators of one character, without the blanks around them."""
+    parts = []
+    start = 0
+    for place in [*places, len(line.text)]:
+        part = line.text[start:place]
+        lead = len(part) - len(part.lstrip())
+        begin = line.start + start + lead
+        parts.append(Piece(part.strip(), begin, begin + len(part.strip())))
+        start = place + 1
+    return parts
+
+
+def _separators(line: Line, gaps: frozenset[int], mark: str) -> list[int]:
+    if mark == "\t":
+        return [place - line.start for place in range(line.start, line.end) if place in gaps]
+    return [place for place, character in enumerate(line.text) if character == mark]
+
+
+def _is_ruler(text: str) -> bool:
+    return "-" in text and "|" in text and not set(text) - set("|-:+ ")
+
+
+def _mark_tables(lines: list[Line], gaps: frozenset[int]) -> None:
+    """Find lines of cells: between bars, tabs, or the commas and semicolons of a spreadsheet's file."""
+    for mark, least in (("|", 2), ("\t", 2), (";", _LEAST_CSV), (",", _LEAST_CSV)):
+        if mark == "\t" and not gaps:
+            continue
+        place = 0
+        while place < len(lines):
+            stop = place
+            count = 0
+            while stop < len(lines) and not lines[stop].kind and (stop == place or not lines[stop].gap):
+                if mark == "|" and _is_ruler(lines[stop].text):
+                    stop += 1
+                    continue
+                found = _cells_by(lines[stop], gaps, mark)
+                if not found or (mark != "|" and count and found != count):
+                    break
+                count = found
+                stop += 1
+            if stop - place >= least or (stop > place and lines[place].text[0] == "|"):
+                _mark_rows(lines[place:stop], gaps, mark)
+            place = max(stop, place + 1)
+
+
+def _cells_by(line: Line, gaps: frozenset[int], mark: str) -> int:
+    """How many cells a separator makes of a line; 0 when it does not look like a row."""
+    count = len(_separators(line, gaps, mark)) + 1
+    if mark in ",;":
+        loose = line.text.count(f"{mark} ")
+        if count < 3 or (mark == "," and loose) or loose > 1:  # noqa: PLR2004
+            return 0
+    return count if count > 1 and not kinds.ends_sentence(line.text) else 0
+
+
+def _mark_rows(lines: list[Line], gaps: frozenset[int], mark: str) -> None:
+    for place, line in enumerate(lines):
+        if mark == "|" and _is_ruler(line.text):
+            line.kind = "marker"
+            if place == 1:
+                lines[0].heads_table = True
+            continue
+        line.kind = "row"
+        line.cells = [part for part in _cut(line, _separators(line, gaps, mark))]
+        if mark == "|" and len(line.cells) > 1:
+            line.cells = line.cells[not line.cells[0].text : len(line.cells) - (not line.cells[-1].text)]
+    lines[0].begins_table = True
+    rows = [line for line in lines if line.kind == "row"]
+    if mark != "|" and len(rows) > 1 and not any(map(str.isdigit, rows[0].text)):
+        rows[0].heads_table = all(any(map(str.isdigit, row.text)) for row in rows[1:])
+
+
+def _unwrapped(lines: list[Line]) -> Iterator[Line]:
+    """Lines with those joined that were one before they were wrapped."""
+    place = 0
+    while place < len(lines):
+        stop = place + 1
+        while stop < len(lines) and not lines[stop].gap and not lines[stop].kind:
+            stop += 1
+        if lines[place].kind not in ("", "item"):
+            yield lines[place]
+            place += 1
+            continue
+        yield from _joined(lines[place:stop])
+        place = stop
+
+
+def _joined(group: list[Line]) -> Iterator[Line]:
+    opens = [kinds.goes_on(a.text, b.text) for a, b in zip(group, group[1:], strict=False)]
+    longest = max(len(line.text) for line in group)
+    full = _WRAPPED <= longest <= _LONGEST_WRAPPED
+    middle = [
+        len(line.text) >= _WRAPPED and full and not kinds.ends_sentence(line.text) and line.text[-1] != ":"
+        for line in group[:-1]
+    ]
+    if len(group) > 2 and not group[0].kind and 2 * sum(opens) >= len(opens):  # noqa: PLR2004
+        opens = [True] * len(opens)
+    elif any(middle) or any(opens):
+        filled = [full and len(line.text) >= max(_WRAPPED, _FULL * longest) for line in group[:-1]]
+        opens = [a or b or (c and not group[0].kind) for a, b, c in zip(opens, middle, filled, strict=True)]
+    line = group[0]
+    parts = [line.text]
+    for following, joined in zip(group[1:], opens, strict=True):
+        if joined:
+            parts.append(following.text)
+            line.end = following.end
+        else:
+            line.text = "\n".join(parts)
+            yield line
+            line, parts = following, [following.text]
+    line.text = "\n".join(parts)
+    yield line
+
+
+@dataclass
+class _Rows:
+    """Makes drafts of lines, each run of items, rows or code under a number of its own."""
+
+    table: Table = field(default_factory=lambda: Table(0))
+    run: int = 0
+    last: str = ""
+
+    def draft(self, line: Line) -> Draft:
+        if line.kind != self.last or line.begins_table:
+            self.run += 1
+        self.last = line.kind
+        if line.kind == "row":
+            return self._row(line)
+        kind: BlockKind = line.kind or "paragraph"  # type: ignore[assignment]
+        draft = Draft(line.text, line.start, line.end, kind, level=line.level)
+        draft.run = self.run if kind in ("item", "code") else 0
+        return draft
+
+    def _row(self, line: Line) -> Draft:
+        if line.begins_table:
+            self.table = Table(self.run)
+        cells = [
+            TableCell(CellDraft(cell.text, cell.start, cell.end), is_header=line.heads_table) for cell in line.cells
+        ]
+        draft = self.table.row(cells)
+        draft.parts = [part for part in draft.parts if part.text]
+        if not draft.parts:
+            draft.parts = [Piece(line.text, line.start, line.end)]
+        draft.start, draft.end = draft.parts[0].start, draft.parts[-1].end
+        draft.text = line.text
+        return draft
+
+
+def line_drafts(text: str, gaps: frozenset[int] = frozenset()) -> list[Draft]:
+    """The blocks of a clean text as drafts, in order. `gaps` are the places of blanks that were tabs or many."""
+    lines = _split(text)
+    _mark_fences(lines)
+    _mark_markers(lines)
+    _mark_tables(lines, gaps)
+    _mark_code(lines)
+    lines = [line for line in _unwrapped(lines) if line.kind != "marker"]
+    for line in lines:
+        if not line.kind and is_boilerplate(line.text):
+            line.kind = "item"
+            line.furniture = True
+    headings_of(lines)
+    rows = _Rows()
+    return [rows.draft(line) for line in lines]

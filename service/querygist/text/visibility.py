@@ -1,0 +1,232 @@
+"""Elements that a reader of the page does not see, told by attributes, inline styles and simple rules of its <style>.
+
+Not looked at: linked stylesheets, rules with combinators or inside of @media, what scripts do, and what lies behind or
+in front of what.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from selectolax.lexbor import LexborNode
+
+Attributes = dict[str, str | None]
+
+_MOST_CSS = 200_000
+_SIZE = r"(-?\d*\.?\d+)(px|pt|em|rem|%|vw|vh|ch|in|cm)?"
+_DECLARATION = re.compile(r"([a-z-]+)\s*:\s*([^;]+)")
+_TOKEN = re.compile(r"/\*.*?(?:\*/|\Z)|[{}]", re.DOTALL)
+_SIMPLE = re.compile(r"[a-z]*([.#][\w-]+)", re.IGNORECASE)
+_LENGTH = re.compile(_SIZE)
+_FAR = 500  # px; nothing of a page stands so far to the left of it
+_LEAST_FONT = 2  # px
+_CLIPPED = re.compile(r"inset\(\s*(?:50|100)%|circle\(\s*0|polygon\(\s*0(?:px)?\s+0(?:px)?\s*,\s*0(?:px)?\s+0(?:px)?\s*,")
+_RECT = re.compile(r"rect\(\s*[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?\s*\)")
+_MOVED_AWAY = re.compile(r"translate(?:x|y|3d)?\([^)]*-\d{3,}|scale\(0[,)]")
+_VISUALLY_HIDDEN = re.compile(
+    r"(?:^|\s)(?:sr-only|visually-hidden|visuallyhidden|screen-reader-text|screenreader|a-offscreen|offscreen|"
+    r"sr-text|u-hidden-visually|govuk-visually-hidden|element-invisible|assistive-text|hidden-visually)(?:\s|$)",
+    re.IGNORECASE,
+)
+_LABELS = frozenset(["label", "legend", "caption", "th", "dt", "h1", "h2", "h3", "h4", "h5", "h6"])
+_NAMES = {"white": "#ffffff", "black": "#000000", "transparent": "transparent", "red": "#ff0000"}
+_RGB = re.compile(r"rgba?\(\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})(?:\s*[,/]\s*([\d.]+%?))?\s*\)")
+_COLOUR = re.compile(r"#[0-9a-f]{3,8}\b|rgba?\([^)]*\)|[a-z]+")
+_ALWAYS_SEEN = frozenset(["html", "body", "main", "article"])
+
+
+class Looks(NamedTuple):
+    """What of an element's style its descendants inherit."""
+
+    background: str | None = "#ffffff"
+    """None for one that is not known."""
+    invisible: bool = False
+
+
+@dataclass(slots=True)
+class Verdict:
+    """How an element is seen: `unseen` for good, `collapsed` until a control opens it."""
+
+    looks: Looks
+    unseen: bool = False
+    collapsed: bool = False
+
+
+def _colour(value: str) -> str | None:
+    found = _COLOUR.match(value)
+    if not found:
+        return None
+    name = found[0]
+    if rgb := _RGB.match(value):
+        if rgb[4] and float(rgb[4].rstrip("%") if rgb[4].count(".") <= 1 and rgb[4] != "." else 1) == 0:
+            return "transparent"
+        return "#" + "".join(f"{min(int(part), 255):02x}" for part in rgb.groups()[:3])
+    if name[0] == "#" and len(name) in (4, 5):
+        return "#" + "".join(2 * digit for digit in name[1:4])
+    return name[:7] if name[0] == "#" else _NAMES.get(name)
+
+
+def _pixels(value: str) -> float | None:
+    found = _LENGTH.match(value)
+    if not found:
+        return None
+    return float(found[1]) * {"em": 16, "rem": 16, "%": 10, "vw": 10, "vh": 10, "in": 96}.get(found[2] or "px", 1)
+
+
+def _hides(style: dict[str, str]) -> bool:
+    """True for what no control opens: transparent, off the page, clipped, without size."""
+    opacity = _LENGTH.match(style.get("opacity", "1"))
+    if opacity and float(opacity[1]) <= 0.01:  # noqa: PLR2004
+        return True
+    font = _pixels(style.get("font-size", ""))
+    if font is not None and font < _LEAST_FONT:
+        return True
+    if (indent := _pixels(style.get("text-indent", ""))) is not None and indent <= -_FAR:
+        return True
+    if style.get("position") in ("absolute", "fixed"):
+        for side in ("left", "top", "right", "bottom"):
+            if (place := _pixels(style.get(side, ""))) is not None and place <= -_FAR:
+                return True
+        if _RECT.search(style.get("clip", "")):
+            return True
+    for side in ("margin-left", "margin-top"):
+        if (place := _pixels(style.get(side, ""))) is not None and place <= -_FAR:
+            return True
+    return bool(_CLIPPED.search(style.get("clip-path", "")) or _MOVED_AWAY.search(style.get("transform", "")))
+
+
+def _folds(style: dict[str, str]) -> bool:
+    """True for what hides as a closed panel does."""
+    if style.get("display", "").startswith("none"):
+        return True
+    if not style.get("overflow", "").startswith(("hidden", "clip")):
+        return False
+    sizes = [_pixels(style.get(side, "")) for side in ("height", "max-height", "width", "max-width")]
+    return any(size is not None and size <= 1 for size in sizes)
+
+
+def _rules(css: str) -> dict[str, str]:
+    """Declarations by the simple class and id selectors of a style sheet."""
+    rules: dict[str, str] = {}
+    depth = start = 0
+    selectors = ""
+    css = css[:_MOST_CSS]
+    for token in _TOKEN.finditer(css):
+        if token[0] == "{":
+            depth += 1
+            if depth == 1:
+                selectors, start = css[start : token.start()], token.end()
+        elif token[0] == "}":
+            depth = max(depth - 1, 0)
+            if not depth:
+                if "@" not in selectors:
+                    body = css[start : token.start()]
+                    for selector in selectors.split(","):
+                        if simple := _SIMPLE.fullmatch(selector.strip()):
+                            rules[simple[1]] = f"{rules.get(simple[1], '')}{body};"
+                start = token.end()
+        elif not depth:
+            start = token.end()
+    return rules
+
+
+class Visibility:
+    """Judges the elements of one page."""
+
+    def __init__(self, style_sheets: list[str]) -> None:
+        self._rules = _rules("\n".join(style_sheets))
+
+    def of(self, tag: str, attributes: Attributes, outer: Looks) -> Verdict:
+        """Return how an element is seen inside of what looks like `outer`."""
+        if not attributes:
+            return Verdict(outer)
+        classes, name = attributes.get("class") or "", attributes.get("id")
+        text = attributes.get("style") or ""
+        if self._rules and (classes or name):
+            chosen = [self._rules.get(f".{one}", "") for one in classes.split()]
+            text = ";".join([*chosen, self._rules.get(f"#{name}", "") if name else "", text])
+        style = dict(_DECLARATION.findall(text.lower())) if ":" in text else {}
+        style = {key: value.strip() for key, value in style.items()}
+        looks = self._looks(style, attributes, outer, styled=bool(classes or name))
+        if tag in _ALWAYS_SEEN:
+            return Verdict(Looks(looks.background))
+        collapsed = "hidden" in attributes or attributes.get("aria-hidden") == "true" or _folds(style)
+        unseen = _hides(style) or self._blends(style, attributes, looks)
+        unseen = unseen or (tag not in _LABELS and _VISUALLY_HIDDEN.search(classes) is not None)
+        return Verdict(looks, unseen, collapsed)
+
+    @staticmethod
+    def _looks(style: dict[str, str], attributes: Attributes, outer: Looks, *, styled: bool) -> Looks:
+        invisible = outer.invisible
+        if "visibility" in style:
+            invisible = style["visibility"].startswith(("hidden", "collapse"))
+        background = outer.background
+        given = style.get("background-color") or style.get("background") or attributes.get("bgcolor")
+        if given:
+            colour = _colour(given.lower())
+            background = background if colour == "transparent" else colour
+        elif styled:
+            background = None
+        return Looks(background, invisible)
+
+    @staticmethod
+    def _blends(style: dict[str, str], attributes: Attributes, looks: Looks) -> bool:
+        given = style.get("color") or attributes.get("color")
+        if not given:
+            return False
+        colour = _colour(given.lower())
+        return colour == "transparent" or (colour is not None and colour == looks.background)
+
+
+_PANEL = re.compile(r"\b(?:tab|pane|panel|accordion|collaps|answer|faq|toggle|expand)", re.IGNORECASE)
+_NO_PANEL = frozenset(["dialog", "alertdialog", "menu", "menubar", "navigation", "listbox", "tooltip", "alert"])
+_OPENERS = frozenset(["h2", "h3", "h4", "h5", "h6", "button", "summary", "dt", "legend"])
+_OPENER_DEPTH = 3
+CONTROLLED = re.compile(r"""\b(?:aria-controls|data-(?:bs-)?target)\s*=\s*["']?#?([\w-]+)""", re.IGNORECASE)
+
+
+def _beside(node: LexborNode, *, forward: bool) -> LexborNode | None:
+    """The element next to a node, only blanks and comments between them."""
+    other = node.next if forward else node.prev
+    while other is not None and (other.tag or "").startswith(("-", "!", "_")):
+        if other.tag == "-text" and (other.text_content or "").strip():
+            return None
+        other = other.next if forward else other.prev
+    return other
+
+
+def _opens(node: LexborNode | None) -> bool:
+    """True for a heading or control that opens what follows it, or an element that ends in one."""
+    for _ in range(_OPENER_DEPTH):
+        if node is None:
+            return False
+        attributes = node.attributes
+        if node.tag in _OPENERS or "aria-expanded" in attributes or attributes.get("role") in ("button", "tab"):
+            return True
+        node = node.last_child
+        while node is not None and (node.tag or "").startswith("-"):
+            node = node.prev
+    return False
+
+
+def opens_by_control(node: LexborNode, attributes: Attributes, controlled: frozenset[str]) -> bool:
+    """True for a collapsed element that a reader opens: a panel of an accordion, a tab, the answer below a question."""
+    if (attributes.get("role") or "") in _NO_PANEL or attributes.get("aria-modal") == "true":
+        return False
+    if attributes.get("hidden") == "until-found" or attributes.get("role") == "tabpanel":
+        return True
+    if (attributes.get("id") or "") in controlled or _PANEL.search(attributes.get("class") or ""):
+        return True
+    if _opens(_beside(node, forward=False)):
+        return True
+    child = node.first_child
+    return child is not None and child.tag == "math"  # an encyclopedia shows a picture of it
+
+
+def reads_twin(node: LexborNode) -> bool:
+    """True for an element hidden from screen readers only, because a visually hidden one beside it says the same."""
+    for forward in (False, True):
+        twin = _beside(node, forward=forward)
+        if twin is not None and _VISUALLY_HIDDEN.search(twin.attributes.get("class") or ""):
+            return True
+    return False
