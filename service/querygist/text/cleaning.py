@@ -90,7 +90,7 @@ def _gaps(clean: CleanDocument) -> frozenset[int]:
 
 def _clean_page(html: str) -> CleanDocument:
     """An HTML page with its blocks. It is put together of clean pieces, so their places are known."""
-    text, drafts = placed([entry for entry in outlined(page_drafts(html))], clean_piece)
+    text, drafts = placed(outlined(page_drafts(html)), clean_piece)
     text = _defused(text)
     return CleanDocument(text, source=text, blocks=blocks_of(drafts, text))
 

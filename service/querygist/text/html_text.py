@@ -62,6 +62,8 @@ class InlineText:
         last, first = before[-1:], text[0]
         if not last or last.isspace() or first.isspace() or first in _NO_BLANK_BEFORE or last in _NO_BLANK_AFTER:
             return False
+        if before in (".", ",") and first.isdigit():
+            return False
         if self._touching == "co":
             return len(before) > 1 or len(text) > 1
         return (first.isupper() or first.isdigit()) and _ENDS_WORD.search(before[-3:]) is not None

@@ -16,11 +16,12 @@ _LONGEST, _MOST_WORDS, _FEW_WORDS = 75, 12, 8
 _LONGEST_UNSPACED = 25
 _WRAPPED = 50  # characters; a line that breaks earlier was not wrapped, unless words tell
 _UNSPACED = re.compile(f"[{UNSPACED}]")
-_SENTENCE_END = re.compile(r"[.!。！…][\"'”’»)\]]*$")
+_SENTENCE_END = re.compile(r"[.!。！…।॥۔։][\"'”’»)\]]*$")
 _ANY_END = re.compile(r"[.!?](?:\s|$)")
 _INNER_END = re.compile(r"[a-z]{2}[.!?]\s+[A-Z]|[。！？]\s*\S")
 _PAIR = re.compile(r"[^\W\d_][^:：]{0,38}[:：]\s+\S|\d{4}[:：]\s")
 _LONGEST_KEY = 4
+_LONGEST_CODE = 200  # characters; its patterns take time by the square
 _NUMERIC = re.compile(
     r"\d[\d.,]*\s?(?:%|€|\$|£|¥|°|[ap]\.?m\b|euros?\b|dollars?\b|kg\b|g\b|km\b|cm\b|mm\b|m\b|ml\b|l\b|h\b|min\b|hours?\b|"
     r"days?\b|weeks?\b|minutes?\b|mAh\b|GB\b|MB\b|Uhr\b)|[€$£¥]\s?\d|\d:\d\d|\d[.,]\d|\d{5}|\+\d",
@@ -33,7 +34,9 @@ _CODE = re.compile(
     r"sudo|npm|pip3?|git|docker|curl|cd|apt(?:-get)?|brew|SELECT|INSERT|UPDATE|export|const|let|var|func|fn)\s+\S"
     r"|.*\s--?[a-z][\w-]*|</?\w+[^>]*>"
 )
-_CODE_SURE = re.compile(r".*[\w\])\"']\(.*\);?$|.*[(){}=<>\[\]].*;$|[\w.\[\]\"']+\s*(?:\+?=|:=)\s*[\w\"'(\[{]|(?:\$|>>>)\s\S|[}\])]+[;,]?$|.*\{$")
+_CODE_SURE = re.compile(
+    r".*[\w\])\"']\(.*\);?$|.*[(){}=<>\[\]].*;$|[\w.\[\]\"']+\s*(?:\+?=|:=)\s*[\w\"'(\[{]|(?:\$|>>>)\s\S|[}\])]+[;,]?$|.*\{$"
+)
 _PROSE = re.compile(r"[a-z,]{2,}\s[a-z]{2,}\s[a-z]{2,}\s[a-z]{2,}")
 OPEN_WORDS = frozenset(
     "a an the of in on at to by for from with and or but as that which who is was were are be has had have than into "
@@ -64,7 +67,7 @@ def is_pair(line: str) -> bool:
 
 def is_code(line: str, *, among_code: bool = False) -> bool:
     """True for a line of code or a command; `among_code` when one stands beside it."""
-    if _SENTENCE_END.search(line) and not line.endswith(")"):
+    if len(line) > _LONGEST_CODE or (_SENTENCE_END.search(line) and not line.endswith(")")):
         return False
     if _PROSE.search(line) and not line.startswith(("$ ", ">>> ")):
         return False

@@ -18,7 +18,6 @@ class Line:
     gap: bool
     kind: str = ""
     level: int = 0
-    marked: bool = False
     numbered: bool = False
     furniture: bool = False
     heads_table: bool = False
@@ -74,7 +73,7 @@ def _by_colons(run: list[Line], following: Line | None, *, top: bool) -> None:
     colons = [place for place, line in enumerate(run) if line.text[-1] in ":："]
     begin = colons[0] if colons else len(run)
     _by_gaps(run[:begin], run[begin] if colons else following, top=top)
-    for place, stop in zip(colons, [*colons[1:], len(run)], strict=True):
+    for place, stop in zip(colons, [*colons, len(run)][1:], strict=True):
         under = run[place + 1 : stop]
         content = following if stop == len(run) else None
         if len(under) == 1:
@@ -103,7 +102,8 @@ def _by_gaps(run: list[Line], following: Line | None, *, top: bool) -> None:
             groups[-1].append(line)
     for place, group in enumerate(groups):
         after = groups[place + 1][0] if place + 1 < len(groups) else following
-        if len(group) == 1 and place + 1 < len(groups) and len(groups[place + 1]) == 1 and place:
+        alone = len(group) == 1 and place + 1 < len(groups) and len(groups[place + 1]) == 1
+        if alone and place and not _is_question(after or group[0]):
             group[0].kind = "item"
         else:
             _classify(group, after, top=top and not place)
@@ -125,8 +125,13 @@ def _classify(run: list[Line], following: Line | None, *, top: bool) -> None:
         and (not any(plain[place + 1 : place + 3]) if place + 2 <= last else place == 0)
     }
     heads |= {place for place in range(last) if _is_question(run[place]) and not _is_question(run[place + 1])}
-    if following is not None and (plain[last] and (not plain[last - 1] or len(run) == 2) or _is_question(run[last])):  # noqa: PLR2004
-        heads.add(last)
+    pairs = [place for place in range(last) if plain[place] and not plain[place + 1]]
+    if len(pairs) > 1 and 2 * len(pairs) >= last:
+        heads.update(pairs)
+    if following is not None and (run[last].gap or not following.gap):
+        differs = not plain[last - 1] or len(run) == 2  # noqa: PLR2004
+        if (plain[last] and differs) or _is_question(run[last]):
+            heads.add(last)
     if top and 1 in heads and kinds.is_heading_like(run[0].text):
         heads.add(0)
     for place, line in enumerate(run):
@@ -142,8 +147,8 @@ def _single(line: Line, following: Line | None, *, top: bool) -> None:
     elif top:
         reads = not kinds.is_value(line.text) and not kinds.is_code(line.text)
     else:
-        reads = (line.gap or following.kind == "") and (kinds.is_heading_like(line.text) or _is_question(line))
+        reads = (line.gap or not following.gap) and (kinds.is_heading_like(line.text) or _is_question(line))
     if reads:
-        _head(line, 1 if top else 2)
+        _head(line, 1 if top and following is not None and (following.gap or following.kind) else 2)
     else:
         line.kind = "paragraph"

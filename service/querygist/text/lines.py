@@ -49,6 +49,7 @@ def _strip(line: Line, kind: BlockKind, length: int) -> None:
 def _mark_markers(lines: list[Line]) -> None:
     """Find Markdown's headings, rules, quotations and the items of lists."""
     before: Line | None = None
+    last_number = 0
     for line in lines:
         if line.kind:
             before = None if line.kind == "marker" else line
@@ -66,9 +67,11 @@ def _mark_markers(lines: list[Line]) -> None:
         elif found := kinds.QUOTE.match(text):
             _strip(line, "quotation", found.end())
         elif found := kinds.BULLET.match(text):
-            if line.gap or before is None or before.kind or not kinds.goes_on(before.text, text):
-                line.numbered = kinds.NUMBER.match(text) is not None
-                line.marked = True
+            number = kinds.NUMBER.match(text)
+            counted = number is not None and int(number[1]) == last_number + 1
+            if line.gap or counted or before is None or before.kind or not kinds.goes_on(before.text, text):
+                line.numbered = number is not None
+                last_number = int(number[1]) if number else 0
                 _strip(line, "item", found.end())
         before = line
 
@@ -112,7 +115,7 @@ def _is_ruler(text: str) -> bool:
 def _mark_tables(lines: list[Line], gaps: frozenset[int]) -> None:
     """Find lines of cells: between bars, tabs, or the commas and semicolons of a spreadsheet's file."""
     for mark, least in (("|", 2), ("\t", 2), (";", _LEAST_CSV), (",", _LEAST_CSV)):
-        if mark == "\t" and not gaps:
+        if not (gaps if mark == "\t" else any(mark in line.text for line in lines)):
             continue
         place = 0
         while place < len(lines):
@@ -150,7 +153,7 @@ def _mark_rows(lines: list[Line], gaps: frozenset[int], mark: str) -> None:
                 lines[0].heads_table = True
             continue
         line.kind = "row"
-        line.cells = [part for part in _cut(line, _separators(line, gaps, mark))]
+        line.cells = _cut(line, _separators(line, gaps, mark))
         if mark == "|" and len(line.cells) > 1:
             line.cells = line.cells[not line.cells[0].text : len(line.cells) - (not line.cells[-1].text)]
     lines[0].begins_table = True

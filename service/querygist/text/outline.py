@@ -10,6 +10,7 @@ from querygist.text.sentences import Span, sentence_spans
 
 _DEEPEST_LEVEL = 6
 _IN_RUNS = frozenset(["item", "row", "code", "definition"])
+_MAY_BE_FURNITURE = frozenset(["paragraph", "item", "heading"])
 _TIGHT = frozenset(["item", "row", "code", "definition", "heading"])
 
 
@@ -111,7 +112,7 @@ def outlined(stream: Iterable[Draft | Scope]) -> list[Draft]:
     run = 0
     for draft in drafts:
         draft.headings = tuple(heading for heading in draft.headings if heading.kind == "heading")
-        draft.boilerplate = draft.boilerplate or is_boilerplate(draft.text)
+        draft.boilerplate = draft.boilerplate or (draft.kind in _MAY_BE_FURNITURE and is_boilerplate(draft.text))
         if draft.kind in _IN_RUNS or not draft.context:
             if introduction is not None and not run:
                 run = draft.run

@@ -49,6 +49,8 @@ def raised(content: str, before: str, after: str, *, linked: bool) -> str:
         return price
     if after.lstrip()[:1] in _FRACTION_BAR and after.strip() and text.isdigit():
         return f" {text}" if _NUMBER_BEFORE.search(before) else text
+    if text == "TM":
+        return "™"
     if _LETTERS.fullmatch(text) and text not in ("n", "i"):
         if len(text) > 1 or text in "eoaºª" or not _VARIABLE.search(before):
             return content if before[-1:].isalnum() else f" {text} "  # 1st, XIXe, Mme, TM

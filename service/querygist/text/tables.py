@@ -14,7 +14,6 @@ class TableCell:
 
     draft: CellDraft
     is_header: bool = False
-    names_row: bool = False
     columns: int = 1
     rows: int = 1
 

@@ -10,17 +10,24 @@ from typing import NamedTuple
 
 from selectolax.lexbor import LexborNode
 
+Style = dict[str, str]
 Attributes = dict[str, str | None]
 
 _MOST_CSS = 200_000
 _SIZE = r"(-?\d*\.?\d+)(px|pt|em|rem|%|vw|vh|ch|in|cm)?"
 _DECLARATION = re.compile(r"([a-z-]+)\s*:\s*([^;]+)")
+_LOOKED_AT = frozenset(
+    "background background-color clip clip-path color display font-size height left margin-left margin-top max-height "
+    "max-width opacity overflow position right bottom text-indent top transform visibility width".split()
+)
 _TOKEN = re.compile(r"/\*.*?(?:\*/|\Z)|[{}]", re.DOTALL)
 _SIMPLE = re.compile(r"[a-z]*([.#][\w-]+)", re.IGNORECASE)
 _LENGTH = re.compile(_SIZE)
 _FAR = 500  # px; nothing of a page stands so far to the left of it
 _LEAST_FONT = 2  # px
-_CLIPPED = re.compile(r"inset\(\s*(?:50|100)%|circle\(\s*0|polygon\(\s*0(?:px)?\s+0(?:px)?\s*,\s*0(?:px)?\s+0(?:px)?\s*,")
+_CLIPPED = re.compile(
+    r"inset\(\s*(?:50|100)%|circle\(\s*0|polygon\(\s*0(?:px)?\s+0(?:px)?\s*,\s*0(?:px)?\s+0(?:px)?\s*,"
+)
 _RECT = re.compile(r"rect\(\s*[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?\s*\)")
 _MOVED_AWAY = re.compile(r"translate(?:x|y|3d)?\([^)]*-\d{3,}|scale\(0[,)]")
 _VISUALLY_HIDDEN = re.compile(
@@ -73,7 +80,7 @@ def _pixels(value: str) -> float | None:
     return float(found[1]) * {"em": 16, "rem": 16, "%": 10, "vw": 10, "vh": 10, "in": 96}.get(found[2] or "px", 1)
 
 
-def _hides(style: dict[str, str]) -> bool:
+def _hides(style: Style) -> bool:
     """True for what no control opens: transparent, off the page, clipped, without size."""
     opacity = _LENGTH.match(style.get("opacity", "1"))
     if opacity and float(opacity[1]) <= 0.01:  # noqa: PLR2004
@@ -95,7 +102,7 @@ def _hides(style: dict[str, str]) -> bool:
     return bool(_CLIPPED.search(style.get("clip-path", "")) or _MOVED_AWAY.search(style.get("transform", "")))
 
 
-def _folds(style: dict[str, str]) -> bool:
+def _folds(style: Style) -> bool:
     """True for what hides as a closed panel does."""
     if style.get("display", "").startswith("none"):
         return True
@@ -105,9 +112,15 @@ def _folds(style: dict[str, str]) -> bool:
     return any(size is not None and size <= 1 for size in sizes)
 
 
-def _rules(css: str) -> dict[str, str]:
+def _declarations(css: str) -> Style:
+    if ":" not in css:
+        return {}
+    return {key: value.strip() for key, value in _DECLARATION.findall(css.lower()) if key in _LOOKED_AT}
+
+
+def _rules(css: str) -> dict[str, Style]:
     """Declarations by the simple class and id selectors of a style sheet."""
-    rules: dict[str, str] = {}
+    rules: dict[str, Style] = {}
     depth = start = 0
     selectors = ""
     css = css[:_MOST_CSS]
@@ -120,10 +133,10 @@ def _rules(css: str) -> dict[str, str]:
             depth = max(depth - 1, 0)
             if not depth:
                 if "@" not in selectors:
-                    body = css[start : token.start()]
-                    for selector in selectors.split(","):
+                    style = _declarations(css[start : token.start()])
+                    for selector in selectors.split(",") if style else ():
                         if simple := _SIMPLE.fullmatch(selector.strip()):
-                            rules[simple[1]] = f"{rules.get(simple[1], '')}{body};"
+                            rules[simple[1]] = {**rules.get(simple[1], {}), **style}
                 start = token.end()
         elif not depth:
             start = token.end()
@@ -141,12 +154,11 @@ class Visibility:
         if not attributes:
             return Verdict(outer)
         classes, name = attributes.get("class") or "", attributes.get("id")
-        text = attributes.get("style") or ""
+        style: Style = {}
         if self._rules and (classes or name):
-            chosen = [self._rules.get(f".{one}", "") for one in classes.split()]
-            text = ";".join([*chosen, self._rules.get(f"#{name}", "") if name else "", text])
-        style = dict(_DECLARATION.findall(text.lower())) if ":" in text else {}
-        style = {key: value.strip() for key, value in style.items()}
+            for selector in [*(f".{one}" for one in classes.split()), f"#{name}"]:
+                style |= self._rules.get(selector, {})
+        style |= _declarations(attributes.get("style") or "")
         looks = self._looks(style, attributes, outer, styled=bool(classes or name))
         if tag in _ALWAYS_SEEN:
             return Verdict(Looks(looks.background))
@@ -156,7 +168,7 @@ class Visibility:
         return Verdict(looks, unseen, collapsed)
 
     @staticmethod
-    def _looks(style: dict[str, str], attributes: Attributes, outer: Looks, *, styled: bool) -> Looks:
+    def _looks(style: Style, attributes: Attributes, outer: Looks, *, styled: bool) -> Looks:
         invisible = outer.invisible
         if "visibility" in style:
             invisible = style["visibility"].startswith(("hidden", "collapse"))
@@ -170,7 +182,7 @@ class Visibility:
         return Looks(background, invisible)
 
     @staticmethod
-    def _blends(style: dict[str, str], attributes: Attributes, looks: Looks) -> bool:
+    def _blends(style: Style, attributes: Attributes, looks: Looks) -> bool:
         given = style.get("color") or attributes.get("color")
         if not given:
             return False
