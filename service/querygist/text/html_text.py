@@ -82,8 +82,8 @@ class InlineText:
         """Set the decimal mark of a price whose cents, since `mark`, are in small print."""
         content = "".join(self.pieces[mark:])
         if cents := scripts.small_cents(content, "".join(self.pieces[max(0, mark - 4) : mark])[-_TAIL:].rstrip()):
-            while mark and self.pieces[mark - 1].isspace():
-                mark -= 1
+            if mark:
+                self.pieces[mark - 1] = self.pieces[mark - 1].rstrip()
             self.pieces[mark:] = [cents]
 
     def take(self) -> tuple[str, bool]:

@@ -147,7 +147,7 @@ def test_deep_nesting_is_read_without_recursion() -> None:
 def test_sloppy_markup_is_not_taken_for_an_attack() -> None:
     page = "<div><p>one<p>two<li>three<a name=x><font>four</div></span></b>" * 500
     assert lines(page)[:3] == ["one", "two", "threefour"]
-    assert len(lines("<tr><td>cell" * 15_000)) == 1  # cells outside of a table are no cells
+    assert len(page_drafts("<tr><td>cell" * 15_000)) == 1  # cells outside of a table are no cells
 
 
 @pytest.mark.parametrize(
@@ -171,15 +171,15 @@ def test_sloppy_markup_is_not_taken_for_an_attack() -> None:
 )
 def test_markup_that_keeps_the_parser_busy_is_refused(html: str) -> None:
     """Most of these take lexbor between one second and the memory of the machine."""
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(UnprocessableText, match="text/plain"):
         page_drafts(html)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 @pytest.mark.parametrize("piece", ["<", "<!--", "<!", "</", "<a b='", "<script>", "</script", "&", "&#", "]]>", "<p>x"])
 def test_broken_markup_is_read_or_refused_in_linear_time(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with contextlib.suppress(UnprocessableText):
         page_drafts(piece * (200_000 // len(piece)))
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0

@@ -115,7 +115,13 @@ PIECES = [
 ]  # fmt: skip
 
 
-@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=12), min_size=1, max_size=14).map("\n".join))
+@given(
+    st.lists(
+        st.sampled_from(PIECES) | st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn"]), max_size=12),
+        min_size=1,
+        max_size=14,
+    ).map("\n".join)
+)
 def test_blocks_of_lines_are_whole_ordered_slices(text: str) -> None:
     document = read(f"word\n{text}")
     position = 0
