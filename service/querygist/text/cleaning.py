@@ -82,7 +82,7 @@ def _gaps(clean: CleanDocument) -> frozenset[int]:
     places = []
     for gap in _WIDE_BLANK.finditer(clean.source):
         place = gap.start()
-        for alignment in clean._alignments:  # noqa: SLF001
+        for alignment in clean._alignments:
             place = alignment.to_target(place)
         places.append(place)
     return frozenset(place for place in places if clean.text[place : place + 1] == " ")

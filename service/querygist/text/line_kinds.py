@@ -39,10 +39,100 @@ _CODE_SURE = re.compile(
 )
 _PROSE = re.compile(r"[a-z,]{2,}\s[a-z]{2,}\s[a-z]{2,}\s[a-z]{2,}")
 OPEN_WORDS = frozenset(
-    "a an the of in on at to by for from with and or but as that which who is was were are be has had have than into "
-    "der die das den dem des ein eine einer und oder von vom in im am auf mit für zu zur zum aus bei ist war dass als "
-    "le la les un une des du de et ou à au aux en dans par pour sur avec que qui est el los las una y o del al por con "
-    "para su se".split()
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "by",
+        "for",
+        "from",
+        "with",
+        "and",
+        "or",
+        "but",
+        "as",
+        "that",
+        "which",
+        "who",
+        "is",
+        "was",
+        "were",
+        "are",
+        "be",
+        "has",
+        "had",
+        "have",
+        "than",
+        "into",
+        "der",
+        "die",
+        "das",
+        "den",
+        "dem",
+        "des",
+        "ein",
+        "eine",
+        "einer",
+        "und",
+        "oder",
+        "von",
+        "vom",
+        "in",
+        "im",
+        "am",
+        "auf",
+        "mit",
+        "für",
+        "zu",
+        "zur",
+        "zum",
+        "aus",
+        "bei",
+        "ist",
+        "war",
+        "dass",
+        "als",
+        "le",
+        "la",
+        "les",
+        "un",
+        "une",
+        "des",
+        "du",
+        "de",
+        "et",
+        "ou",
+        "à",
+        "au",
+        "aux",
+        "en",
+        "dans",
+        "par",
+        "pour",
+        "sur",
+        "avec",
+        "que",
+        "qui",
+        "est",
+        "el",
+        "los",
+        "las",
+        "una",
+        "y",
+        "o",
+        "del",
+        "al",
+        "por",
+        "con",
+        "para",
+        "su",
+        "se",
+    ]
 )
 
 
@@ -107,9 +197,9 @@ def is_heading_like(line: str) -> bool:
 def are_separate_lines(lines: list[str]) -> bool:
     """True for lines that stand by themselves, and are no paragraph that was wrapped."""
     lines = [line.strip() for line in lines]
-    if sum(map(is_pair, lines)) >= 2:  # noqa: PLR2004
+    if sum(map(is_pair, lines)) >= 2:
         return all(map(is_short, lines))
-    if len(lines) < 3 or not all(map(is_short, lines)):  # noqa: PLR2004
+    if len(lines) < 3 or not all(map(is_short, lines)):
         return False
     return not any(goes_on(line, following) for line, following in zip(lines, lines[1:], strict=False))
 

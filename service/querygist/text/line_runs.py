@@ -129,7 +129,7 @@ def _classify(run: list[Line], following: Line | None, *, top: bool) -> None:
     if len(pairs) > 1 and 2 * len(pairs) >= last:
         heads.update(pairs)
     if following is not None and (run[last].gap or not following.gap):
-        differs = not plain[last - 1] or len(run) == 2  # noqa: PLR2004
+        differs = not plain[last - 1] or len(run) == 2
         if (plain[last] and differs) or _is_question(run[last]):
             heads.add(last)
     if top and 1 in heads and kinds.is_heading_like(run[0].text):

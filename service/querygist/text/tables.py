@@ -43,7 +43,7 @@ class Table:
                 for covered in range(column, min(column + cell.columns, _MOST_COLUMNS)):
                     headers[covered] = cell.draft
             else:
-                self._head(cell, column, row_header, of_two=len(cells) == 2)  # noqa: PLR2004
+                self._head(cell, column, row_header, of_two=len(cells) == 2)
                 if place == 0 and cell.is_header:
                     row_header = cell.draft
             if cell.rows > 1:

@@ -8,8 +8,6 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from selectolax.lexbor import LexborNode
-
 Style = dict[str, str]
 Attributes = dict[str, str | None]
 
@@ -17,8 +15,31 @@ _MOST_CSS = 200_000
 _SIZE = r"(-?\d*\.?\d+)(px|pt|em|rem|%|vw|vh|ch|in|cm)?"
 _DECLARATION = re.compile(r"([a-z-]+)\s*:\s*([^;]+)")
 _LOOKED_AT = frozenset(
-    "background background-color clip clip-path color display font-size height left margin-left margin-top max-height "
-    "max-width opacity overflow position right bottom text-indent top transform visibility width".split()
+    [
+        "background",
+        "background-color",
+        "clip",
+        "clip-path",
+        "color",
+        "display",
+        "font-size",
+        "height",
+        "left",
+        "margin-left",
+        "margin-top",
+        "max-height",
+        "max-width",
+        "opacity",
+        "overflow",
+        "position",
+        "right",
+        "bottom",
+        "text-indent",
+        "top",
+        "transform",
+        "visibility",
+        "width",
+    ]
 )
 _TOKEN = re.compile(r"/\*.*?(?:\*/|\Z)|[{}]", re.DOTALL)
 _SIMPLE = re.compile(r"[a-z]*([.#][\w-]+)", re.IGNORECASE)
@@ -30,7 +51,7 @@ _CLIPPED = re.compile(
 )
 _RECT = re.compile(r"rect\(\s*[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?\s*\)")
 _MOVED_AWAY = re.compile(r"translate(?:x|y|3d)?\([^)]*-\d{3,}|scale\(0[,)]")
-_VISUALLY_HIDDEN = re.compile(
+VISUALLY_HIDDEN = re.compile(
     r"(?:^|\s)(?:sr-only|visually-hidden|visuallyhidden|screen-reader-text|screenreader|a-offscreen|offscreen|"
     r"sr-text|u-hidden-visually|govuk-visually-hidden|element-invisible|assistive-text|hidden-visually)(?:\s|$)",
     re.IGNORECASE,
@@ -83,7 +104,7 @@ def _pixels(value: str) -> float | None:
 def _hides(style: Style) -> bool:
     """True for what no control opens: transparent, off the page, clipped, without size."""
     opacity = _LENGTH.match(style.get("opacity", "1"))
-    if opacity and float(opacity[1]) <= 0.01:  # noqa: PLR2004
+    if opacity and float(opacity[1]) <= 0.01:
         return True
     font = _pixels(style.get("font-size", ""))
     if font is not None and font < _LEAST_FONT:
@@ -164,7 +185,7 @@ class Visibility:
             return Verdict(Looks(looks.background))
         collapsed = "hidden" in attributes or attributes.get("aria-hidden") == "true" or _folds(style)
         unseen = _hides(style) or self._blends(style, attributes, looks)
-        unseen = unseen or (tag not in _LABELS and _VISUALLY_HIDDEN.search(classes) is not None)
+        unseen = unseen or (tag not in _LABELS and VISUALLY_HIDDEN.search(classes) is not None)
         return Verdict(looks, unseen, collapsed)
 
     @staticmethod
@@ -188,57 +209,3 @@ class Visibility:
             return False
         colour = _colour(given.lower())
         return colour == "transparent" or (colour is not None and colour == looks.background)
-
-
-_PANEL = re.compile(r"\b(?:tab|pane|panel|accordion|collaps|answer|faq|toggle|expand)", re.IGNORECASE)
-_NO_PANEL = frozenset(["dialog", "alertdialog", "menu", "menubar", "navigation", "listbox", "tooltip", "alert"])
-_OPENERS = frozenset(["h2", "h3", "h4", "h5", "h6", "button", "summary", "dt", "legend"])
-_OPENER_DEPTH = 3
-CONTROLLED = re.compile(r"""\b(?:aria-controls|data-(?:bs-)?target)\s*=\s*["']?#?([\w-]+)""", re.IGNORECASE)
-
-
-def _beside(node: LexborNode, *, forward: bool) -> LexborNode | None:
-    """The element next to a node, only blanks and comments between them."""
-    other = node.next if forward else node.prev
-    while other is not None and (other.tag or "").startswith(("-", "!", "_")):
-        if other.tag == "-text" and (other.text_content or "").strip():
-            return None
-        other = other.next if forward else other.prev
-    return other
-
-
-def _opens(node: LexborNode | None) -> bool:
-    """True for a heading or control that opens what follows it, or an element that ends in one."""
-    for _ in range(_OPENER_DEPTH):
-        if node is None:
-            return False
-        attributes = node.attributes
-        if node.tag in _OPENERS or "aria-expanded" in attributes or attributes.get("role") in ("button", "tab"):
-            return True
-        node = node.last_child
-        while node is not None and (node.tag or "").startswith("-"):
-            node = node.prev
-    return False
-
-
-def opens_by_control(node: LexborNode, attributes: Attributes, controlled: frozenset[str]) -> bool:
-    """True for a collapsed element that a reader opens: a panel of an accordion, a tab, the answer below a question."""
-    if (attributes.get("role") or "") in _NO_PANEL or attributes.get("aria-modal") == "true":
-        return False
-    if attributes.get("hidden") == "until-found" or attributes.get("role") == "tabpanel":
-        return True
-    if (attributes.get("id") or "") in controlled or _PANEL.search(attributes.get("class") or ""):
-        return True
-    if _opens(_beside(node, forward=False)):
-        return True
-    child = node.first_child
-    return child is not None and child.tag == "math"  # an encyclopedia shows a picture of it
-
-
-def reads_twin(node: LexborNode) -> bool:
-    """True for an element hidden from screen readers only, because a visually hidden one beside it says the same."""
-    for forward in (False, True):
-        twin = _beside(node, forward=forward)
-        if twin is not None and _VISUALLY_HIDDEN.search(twin.attributes.get("class") or ""):
-            return True
-    return False

@@ -109,10 +109,43 @@ def test_subjects_are_not_taken_for_furniture(line: str) -> None:
 
 MARKERS = re.compile(r"[\W_]*(?:\(?(?:\d{1,3}|[a-zA-Z])[.)]\s+(?:\[[xX ]\]\s+)?)?(?:[`~]{3,}[^\n]*)?[\W_]*")
 PIECES = [
-    "Heading", "A key: value", "- item", "1. one", "2) two", "# Mark", "===", "---", "```", "```sh", "> quote", "| a | b |",
-    "|---|---|", "a,b,c", "x\ty", "f(x);", PROSE, "wrapped in the", "small start", "Ends. Here.", "End:", "Why?", "|", "||a", "#",
-    ">", "-", "* * *", "| |", "北京是首都", "a   b", "[x] y", "1.", "Accept all cookies", "", "",
-]  # fmt: skip
+    "Heading",
+    "A key: value",
+    "- item",
+    "1. one",
+    "2) two",
+    "# Mark",
+    "===",
+    "---",
+    "```",
+    "```sh",
+    "> quote",
+    "| a | b |",
+    "|---|---|",
+    "a,b,c",
+    "x\ty",
+    "f(x);",
+    PROSE,
+    "wrapped in the",
+    "small start",
+    "Ends. Here.",
+    "End:",
+    "Why?",
+    "|",
+    "||a",
+    "#",
+    ">",
+    "-",
+    "* * *",
+    "| |",
+    "北京是首都",
+    "a   b",
+    "[x] y",
+    "1.",
+    "Accept all cookies",
+    "",
+    "",
+]
 
 
 @given(
