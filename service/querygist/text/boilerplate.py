@@ -7,9 +7,11 @@ _LONGEST_LABEL = 60
 
 _COOKIES = re.compile(
     r"\b(?:we|this (?:web)?site|our (?:web)?site|our partners)\b[^.]{0,40}\buses? (?:\w+ ){0,3}cookies\b"
-    r"|\b(?:accept|reject|allow|manage|decline)\b[^.]{0,20}\bcookies?\b|^cookie (?:policy|settings|preferences|notice)\b"
+    r"|\b(?:accept|reject|allow|manage|decline)\b[^.]{0,20}\bcookies?\b"
+    r"|^cookie (?:policy|settings|preferences|notice)\b"
     r"|\bby continuing to (?:use|browse)\b"
-    r"|\b(?:wir verwenden|wir nutzen|diese (?:web)?(?:seite|site) (?:verwendet|nutzt)|unsere website (?:verwendet|nutzt))\b"
+    r"|\b(?:wir verwenden|wir nutzen"
+    r"|diese (?:web)?(?:seite|site) (?:verwendet|nutzt)|unsere website (?:verwendet|nutzt))\b"
     r"[^.]{0,40}\bcookies\b|\bcookies?\b[^.]{0,20}\b(?:akzeptieren|ablehnen|zulassen)\b|^cookie-einstellungen\b"
     r"|\b(?:nous utilisons|ce site utilise)\b[^.]{0,40}\bcookies\b"
     r"|\b(?:accepter|refuser|gérer)\b[^.]{0,20}\bcookies\b"

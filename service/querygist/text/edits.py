@@ -23,11 +23,13 @@ class Alignment:
     end: "array[int]" = field(default_factory=lambda: array("I"))
 
     def add(self, target: int, start: int, end: int) -> None:
+        """Append a piece."""
         self.target.append(target)
         self.start.append(start)
         self.end.append(end)
 
     def to_origin(self, start: int, end: int) -> tuple[int, int]:
+        """The span of the origin that a span of the edited text comes from."""
         first, last = bisect_right(self.target, start) - 1, bisect_right(self.target, end - 1) - 1
         origin, limit = self.start[first], self.end[last]
         if self._copied(first):

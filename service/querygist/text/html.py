@@ -17,75 +17,16 @@ from querygist.text.panels import CONTROLLED, opens_by_control, reads_twin
 from querygist.text.tables import Table, TableCell
 from querygist.text.visibility import Attributes, Visibility
 
-_UNSEEN = frozenset(
-    [
-        "head",
-        "script",
-        "style",
-        "template",
-        "svg",
-        "iframe",
-        "object",
-        "canvas",
-        "audio",
-        "video",
-        "noframes",
-        "noembed",
-        "frameset",
-        "progress",
-        "meter",
-        "rp",
-        "del",
-        "x-s",
-        "x-strike",
-        "nav",
-        "datalist",
-        "textarea",
-        "dialog",
-        "img",
-        "input",
-        "wbr",
-        "map",
-    ]
+_UNSEEN_NAMES = (
+    "head script style template svg iframe object canvas audio video noframes noembed frameset progress meter rp "
+    "del x-s x-strike nav datalist textarea dialog img input wbr map"
 )
-_INLINE = frozenset(
-    [
-        "x-a",
-        "abbr",
-        "acronym",
-        "x-b",
-        "bdi",
-        "bdo",
-        "x-big",
-        "cite",
-        "x-code",
-        "data",
-        "dfn",
-        "x-em",
-        "x-font",
-        "x-i",
-        "ins",
-        "kbd",
-        "label",
-        "mark",
-        "x-nobr",
-        "output",
-        "picture",
-        "q",
-        "rt",
-        "ruby",
-        "samp",
-        "x-small",
-        "span",
-        "x-strong",
-        "sub",
-        "sup",
-        "time",
-        "x-tt",
-        "x-u",
-        "var",
-    ]
+_UNSEEN = frozenset(_UNSEEN_NAMES.split())
+_INLINE_NAMES = (
+    "x-a abbr acronym x-b bdi bdo x-big cite x-code data dfn x-em x-font x-i ins kbd label mark x-nobr output "
+    "picture q rt ruby samp x-small span x-strong sub sup time x-tt x-u var"
 )
+_INLINE = frozenset(_INLINE_NAMES.split())
 _LISTS = frozenset(["ul", "ol", "menu", "dir"])
 _SCOPES = {"main": Scope.MAIN, "article": Scope.ARTICLE, "details": Scope.OPEN, "fieldset": Scope.OPEN}
 _CONTROLS = frozenset(["aria-expanded", "aria-controls"])
@@ -127,7 +68,7 @@ class _Reader:
                     return
                 node = closed.node.next if len(frames) > 1 else None
 
-    def _enter(self, node: LexborNode, tag: str, context: Context) -> Frame | None:
+    def _enter(self, node: LexborNode, tag: str, context: Context) -> Frame | None:  # noqa: PLR0911
         """Return the frame of an element, None for one whose content is not read."""
         if tag in _UNSEEN:
             return None

@@ -12,7 +12,7 @@ from querygist.text.html_text import paragraphs
 from querygist.text.line_kinds import are_separate_lines, is_heading_like
 from querygist.text.outline import Draft
 from querygist.text.tables import Table
-from querygist.text.visibility import Attributes, Looks
+from querygist.text.visibility import PLAIN, Attributes, Looks
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _KINDS: dict[str, BlockKind] = {
@@ -33,7 +33,7 @@ _MOST_SPAN, _MOST_DIGITS = 1_000, 4
 class Context:
     """Properties of text that elements inherit."""
 
-    looks: Looks = Looks()
+    looks: Looks = PLAIN
     kind: BlockKind = "paragraph"
     level: int = 0
     run: int = 0
@@ -61,6 +61,7 @@ class Frame:
 
 
 def number(attributes: Attributes, name: str, otherwise: int = 1) -> int:
+    """A small positive number of an attribute."""
     text = attributes.get(name) or ""
     if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
         return otherwise

@@ -70,12 +70,6 @@ class DefinitionList:
     terms: list[Stream] = field(default_factory=list)
     descriptions: list[Stream] = field(default_factory=list)
 
-    def term(self, content: Stream) -> None:
-        self.terms.append(content)
-
-    def description(self, content: Stream) -> None:
-        self.descriptions.append(content)
-
     def end(self, stream: Stream, *, at_term: bool = False) -> None:
         """Append the definition read so far, if it is over: before a term, only when it has a description."""
         if at_term and not self.descriptions:

@@ -44,13 +44,16 @@ class InlineText:
         self._touching = ""
 
     def break_line(self) -> None:
+        """Append a line break."""
         self.pieces.append("\n")
         self._touching = ""
 
     def opens(self) -> None:
+        """Note that an element begins here."""
         self._touching = "co" if self._touching[:1] == "c" else "o"
 
     def closes(self) -> None:
+        """Note that an element ends here."""
         self._touching = self._touching if self._touching == "co" else "c"
 
     def _parted(self, before: str, text: str) -> bool:

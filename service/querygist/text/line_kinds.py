@@ -1,6 +1,7 @@
 """Kinds of single lines of text: headings, markers of lists, code, facts."""
 
 import re
+from itertools import pairwise
 
 from querygist.text.unicode import UNSPACED
 
@@ -38,102 +39,13 @@ _CODE_SURE = re.compile(
     r".*[\w\])\"']\(.*\);?$|.*[(){}=<>\[\]].*;$|[\w.\[\]\"']+\s*(?:\+?=|:=)\s*[\w\"'(\[{]|(?:\$|>>>)\s\S|[}\])]+[;,]?$|.*\{$"
 )
 _PROSE = re.compile(r"[a-z,]{2,}\s[a-z]{2,}\s[a-z]{2,}\s[a-z]{2,}")
-OPEN_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "by",
-        "for",
-        "from",
-        "with",
-        "and",
-        "or",
-        "but",
-        "as",
-        "that",
-        "which",
-        "who",
-        "is",
-        "was",
-        "were",
-        "are",
-        "be",
-        "has",
-        "had",
-        "have",
-        "than",
-        "into",
-        "der",
-        "die",
-        "das",
-        "den",
-        "dem",
-        "des",
-        "ein",
-        "eine",
-        "einer",
-        "und",
-        "oder",
-        "von",
-        "vom",
-        "in",
-        "im",
-        "am",
-        "auf",
-        "mit",
-        "für",
-        "zu",
-        "zur",
-        "zum",
-        "aus",
-        "bei",
-        "ist",
-        "war",
-        "dass",
-        "als",
-        "le",
-        "la",
-        "les",
-        "un",
-        "une",
-        "des",
-        "du",
-        "de",
-        "et",
-        "ou",
-        "à",
-        "au",
-        "aux",
-        "en",
-        "dans",
-        "par",
-        "pour",
-        "sur",
-        "avec",
-        "que",
-        "qui",
-        "est",
-        "el",
-        "los",
-        "las",
-        "una",
-        "y",
-        "o",
-        "del",
-        "al",
-        "por",
-        "con",
-        "para",
-        "su",
-        "se",
-    ]
+_OPEN_WORDS = (
+    "a an the of in on at to by for from with and or but as that which who is was were are be has had have than "
+    "into der die das den dem des ein eine einer und oder von vom in im am auf mit für zu zur zum aus bei ist war "
+    "dass als le la les un une des du de et ou à au aux en dans par pour sur avec que qui est el los las una y o "
+    "del al por con para su se"
 )
+OPEN_WORDS = frozenset(_OPEN_WORDS.split())
 
 
 def ends_sentence(line: str) -> bool:
@@ -201,7 +113,7 @@ def are_separate_lines(lines: list[str]) -> bool:
         return all(map(is_short, lines))
     if len(lines) < 3 or not all(map(is_short, lines)):
         return False
-    return not any(goes_on(line, following) for line, following in zip(lines, lines[1:], strict=False))
+    return not any(goes_on(line, following) for line, following in pairwise(lines))
 
 
 def goes_on(line: str, following: str) -> bool:

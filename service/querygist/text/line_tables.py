@@ -1,4 +1,4 @@
-"""Rows of tables among the lines of a text: between bars, tabs, or the commas and semicolons of a spreadsheet's file."""
+"""Rows of tables among the lines of a text: between bars, tabs, or commas and semicolons."""
 
 from querygist.text import line_kinds as kinds
 from querygist.text.line_runs import Line
@@ -31,7 +31,7 @@ def _is_ruler(text: str) -> bool:
 
 
 def mark_tables(lines: list[Line], gaps: frozenset[int]) -> None:
-    """Find lines of cells: between bars, tabs, or the commas and semicolons of a spreadsheet's file."""
+    """Find lines of cells: between bars, tabs, or commas and semicolons."""
     for mark, least in (("|", 2), ("\t", 2), (";", _LEAST_CSV), (",", _LEAST_CSV)):
         if not (gaps if mark == "\t" else any(mark in line.text for line in lines)):
             continue

@@ -1,11 +1,13 @@
-"""Plain text and Markdown to blocks, by their lines. Offsets count in the text; markers ("- ", "## ", "|") are left out.
+"""Plain text and Markdown to blocks, by their lines.
 
+Offsets count in the text; markers ("- ", "## ", "|") are left out.
 A page without markup tells by its lines what is a heading, a list, a table. A heading is context and never an answer,
 so a line is one only when it reads like one and something stands under it.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from querygist.text import line_kinds as kinds
 from querygist.text.blocks import BlockKind
@@ -105,7 +107,7 @@ def _unwrapped(lines: list[Line]) -> Iterator[Line]:
 
 
 def _joined(group: list[Line]) -> Iterator[Line]:
-    opens = [kinds.goes_on(a.text, b.text) for a, b in zip(group, group[1:], strict=False)]
+    opens = [kinds.goes_on(a.text, b.text) for a, b in pairwise(group)]
     longest = max(len(line.text) for line in group)
     full = _WRAPPED <= longest <= _LONGEST_WRAPPED
     middle = [

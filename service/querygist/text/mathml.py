@@ -42,7 +42,7 @@ def _pair(children: list[LexborNode], depth: int) -> list[str]:
     return [_linear(child, depth) for child in children] + [""] * 3
 
 
-def _linear(node: LexborNode, depth: int) -> str:
+def _linear(node: LexborNode, depth: int) -> str:  # noqa: PLR0911
     tag, children = node.tag or "", _children(node)
     if depth > _DEEPEST or not children:
         return " ".join((node.text(deep=True) or "").translate(_INVISIBLE).split())

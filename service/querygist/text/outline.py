@@ -24,6 +24,7 @@ class Piece:
 
     @property
     def span(self) -> Span:
+        """Start and end in the clean text."""
         return self.start, self.end
 
 

@@ -14,33 +14,11 @@ Attributes = dict[str, str | None]
 _MOST_CSS = 200_000
 _SIZE = r"(-?\d*\.?\d+)(px|pt|em|rem|%|vw|vh|ch|in|cm)?"
 _DECLARATION = re.compile(r"([a-z-]+)\s*:\s*([^;]+)")
-_LOOKED_AT = frozenset(
-    [
-        "background",
-        "background-color",
-        "clip",
-        "clip-path",
-        "color",
-        "display",
-        "font-size",
-        "height",
-        "left",
-        "margin-left",
-        "margin-top",
-        "max-height",
-        "max-width",
-        "opacity",
-        "overflow",
-        "position",
-        "right",
-        "bottom",
-        "text-indent",
-        "top",
-        "transform",
-        "visibility",
-        "width",
-    ]
+_LOOKED_AT_NAMES = (
+    "background background-color clip clip-path color display font-size height left margin-left margin-top max- "
+    "height max-width opacity overflow position right bottom text-indent top transform visibility width"
 )
+_LOOKED_AT = frozenset(_LOOKED_AT_NAMES.split())
 _TOKEN = re.compile(r"/\*.*?(?:\*/|\Z)|[{}]", re.DOTALL)
 _SIMPLE = re.compile(r"[a-z]*([.#][\w-]+)", re.IGNORECASE)
 _LENGTH = re.compile(_SIZE)
@@ -69,6 +47,9 @@ class Looks(NamedTuple):
     background: str | None = "#ffffff"
     """None for one that is not known."""
     invisible: bool = False
+
+
+PLAIN = Looks()
 
 
 @dataclass(slots=True)
@@ -101,7 +82,7 @@ def _pixels(value: str) -> float | None:
     return float(found[1]) * {"em": 16, "rem": 16, "%": 10, "vw": 10, "vh": 10, "in": 96}.get(found[2] or "px", 1)
 
 
-def _hides(style: Style) -> bool:
+def _hides(style: Style) -> bool:  # noqa: PLR0911
     """True for what no control opens: transparent, off the page, clipped, without size."""
     opacity = _LENGTH.match(style.get("opacity", "1"))
     if opacity and float(opacity[1]) <= 0.01:
