@@ -2,21 +2,26 @@
 
 import re
 
-_LONGEST = 400  # characters; a longer block has something to say
+_LONGEST = 250  # characters; a longer block has something to say
 _LONGEST_LABEL = 60
+_LONGEST_BUTTON = 90
 
 _COOKIES = re.compile(
     r"\b(?:we|this (?:web)?site|our (?:web)?site|our partners)\b[^.]{0,40}\buses? (?:\w+ ){0,3}cookies\b"
-    r"|\b(?:accept|reject|allow|manage|decline)\b[^.]{0,20}\bcookies?\b"
-    r"|^cookie (?:policy|settings|preferences|notice)\b"
     r"|\bby continuing to (?:use|browse)\b"
     r"|\b(?:wir verwenden|wir nutzen"
     r"|diese (?:web)?(?:seite|site) (?:verwendet|nutzt)|unsere website (?:verwendet|nutzt))\b"
     r"[^.]{0,40}\bcookies\b|\bcookies?\b[^.]{0,20}\b(?:akzeptieren|ablehnen|zulassen)\b|^cookie-einstellungen\b"
     r"|\b(?:nous utilisons|ce site utilise)\b[^.]{0,40}\bcookies\b"
-    r"|\b(?:accepter|refuser|gérer)\b[^.]{0,20}\bcookies\b"
     r"|\b(?:utilizamos|usamos|este sitio (?:web )?(?:utiliza|usa))\b[^.]{0,40}\bcookies\b"
+    re.IGNORECASE,
+)
+_COOKIE_BUTTONS = re.compile(
+    r"\b(?:accept|reject|allow|manage|decline)\b[^.]{0,20}\bcookies?\b"
+    r"|^cookie (?:policy|settings|preferences|notice)\b"
+    r"|\b(?:accepter|refuser|gérer)\b[^.]{0,20}\bcookies\b"
     r"|\b(?:aceptar|rechazar)\b[^.]{0,20}\bcookies\b",
+    r"|\bcookies?\b[^.]{0,20}\b(?:akzeptieren|ablehnen|zulassen)\b|^cookie-einstellungen\b",
     re.IGNORECASE,
 )
 _LABELS = re.compile(
@@ -46,7 +51,7 @@ def is_boilerplate(text: str) -> bool:
     if len(label) <= _LONGEST_LABEL and _LABELS.fullmatch(label):
         return True
     if "ookie" in text or "continuing" in text or "COOKIE" in text:
-        return _COOKIES.search(text) is not None
+        return bool(_COOKIES.search(text) or (len(text) <= _LONGEST_BUTTON and _COOKIE_BUTTONS.search(text)))
     if _COPYRIGHT.search(text):
         return True
     return _TRAIL.fullmatch(text) is not None and _FACT.search(text) is None

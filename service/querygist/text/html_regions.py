@@ -3,7 +3,7 @@
 from querygist.text.html_groups import Stream
 from querygist.text.outline import Draft, Scope
 
-_MAIN_SHARE, _MOST_FURNITURE = 0.5, 0.8
+_MAIN_SHARE = 0.5
 
 
 def _words(stream: Stream) -> int:
@@ -31,10 +31,7 @@ def _region(stream: Stream, kind: Scope) -> tuple[int, int] | None:
 
 
 def mark_surroundings(stream: Stream) -> None:
-    """Mark what stands outside of the one <main> or <article>, when at least half of the text is inside.
-
-    When nearly all of a page is marked, the marks say nothing.
-    """
+    """Mark what stands outside of the one <main> or <article>, when at least half of the text is inside."""
     words = _words(stream)
     for kind in (Scope.MAIN, Scope.ARTICLE):
         region = _region(stream, kind)
@@ -43,7 +40,3 @@ def mark_surroundings(stream: Stream) -> None:
                 if isinstance(entry, Draft) and entry.kind != "heading":
                     entry.boilerplate = True
             break
-    drafts = [entry for entry in stream if isinstance(entry, Draft)]
-    if _words([draft for draft in drafts if draft.boilerplate]) > _MOST_FURNITURE * words:
-        for draft in drafts:
-            draft.boilerplate = False

@@ -177,7 +177,7 @@ def line_drafts(text: str, gaps: frozenset[int] = frozenset()) -> list[Draft]:
     lines = [line for line in _unwrapped(lines) if line.kind != "marker"]
     for line in lines:
         if not line.kind and is_boilerplate(line.text):
-            line.kind = "item"
+            line.kind = "item" if kinds.is_short(line.text) else "paragraph"
             line.furniture = True
     headings_of(lines)
     rows = _Rows()

@@ -9,6 +9,8 @@ from querygist.text.boilerplate import is_boilerplate
 from querygist.text.sentences import Span, sentence_spans
 
 _DEEPEST_LEVEL = 6
+_LONGEST_ITEM = 40  # words; a longer one has sentences to choose from
+_MOST_BOILERPLATE = 0.8
 _IN_RUNS = frozenset(["item", "row", "code", "definition"])
 _MAY_BE_FURNITURE = frozenset(["paragraph", "item", "heading"])
 _TIGHT = frozenset(["item", "row", "code", "definition", "heading"])
@@ -121,9 +123,24 @@ def outlined(stream: Iterable[Draft | Scope]) -> list[Draft]:
                 draft.lead_in = draft.lead_in or introduction
                 continue
         introduction, run = None, 0
-        if draft.kind in ("paragraph", "item") and draft.text.endswith((":", "：")):
+        if draft.kind in ("paragraph", "item") and draft.text.rstrip().endswith((":", "：")):
             introduction = draft
+    _settle(drafts)
     return drafts
+
+
+def _settle(drafts: list[Draft]) -> None:
+    """Make paragraphs of long items; take back the marks of boilerplate when nearly all of the page has them."""
+    words = marked = 0
+    for draft in drafts:
+        count = sum(len(part.text.split()) for part in draft.parts or [draft])
+        words += count
+        marked += draft.boilerplate * count
+        if draft.kind == "item" and count > _LONGEST_ITEM:
+            draft.kind = "paragraph"
+    if marked > _MOST_BOILERPLATE * words:
+        for draft in drafts:
+            draft.boilerplate = False
 
 
 def placed(drafts: list[Draft], clean: Callable[[str], str]) -> tuple[str, list[Draft]]:
