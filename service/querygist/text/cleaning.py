@@ -9,10 +9,11 @@ import unicodedata
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from querygist.errors import UnprocessableText
+from querygist.text.blocks import Block
 from querygist.text.html import visible_text
 from querygist.text.unicode import BLANKS, CLUSTER, PICTOGRAPH, SINGLETONS, UNSPACED, UNTIDY, one_line, tidied
 
@@ -35,6 +36,7 @@ _DEFUSED = str.maketrans("<>", "‹›")  # one character for one, so that offse
 _BINARY = re.compile(r"[\x01-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufffd]")
 _BINARY_SAMPLE, _BINARY_LEAST, _BINARY_SHARE = 10_000, 8, 0.05
 _LONGEST_WORD = 100
+_PARAGRAPH = re.compile(r"\S(?:.|\n(?!\n))*")
 _WORD_BY_ITSELF = re.compile(rf"[{UNSPACED}]|{PICTOGRAPH}")
 
 
@@ -77,6 +79,7 @@ class CleanDocument:
     text: str = field(repr=False)
     source: str = field(repr=False)
     _alignments: tuple[_Alignment, ...] = field(default=(), repr=False)
+    blocks: tuple[Block, ...] = field(default=(), repr=False)
 
     def to_source(self, start: int, end: int) -> tuple[int, int]:
         """The span of `source` that a span of `text` (0 <= start < end <= len(text)) comes from, in code points."""
@@ -177,6 +180,8 @@ def clean_document(text: str, *, content_type: ContentType) -> CleanDocument:
     else:
         clean = _clean(text)
         empty = "The document is empty, or has nothing but blanks and invisible characters. Send some text."
+    paragraphs = tuple(Block("paragraph", *found.span()) for found in _PARAGRAPH.finditer(clean.text))
+    clean = replace(clean, blocks=paragraphs)
     if not clean.text:
         raise UnprocessableText(empty)
     if not _has_word(clean.text):
