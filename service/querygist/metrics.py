@@ -30,8 +30,16 @@ OUTCOMES_OF_CALLERS = tuple(kind.slug for kind in RequestError.__subclasses__())
 OUTCOMES_OF_SERVICE = (*(kind.slug for kind in ServiceError.__subclasses__()), "internal")
 """Outcomes that are ours: no answer, and not the caller's doing."""
 
-ANSWERED, CANCELLED = {"ok": "generative", "fallback": "extractive"}, "cancelled"
-"""The outcomes with an answer, and their methods; and that of a client that left."""
+ANSWERED, CANCELLED = ("ok", "fallback"), "cancelled"
+"""The outcomes with an answer, and that of a client that left. A fallback is a quote that stands in for a summary that
+could not be written in time; one that was asked for, or that the checker chose, is "ok"."""
+
+_ANSWERS = (("ok", "generative"), ("ok", "extractive"), ("fallback", "extractive"))
+
+CHECKER = "checker"
+"""The reason of a fallback for which no error is to blame: the model's text did not stand up to the document."""
+
+_CHOSEN = (None, "asked", "checker")
 
 
 class Metrics:
@@ -103,15 +111,16 @@ class Metrics:
         self._begin_at_zero()
 
     def _begin_at_zero(self) -> None:
-        for outcome, method in ANSWERED.items():
+        for outcome, method in _ANSWERS:
             self.requests.labels(outcome, method)
             self.unanswerable.labels(method)
             self.e2e_request_latency.labels(method, "false")
-        self.e2e_request_latency.labels("generative", "true")
+        for method in ("generative", "extractive"):
+            self.e2e_request_latency.labels(method, "true")
         for outcome in (*OUTCOMES_OF_CALLERS, *OUTCOMES_OF_SERVICE, CANCELLED):
             self.requests.labels(outcome, "none")
-        for error in ServiceError.__subclasses__():
-            self.fallbacks.labels(error.reason)
+        for reason in (*(error.reason for error in ServiceError.__subclasses__()), CHECKER):
+            self.fallbacks.labels(reason)
         for refusal in (Overloaded, DeadlineExceeded):
             self.sheds.labels(refusal.reason)
         for kind in ("finished", "in_flight", "shared"):
@@ -127,7 +136,7 @@ class Metrics:
         def counted(answer: Answer) -> Answer:
             nonlocal outcome, method, cached
             method, cached = answer.method, answer.cached
-            outcome = "ok" if method == "generative" else "fallback"
+            outcome = "ok" if answer.reason in _CHOSEN else "fallback"
             if not answer.answerable:
                 self.unanswerable.labels(method).inc()
             return answer

@@ -121,8 +121,8 @@ class Citation(_Strict):
     support: Annotated[
         Literal["verbatim", "repaired", "paraphrase"],
         Field(
-            description="`verbatim`: copied by the model or quoted; `repaired`: nearly the document's words, put back to "
-            "them; `paraphrase`: the model's own words"
+            description="`verbatim`: quoted, or copied by the model; `repaired`: nearly the document's words, and put "
+            "back to them; `paraphrase`: the model's own words"
         ),
     ]
 

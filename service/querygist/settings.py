@@ -78,9 +78,6 @@ class Settings(BaseSettings):
     max_waiting: int = Field(64, ge=0, description="requests that may wait for a place; more are refused at once")
     default_deadline_ms: int = Field(10_000, ge=1, description="deadline of a request that names none, ms")
     max_deadline_ms: int = Field(60_000, ge=1, description="longest deadline; longer ones are cut to it, ms")
-    max_query_tokens: int = Field(
-        160, ge=8, le=256, description="longest query, tokens (it stands in the prompt twice)"
-    )
 
     cache_mb: float = Field(64, ge=0, description="memory for cached answers, MB; 0 caches nothing")
     cache_ttl_seconds: float = Field(3600, gt=0, description="age at which a cached answer expires, s")

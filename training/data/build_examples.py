@@ -12,12 +12,11 @@ from rich.progress import Progress
 
 from querygist.errors import ConfigurationError
 from querygist.prompting import templates
-from querygist.prompting.sentence_markers import labelled
 from querygist.text.sentences import Span
 from training import stable_random
 from training.config import Config
 from training.data import deduplication, extend_targets, licences, negatives, raw_dataset
-from training.data.examples import Example
+from training.data.examples import Example, ranked
 from training.data.raw_dataset import Row, Split
 from training.data.truncation import Truncator
 
@@ -142,9 +141,14 @@ class ExampleBuilder:
             self.stats.drop(row, "the answer does not fit into the prompt")
             return None
         place = document.index(row.document[slice(*answer)])
-        hinted = any(one.best and one.start <= place < one.end for one in labelled(document, row.query))
-        if hinted and not self._keeps(
-            "hinted", row, data.lexical_match_share, "answers that word overlap finds: down-weighted"
+        ranking = ranked(document, row.query)
+        best = ranking.units[ranking.order[0]] if ranking.order else None
+        if (
+            best
+            and best.start <= place < best.end
+            and not self._keeps(
+                "hinted", row, data.lexical_match_share, "answers that word overlap finds: down-weighted"
+            )
         ):
             return None
         target = extend_targets.grow(document, (place, place + answer[1] - answer[0]), words)

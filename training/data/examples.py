@@ -8,6 +8,8 @@ from typing import Literal
 from querygist.engines.base import Identity
 from querygist.prompting.prompt_builder import Window, fit
 from querygist.prompting.tokenizer import Tokenizer
+from querygist.text.cleaning import clean_document
+from querygist.text.ranking import Ranking, rank
 from training.data.jsonl import read_jsonl, write_jsonl
 
 Kind = Literal["positive", "hard", "unrelated"]
@@ -33,6 +35,11 @@ class Example:
     references: tuple[str, ...] = ()
 
 
+def ranked(document: str, query: str) -> Ranking:
+    """Return the units of a clean document of plain text by what they say about the query."""
+    return rank(clean_document(document, content_type="text/plain"), query)
+
+
 def prompt_ids(example: Example, tokenizer: Tokenizer, identity: Identity) -> list[int]:
     """Return the prompt as the service builds it for this example."""
     return prompt_window(example, tokenizer, identity).ids
@@ -42,11 +49,11 @@ def prompt_window(example: Example, tokenizer: Tokenizer, identity: Identity) ->
     """Return the same, with what it holds of the document."""
     return fit(
         tokenizer,
+        ranked(example.document, example.query),
         prompt_version=identity.prompt_version,
         prompt_limit=identity.prompt_limit,
         query=example.query,
         title=None,
-        document=example.document,
         max_words=example.max_words,
     )
 

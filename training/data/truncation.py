@@ -13,8 +13,9 @@ from querygist.prompting import prompt_builder
 from querygist.prompting.prompt_builder import Window
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.text.cleaning import CleanDocument
-from querygist.text.passages import select
+from querygist.text.ranking import NOTHING, Ranking
 from querygist.text.sentences import Span, bounded_spans
+from training.data.examples import ranked
 from training.stable_random import draw
 
 
@@ -29,7 +30,7 @@ class Truncator:
 
     def fits(self, query: str, document: str, max_words: int) -> bool:
         """Return whether the model reads the whole document."""
-        return not self._prompt(query, document, max_words, self.prompt_limit).truncated
+        return not self._prompt(query, ranked(document, query), max_words, self.prompt_limit).truncated
 
     def around(self, query: str, document: str, answer: Span, max_words: int, row_id: str) -> str | None:
         """Return the document, or a window with the sentences of `answer`; None when these alone do not fit."""
@@ -49,12 +50,7 @@ class Truncator:
             hull = (sources[0][0], sources[-1][1])
             if cut := self.around(query, document, hull, max_words, row_id):
                 return cut
-        budget = self._room(query, max_words)
-        while True:
-            text = select(document, query, budget=budget, count=self.tokenizer.count_each).text
-            if self.fits(query, text, max_words):
-                return text
-            budget -= 4  # pieces joined may take a few tokens more than the pieces
+        return self._prompt(query, ranked(document, query), max_words, self.prompt_limit).marked.text
 
     def anywhere(self, query: str, document: str, max_words: int, row_id: str) -> str | None:
         """Return the document, or a window at a random place of it; None when the sentence there does not fit."""
@@ -64,20 +60,20 @@ class Truncator:
         at = int(draw(self.seed, "anywhere", row_id) * len(sentences))
         return self._window(query, document, sentences, (at, at), max_words, row_id)
 
-    def _prompt(self, query: str, document: str, max_words: int, limit: int) -> Window:
+    def _prompt(self, query: str, ranking: Ranking, max_words: int, limit: int) -> Window:
         return prompt_builder.fit(
             self.tokenizer,
+            ranking,
             prompt_version=self.prompt_version,
             prompt_limit=limit,
             query=query,
             title=None,
-            document=document,
             max_words=max_words,
         )
 
     def _room(self, query: str, max_words: int) -> int:
         """Return the tokens that a prompt leaves for the document."""
-        return self.prompt_limit - len(self._prompt(query, "", max_words, 1 << 30).ids)
+        return self.prompt_limit - len(self._prompt(query, NOTHING, max_words, 1 << 30).ids)
 
     def _window(
         self, query: str, document: str, sentences: Sequence[Span], core: Span, max_words: int, row_id: str

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from querygist.engines.base import Identity
 from querygist.pipeline.attribution import attribute
-from querygist.prompting.sentence_markers import Sentence, labelled, on_one_line, place_of
-from querygist.prompting.templates import BEST, LABEL, NO_ANSWER, opening_id
+from querygist.prompting.sentence_markers import Sentence, on_one_line, place_of
+from querygist.prompting.templates import LABEL, NO_ANSWER, opening_id
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.text.cleaning import CleanDocument
 from querygist.text.sentences import sentence_ends
@@ -43,15 +43,15 @@ def encode(
     """
     window = prompt_window(example, tokenizer, identity)
     opening = opening_id(identity.prompt_version, tokenizer)
-    sentences = labelled(window.text, example.query) if opening is not None else []
+    sentences = window.marked.sentences if opening is not None else ()
     if example.summary == NO_ANSWER:
         begin, answer = None, tokenizer.encode(NO_ANSWER)
     else:
-        begin, text = _answer(window.text, example.summary, sentences, reads_on)
+        begin, text = _answer(window.marked.text, example.summary, sentences, reads_on)
         label = "" if begin is None else LABEL + sentences[begin].letter
         answer = [*tokenizer.encode_template(label), *tokenizer.encode(text)]
     target = [*answer[: identity.output_limit - 1], identity.end_id][:longest]
-    ends = _ends(window.ids, opening, tokenizer.id_of(BEST))
+    ends = _ends(window.ids, opening, [tokenizer.id_of(sentence.letter) for sentence in sentences])
     return Encoded(tuple(window.ids), tuple(target), ends, tuple(place == begin for place in range(len(ends))))
 
 
@@ -68,11 +68,17 @@ def _answer(document: str, summary: str, sentences: Sequence[Sentence], reads_on
         sources = attribute(opening, CleanDocument(document, source=document)).sources
         at, text = sources[0][0] if sources else 0, summary
     begin = place_of(sentences, at)
-    behind = begin is not None and document[sentences[begin].start].isspace()
+    behind = begin is not None and document[sentences[begin].start - 1 : sentences[begin].start].isspace()
     return begin, " " * behind + on_one_line(text)
 
 
-def _ends(prompt: Sequence[int], opening: int | None, best: int | None) -> tuple[int, ...]:
-    """Return the places of the second label of each sentence: right before what leads to the next one's first."""
+def _ends(prompt: Sequence[int], opening: int | None, letters: Sequence[int | None]) -> tuple[int, ...]:
+    """Return the places of the second label of each sentence: before what leads to the next one's first."""
     places = [place for place, id_ in enumerate(prompt) if id_ == opening]
-    return tuple(place - (2 if prompt[place - 1] == best else 1) for place in places[1:])
+    ends = []
+    for label, letter in zip(places[1:], letters, strict=True):
+        end = label - 1
+        while prompt[end] != letter:
+            end -= 1
+        ends.append(end)
+    return tuple(ends)

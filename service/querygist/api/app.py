@@ -57,7 +57,6 @@ def create_app(
             ),
             metrics=metrics,
             tracer=tracing.tracer_of(traces),
-            max_query_tokens=settings.max_query_tokens,
             max_deadline_seconds=settings.max_deadline_ms / 1000,
         ),
         authenticator=Authenticator(settings.api_keys_file),

@@ -10,6 +10,7 @@ from querygist.errors import ConfigurationError
 from querygist.prompting.prompt_builder import fit
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.text.cleaning import clean_document, clean_query
+from querygist.text.ranking import rank
 
 BUILT_IN = Path(__file__).parents[3] / "tests" / "data" / "rows.jsonl"
 """40 openly licensed rows; see the README beside it. The folder is tests/data by another name, for the wheel."""
@@ -44,11 +45,11 @@ def prompts(data: Iterable[dict[str, str]], tokenizer: Tokenizer, identity: Iden
     return [
         fit(
             tokenizer,
+            rank(clean_document(row["document"], content_type="text/plain"), clean_query(row["query"])),
             prompt_version=identity.prompt_version,
             prompt_limit=identity.prompt_limit,
             query=clean_query(row["query"]),
             title=None,
-            document=clean_document(row["document"], content_type="text/plain").text,
             max_words=40,
         ).ids
         for row in data

@@ -1,26 +1,76 @@
-"""Summaries and extracts as answers of the HTTP contract."""
+"""Summaries, and answers of the HTTP contract made of them."""
 
 import time
+from collections.abc import Iterable
+from dataclasses import replace
 
 from querygist.engines.base import Identity
+from querygist.errors import DeadlineExceeded, EngineUnavailable, NotReady, Overloaded
+from querygist.pipeline.alignment import Alignment
+from querygist.pipeline.attribution import merged
 from querygist.pipeline.cache import Flight
+from querygist.pipeline.checker import CheckedSegment
 from querygist.pipeline.job import Job
-from querygist.pipeline.summary import Summary
-from querygist.schemas import Answer, ModelName, Span, Timings, Usage
-from querygist.text.passages import Snippet
+from querygist.pipeline.summary import Cited, Reason, Summary
+from querygist.schemas import Answer, Citation, ModelName, Span, TextSpan, Timings, Usage
+from querygist.text.quote import Segment
+
+REASONS: dict[str, Reason] = {
+    Overloaded.reason: "overloaded",
+    NotReady.reason: "engine",
+    EngineUnavailable.reason: "engine",
+    DeadlineExceeded.reason: "deadline",
+}
+"""The `reason` of a quote that stands in for an answer, by the error's."""
 
 
-def generated(job: Job, summary: Summary, identity: Identity, flight: Flight) -> Answer:
-    """Return the answer of a generated summary."""
+def quoted(job: Job, reason: Reason) -> Summary:
+    """Return the summary that is the page's quote, and why it is."""
+    quote = job.quote
+    return _summary(job, quote.text, quote.answerable, quote.segments, reason)
+
+
+def written(job: Job, text: str, segments: Iterable[CheckedSegment]) -> Summary:
+    """Return the summary of a checked text."""
+    return replace(_summary(job, text, True, segments, None), method="generative")
+
+
+def _summary(job: Job, text: str, answerable: bool, segments: Iterable[Segment], reason: Reason | None) -> Summary:
+    citations = [
+        Cited(
+            one.start,
+            one.end,
+            tuple(job.document.to_source(*span) for span in one.sources),
+            one.support if isinstance(one, CheckedSegment) else "verbatim",
+        )
+        for one in segments
+    ]
+    copied = Alignment(job.document.text).copied(text) if text else 0.0
+    return Summary(text, answerable, "extractive", reason, tuple(citations), copied)
+
+
+def answer_of(job: Job, summary: Summary, identity: Identity, flight: Flight | None) -> Answer:
+    """Return the answer to `job`; `flight`: what it was waited for in, None of a quote that stands in for one."""
     total = time.monotonic() - job.started
-    first = flight.first_text_at - job.started if flight.first_text_at else total
+    waited = flight.queue_seconds if flight else 0.0
+    first = flight.first_text_at - job.started if flight and flight.first_text_at else total
+    sources = merged([span for one in summary.citations for span in one.sources])
     return Answer(
         id=job.id,
         summary=summary.text,
         answerable=summary.answerable,
-        method="generative",
-        cached=flight.cached,
-        sources=[Span(start=start, end=end) for start, end in summary.sources],
+        method=summary.method,
+        reason=summary.reason,
+        cached=flight.cached if flight else False,
+        citations=[
+            Citation(
+                summary=TextSpan(start=one.start, end=one.end),
+                sources=[Span(start=start, end=end) for start, end in one.sources],
+                support=one.support,
+            )
+            for one in summary.citations
+        ],
+        sources=[Span(start=start, end=end) for start, end in sources],
         copied=round(summary.copied, 4),
         text=job.extracted_text,
         model=ModelName(name=identity.name, version=identity.version),
@@ -29,27 +79,7 @@ def generated(job: Job, summary: Summary, identity: Identity, flight: Flight) ->
             completion_tokens=summary.completion_tokens,
             truncated=summary.truncated,
         ),
-        timings_ms=_timings(flight.queue_seconds, first, total),
-    )
-
-
-def extracted(job: Job, extract: Snippet, copied: float, identity: Identity) -> Answer:
-    """Return the extractive answer: every word is the document's."""
-    total = time.monotonic() - job.started
-    return Answer(
-        id=job.id,
-        summary=extract.text,
-        answerable=extract.answerable,
-        method="extractive",
-        cached=False,
-        sources=[
-            Span(start=start, end=end) for start, end in (job.document.to_source(*span) for span in extract.spans)
-        ],
-        copied=round(copied, 4),
-        text=job.extracted_text,
-        model=ModelName(name=identity.name, version=identity.version),
-        usage=Usage(prompt_tokens=0, completion_tokens=0, truncated=False),
-        timings_ms=_timings(0.0, total, total),
+        timings_ms=_timings(waited, first, total),
     )
 
 

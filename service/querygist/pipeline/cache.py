@@ -28,13 +28,15 @@ if TYPE_CHECKING:  # an optional extra
 
 T = TypeVar("T")
 
+_FORMAT = "2"  # of what is chosen and kept: raised with either, so that gateways of two releases share no summaries
+
 
 def cache_key(
-    identity: Identity, *, query: str, document: str, title: str | None, content_type: str, max_words: int
+    identity: Identity, *, query: str, document: str, title: str | None, content_type: str, max_words: int, style: str
 ) -> bytes:
     """Return the hash of all that a summary depends on; `query` and `document` as sent, the query normalised."""
     digest = hashlib.blake2b(digest_size=32)
-    for part in (repr(identity), query, document, title, content_type, max_words):
+    for part in (_FORMAT, repr(identity), query, document, title, content_type, max_words, style):
         encoded = repr(part).encode() if not isinstance(part, str) else part.encode()
         digest.update(f"{type(part).__name__}{len(encoded)}:".encode())
         digest.update(encoded)

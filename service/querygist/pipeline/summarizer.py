@@ -1,7 +1,7 @@
 """The use case: one query, one document, one summary.
 
 The way of a request: `answer` drains `stream`; `stream` follows the flight that the cache hands out; the flight runs
-`_compute`: admission, prompt, generation, attribution.
+`_compute`: the quote, and for a written summary admission, prompt, generation and the checker.
 """
 
 import asyncio
@@ -10,27 +10,28 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar, cast
 
 from opentelemetry.trace import Span, Tracer
 
 from querygist.deadline import Deadline
 from querygist.engines.base import Chunk, Engine
-from querygist.errors import ServiceError, UnprocessableText
-from querygist.metrics import Metrics
+from querygist.errors import ServiceError
+from querygist.metrics import CHECKER, Metrics
 from querygist.pipeline import generation
 from querygist.pipeline.admission import Admission, Place
-from querygist.pipeline.answers import extracted, generated
-from querygist.pipeline.attribution import attribute
+from querygist.pipeline.answers import REASONS, answer_of, quoted, written
 from querygist.pipeline.cache import Flight, SummaryCache, cache_key
+from querygist.pipeline.checker import Checker
 from querygist.pipeline.generation import Completion, token_limit
 from querygist.pipeline.job import Job
-from querygist.pipeline.summary import Summary
+from querygist.pipeline.summary import Reason, Summary
 from querygist.prompting.prompt_builder import Window, fit
+from querygist.prompting.templates import VERSIONS
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.schemas import Answer, DocumentFields
 from querygist.text.cleaning import clean_document, clean_query, clean_title
-from querygist.text.passages import Snippet, snippet
 from querygist.tracing import add_child_span, child_span, trace_headers
 
 T = TypeVar("T")
@@ -57,7 +58,6 @@ class Summarizer:
         admission: Admission,
         metrics: Metrics,
         tracer: Tracer,
-        max_query_tokens: int,
         max_deadline_seconds: float,
     ) -> None:
         self._engine = engine
@@ -66,7 +66,6 @@ class Summarizer:
         self._admission = admission
         self._metrics = metrics
         self._tracer = tracer
-        self._max_query_tokens = max_query_tokens
         self._max_deadline_seconds = max_deadline_seconds
 
     @property
@@ -100,24 +99,20 @@ class Summarizer:
                     async for piece in flight.text(job.deadline):
                         yield piece
                         sent = sends_pieces
-                    yield counted(generated(job, await flight.result(job.deadline), self._engine.identity, flight))
+                    summary = await flight.result(job.deadline)
+                    yield counted(answer_of(job, summary, self._engine.identity, flight))
             except ServiceError as error:
                 if sent or fields.fallback == "none":
                     raise
                 self._metrics.fallbacks.labels(error.reason).inc()
-                answer = counted(await self._extract(job))
-                if answer.summary:
-                    yield answer.summary
-                yield answer
+                reason = REASONS[error.reason]
+                summary = await _off_loop(job.document.text, lambda: quoted(job, reason))
+                if summary.text:
+                    yield summary.text
+                yield counted(answer_of(job, summary, self._engine.identity, None))
 
     async def _prepare(self, query: str, fields: DocumentFields, deadline: Deadline, span: Span) -> Job:
         started = time.monotonic()
-        clean = clean_query(query)
-        tokens = len(self._tokenizer.encode(clean))
-        if tokens > self._max_query_tokens:
-            raise UnprocessableText(
-                f"The query is {tokens} tokens long; the model reads at most {self._max_query_tokens}. Shorten it."
-            )
         document = await _off_loop(
             fields.document, lambda: clean_document(fields.document, content_type=fields.content_type)
         )
@@ -125,7 +120,7 @@ class Summarizer:
             id=uuid.uuid4().hex,
             started=started,
             deadline=deadline.earlier(_reserve(document.text) if fields.fallback == "extractive" else 0),
-            query=clean,
+            query=clean_query(query),
             document=document,
             title=clean_title(fields.title) if fields.title else None,
             fields=fields,
@@ -140,48 +135,63 @@ class Summarizer:
             title=job.title,
             content_type=job.fields.content_type,
             max_words=job.fields.max_words,
+            style=job.fields.style,
         )
 
     async def _compute(self, job: Job, flight: Flight) -> Summary:
-        """Run one generation: admission, prompt, engine, attribution. A task of its own."""
-        identity, max_words = self._engine.identity, job.fields.max_words
+        """Choose the quote, and unless it is all that is asked for or nothing answers, write. A task of its own."""
+        quote = await _off_loop(job.document.text, lambda: job.quote)
+        if job.fields.style == "quote":
+            return await self._publish_quote(job, flight, "asked")
+        if not quote.answerable:
+            return Summary("", False, "generative", None, (), 0.0)
+        identity = self._engine.identity
         expected_prompt = min(identity.prompt_limit, len(job.document.text) // 4 + 128)  # tokens
-        output_tokens = token_limit(max_words, identity.output_limit)
-
+        output_tokens = token_limit(job.fields.max_words, identity.output_limit)
         async with contextlib.AsyncExitStack() as places:
             with child_span(self._tracer, "queue", job.span):
                 entering = self._admission.enter(expected_prompt, output_tokens, lambda: flight.deadline)
                 place = await places.enter_async_context(entering)
                 flight.queue_seconds = place.waited
-            prompt = await _off_loop(
-                job.document.text,
-                lambda: fit(
-                    self._tokenizer,
-                    prompt_version=identity.prompt_version,
-                    prompt_limit=identity.prompt_limit,
-                    query=job.query,
-                    title=job.title,
-                    document=job.document.text,
-                    max_words=max_words,
-                ),
-            )
-            completion = await self._generate(job, flight, place, prompt)
+            prompt, checker = await _off_loop(job.document.text, lambda: self._prompt(job))
+            completion = await self._generate(job, flight, place, prompt, checker)
 
-        if completion.tail:
-            flight.publish(completion.tail)
-        attribution = await _off_loop(job.document.text, lambda: attribute(completion.text, job.document))
-        return Summary(
-            text=completion.text,
-            answerable=completion.answerable,
-            sources=attribution.sources,
-            copied=attribution.copied,
+        if piece := checker.finish():
+            flight.publish(piece)
+        if completion.answerable and checker.passed:
+            summary = await _off_loop(job.document.text, lambda: written(job, checker.text, checker.segments))
+        else:
+            self._metrics.fallbacks.labels(CHECKER).inc()
+            summary = await self._publish_quote(job, flight, "checker")
+        return replace(
+            summary,
             prompt_tokens=len(prompt.ids),
             completion_tokens=completion.tokens,
             truncated=prompt.truncated,
         )
 
-    async def _generate(self, job: Job, flight: Flight, place: Place, prompt: Window) -> Completion:
-        """Have the engine write, and publish what it writes."""
+    async def _publish_quote(self, job: Job, flight: Flight, reason: Reason) -> Summary:
+        summary = await _off_loop(job.document.text, lambda: quoted(job, reason))
+        if summary.text:
+            flight.publish(summary.text)
+        return summary
+
+    def _prompt(self, job: Job) -> tuple[Window, Checker]:
+        identity, max_words = self._engine.identity, job.fields.max_words
+        prompt = fit(
+            self._tokenizer,
+            job.ranking,
+            prompt_version=identity.prompt_version,
+            prompt_limit=identity.prompt_limit,
+            query=job.query,
+            title=job.title,
+            max_words=max_words,
+        )
+        own_words = not VERSIONS[identity.prompt_version].labelled
+        return prompt, Checker(job.ranking, job.quote, max_words=max_words, keeps_own_words=own_words)
+
+    async def _generate(self, job: Job, flight: Flight, place: Place, prompt: Window, checker: Checker) -> Completion:
+        """Have the engine write, and publish what the checker lets pass."""
         counts = self._metrics.count_generation(job.started, flight.queue_seconds, len(prompt.ids))
         with child_span(self._tracer, "generate", job.span) as span:
 
@@ -205,22 +215,13 @@ class Summarizer:
                 async for piece in pieces:
                     if isinstance(piece, Completion):
                         completion = piece
-                    else:
-                        flight.publish(piece)
+                    if checked := checker.push(piece.tail if isinstance(piece, Completion) else piece):
+                        flight.publish(checked)
                         place.began = flight.first_text_at
             span.set_attributes(
                 {"querygist.prompt_tokens": len(prompt.ids), "querygist.completion_tokens": counts.tokens}
             )
         return completion
-
-    async def _extract(self, job: Job) -> Answer:
-        """Return the extractive answer."""
-
-        def extract() -> tuple[Snippet, float]:
-            found = snippet(job.document.text, job.query, max_words=job.fields.max_words)
-            return found, attribute(found.text, job.document).copied
-
-        return extracted(job, *await _off_loop(job.document.text, extract), self._engine.identity)
 
 
 def _reserve(text: str) -> float:

@@ -1,27 +1,46 @@
-"""A generated summary, as it is cached and as answers are made of it."""
+"""A summary, as it is cached and as answers are made of it."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+Support = Literal["verbatim", "repaired", "paraphrase"]
+Method = Literal["generative", "extractive"]
+Reason = Literal["asked", "overloaded", "deadline", "engine", "checker"]
 
 ENTRY_OVERHEAD = 600
 """Bytes of an entry besides its text: key, objects, the cache's own links (measured with tracemalloc)."""
 
+_CITATION_BYTES = 350
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """Characters [start, end) of the summary, and the spans of the document's source text they rest on."""
+
+    start: int
+    end: int
+    sources: tuple[tuple[int, int], ...]
+    support: Support
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A generated summary and all that a later identical request needs of it.
+    """A summary and all that a later identical request needs of it.
 
-    `sources` are (start, end) in code points of the document's source text.
+    `reason`: of an extractive one. `copied`: share of its bigrams that the document has. Tokens are the model's.
     """
 
     text: str
     answerable: bool
-    sources: tuple[tuple[int, int], ...]
+    method: Method
+    reason: Reason | None
+    citations: tuple[Cited, ...]
     copied: float
-    prompt_tokens: int
-    completion_tokens: int
-    truncated: bool
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    truncated: bool = False
 
     @property
     def size(self) -> int:
-        """Bytes it takes in memory, about: text at up to four bytes a character, 150 a source span."""
-        return ENTRY_OVERHEAD + 4 * len(self.text) + 150 * len(self.sources)
+        """Bytes it takes in memory, about: text at up to four bytes a character, and the citations."""
+        return ENTRY_OVERHEAD + 4 * len(self.text) + _CITATION_BYTES * len(self.citations)

@@ -1,7 +1,8 @@
-"""Labels for the sentences of a document, so that a model can say which one it means with one token.
+"""Labels for the units of a page, so that a model can say which one it means with one token.
 
-A label stands before its sentence and after it. Before it, because a quotation goes on from there; after it, because a
-decoder reads from left to right, and only there has it read the sentence and can know whether it answers.
+A label stands before its unit and after it. Before it, because a quotation goes on from there; after it, because a
+decoder reads from left to right, and only there has it read the unit and can know whether it answers. Headings, which
+are no units, have none.
 """
 
 import re
@@ -10,15 +11,12 @@ from dataclasses import dataclass
 
 from querygist.prompting import templates
 from querygist.prompting.templates import BEST, LABEL, LETTERS, Segment
-from querygist.text.passages import ranked
+from querygist.text.ranking import Ranking
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A labelled sentence: the document from `start` to `end`, with the space before it and what has no label after it.
-
-    `best`: it shares most with the query, by BM25.
-    """
+    """A labelled unit: the prompt's text from `start` to `end`. `best`: it is the one that ranks first."""
 
     letter: str
     start: int
@@ -26,20 +24,39 @@ class Sentence:
     best: bool
 
 
-def labelled(document: str, query: str) -> list[Sentence]:
-    """The sentences of a document, in order; what stands before the first of them has no label.
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """The text of a page, or of its passages, and the units in it that have a label."""
 
-    Of more than there are letters, those are labelled that share most with the query.
+    text: str
+    sentences: tuple[Sentence, ...]
+
+
+def mark(ranking: Ranking, places: Sequence[int]) -> Marked:
+    """The units at `places`, in page order, as one text: with what stands between them where they are neighbours.
+
+    Of more than there are letters, those are labelled that rank first.
     """
-    sentences, order = ranked(document, query)
-    chosen = sorted((order or range(len(sentences)))[: len(LETTERS)])
-    starts = [sentences[place - 1][1] if place else 0 for place in chosen]
-    ends = [*starts[1:], len(document)]
-    best = order[0] if order else None
-    return [
-        Sentence(letter, start, end, best=place == best)
-        for letter, start, end, place in zip(LETTERS, starts, ends, chosen, strict=False)
-    ]
+    text, units = ranking.text, ranking.units
+    order = [place for place in ranking.order or range(len(units)) if place in set(places)]
+    labelled = set(order[: len(LETTERS)])
+    pieces: list[str] = []
+    sentences: list[Sentence] = []
+    length, previous = 0, -1
+    for place in places:
+        begin = units[previous].end if previous >= 0 else 0
+        between = text[begin : units[place].start] if place == previous + 1 else "\n"
+        own = text[units[place].start : units[place].end]
+        start = length + len(between)
+        if place in labelled:
+            letter = LETTERS[len(sentences)]
+            best = bool(ranking.order) and place == ranking.order[0]
+            sentences.append(Sentence(letter, start, start + len(own), best))
+        pieces += between, own
+        length, previous = start + len(own), place
+    if places and places[-1] == len(units) - 1:
+        pieces.append(text[units[-1].end :])
+    return Marked("".join(pieces), tuple(sentences))
 
 
 def place_of(sentences: Sequence[Sentence], at: int) -> int | None:
@@ -52,20 +69,27 @@ def on_one_line(text: str) -> str:
     return re.sub(r"\s+", " ", text)
 
 
-def document(version: str, text: str, query: str) -> templates.Document:
-    """A document as it stands in the prompt: every sentence between its labels, and a mark before the best one.
+def document(version: str, marked: Marked) -> templates.Document:
+    """A document as it stands in the prompt: every unit between its labels, and a mark before the best one.
 
-    What BM25 finds is a hint that the model need not search for itself; it may still know better. Line ends become
+    What ranks first is a hint that the model need not search for itself; it may still know better. Line ends become
     spaces: the labels tell what they told, and the model has learned from texts of one line.
     """
+    text = marked.text
     if not templates.VERSIONS[version].labelled:
         return (Segment(text, ours=False),)
-    sentences = labelled(text, query)
-    segments = [Segment(on_one_line(text[: sentences[0].start if sentences else None]), ours=False)]
-    before = ""
-    for sentence in sentences:
-        segments.append(Segment(f"{before}{BEST * sentence.best}{LABEL}{sentence.letter}", ours=True))
-        segments.append(Segment(on_one_line(text[sentence.start : sentence.end]), ours=False))
-        before = sentence.letter
+    segments: list[Segment] = []
+    end, before = 0, ""
+    for sentence in marked.sentences:
+        between = on_one_line(text[end : sentence.start])
+        opening = f"{BEST * sentence.best}{LABEL}{sentence.letter}"
+        if heading := between.rstrip():
+            segments += Segment(before, ours=True), Segment(heading, ours=False), Segment(opening, ours=True)
+        else:
+            segments.append(Segment(before + opening, ours=True))
+        space = " " if between.endswith(" ") else ""
+        segments.append(Segment(space + on_one_line(text[sentence.start : sentence.end]), ours=False))
+        end, before = sentence.end, sentence.letter
     segments.append(Segment(f"{before}{LABEL}" if before else "", ours=True))
+    segments.append(Segment(on_one_line(text[end:]).rstrip(), ours=False))
     return tuple(segment for segment in segments if segment.text)

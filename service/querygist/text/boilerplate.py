@@ -11,16 +11,16 @@ _COOKIES = re.compile(
     r"|\bby continuing to (?:use|browse)\b"
     r"|\b(?:wir verwenden|wir nutzen"
     r"|diese (?:web)?(?:seite|site) (?:verwendet|nutzt)|unsere website (?:verwendet|nutzt))\b"
-    r"[^.]{0,40}\bcookies\b|\bcookies?\b[^.]{0,20}\b(?:akzeptieren|ablehnen|zulassen)\b|^cookie-einstellungen\b"
+    r"[^.]{0,40}\bcookies\b"
     r"|\b(?:nous utilisons|ce site utilise)\b[^.]{0,40}\bcookies\b"
-    r"|\b(?:utilizamos|usamos|este sitio (?:web )?(?:utiliza|usa))\b[^.]{0,40}\bcookies\b"
+    r"|\b(?:utilizamos|usamos|este sitio (?:web )?(?:utiliza|usa))\b[^.]{0,40}\bcookies\b",
     re.IGNORECASE,
 )
 _COOKIE_BUTTONS = re.compile(
     r"\b(?:accept|reject|allow|manage|decline)\b[^.]{0,20}\bcookies?\b"
     r"|^cookie (?:policy|settings|preferences|notice)\b"
     r"|\b(?:accepter|refuser|gérer)\b[^.]{0,20}\bcookies\b"
-    r"|\b(?:aceptar|rechazar)\b[^.]{0,20}\bcookies\b",
+    r"|\b(?:aceptar|rechazar)\b[^.]{0,20}\bcookies\b"
     r"|\bcookies?\b[^.]{0,20}\b(?:akzeptieren|ablehnen|zulassen)\b|^cookie-einstellungen\b",
     re.IGNORECASE,
 )

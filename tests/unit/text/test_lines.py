@@ -101,7 +101,13 @@ def test_furniture_is_marked(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["The cookies are baked for 9 minutes.", "Shares rose by 3 percent.", "Read it twice."]
+    "line",
+    [
+        "The cookies are baked for 9 minutes.",
+        "Shares rose by 3 percent.",
+        "Read it twice.",
+        "You may refuse cookies that we store for longer than a year, in the settings of your browser.",
+    ],
 )
 def test_subjects_are_not_taken_for_furniture(line: str) -> None:
     assert not read(f"{PROSE}\n\n{line}").blocks[-1].boilerplate
