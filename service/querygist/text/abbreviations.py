@@ -11,7 +11,7 @@ def _all_of(spaced: str) -> frozenset[str]:
 NEVER_LAST = _all_of(
     "dr mr mrs ms mx messrs prof hon gov sen rep capt lt sgt maj supt insp pres mgr fr hr dipl dipl.-ing ing med jur "
     "mme mlle mm dra sra srta dña ing lic arq gral excmo ilmo डॉ प्रो e.g i.e eg ie cf vs v viz approx incl esp ca "
-    "z.b d.h u.a bzw vgl sog ggf evtl inkl exkl zzgl abzgl einschl geb gest ehem bspw insb p.ex p.ej c.-à-d av aprox"
+    "z.b d.h u.a bzw vgl sog ggf evtl inkl exkl zzgl abzgl einschl geb gest ehem bspw insb p.ex p.ej ej pr c.-à-d av aprox"
 )
 """Titles before names, and words that announce what follows: no sentence ends in them."""
 
@@ -23,7 +23,7 @@ RARELY_LAST = _all_of(
 
 BEFORE_NUMBER = _all_of(
     "no nos nr fig figs eq eqs sec secs ch chap vol vols p pp para paras art arts tab cl sched reg ver v ext op bk "
-    "pt abs ziff bd kap anm aufl s t f ff n núm nº pág págs pag cap env réf tél tel fax ca c est rd max mind gem lt "
+    "pt abs ziff bd kap anm aufl núm nº pág págs pag cap env réf tél tel fax ca est rd max mind gem lt "
     "jan feb mar apr jun jul aug sep sept oct nov dec okt dez janv févr juil déc ene abr ago dic mon tue tues wed "
     "thu thur thurs fri"
 )

@@ -39,7 +39,7 @@ def _ends(text: str, start: int, found: re.Match[str], *, final: bool) -> bool |
     if line_feeds > 1 or (line_feeds and _ITEM.match(text, after)):
         return True
     if kind == _SURE:
-        return after > end or not _reads_on_behind_quotation(text, start, end)
+        return after > end or not _reads_on(text, start, end)
     if kind == _PHRASE:
         return found.start() - start >= _LONG_PHRASE
     if text[after].islower():
@@ -73,8 +73,10 @@ def _exclamation_ends(text: str, start: int, found: re.Match[str], *, final: boo
     return True
 
 
-def _reads_on_behind_quotation(text: str, start: int, end: int) -> bool:
-    """True when the sentence goes on right behind a full stop inside of quotation marks, in a script without spaces."""
+def _reads_on(text: str, start: int, end: int) -> bool:
+    """True when a quotation or bracket closes behind its own full stop and the sentence goes on, in a script without spaces."""
+    if text[end - 1] in "）】》〉)]":
+        return text[start] not in "（【《〈(["
     if text[end - 1] not in "”’」』":
         return False
     return _QUOTING.match(text, end) is not None or (text[start] in "“‘「『" and "\u4e00" <= text[end] <= "\u9fff")

@@ -25,6 +25,7 @@ _SECOND_PART = re.compile(r"[^\W\d_]{1,2}\.|chr\.|J\.-?C", re.IGNORECASE)  # of 
 _SHORT_BEFORE = re.compile(r"\b[^\W\d_]\.\s?$")
 _COUNTED = re.compile(r"(?:[A-Z]|[IVXLC]+)\b(?!['’.])")  # "No. A", "Vol. IV"
 _HOUR = re.compile(r"[ap]\.m", re.IGNORECASE)
+_ELISION = re.compile(r"(?:[ldn]|qu)['’](?=.)", re.IGNORECASE)  # "l'art. 5"
 _LETTERS = re.compile(r"[^\W\d_]+['’]?")
 
 
@@ -37,7 +38,7 @@ def next_word(text: str, place: int, *, final: bool) -> str | None:
 def last_word(text: str, start: int, end: int) -> str:
     """Return the last word, of a long one its end, without what opens it."""
     near = text[max(start, end - _LONGEST_ABBREVIATION) : end].split()
-    return near[-1].lstrip(_OPENING) if near else ""
+    return _ELISION.sub("", near[-1].lstrip(_OPENING)) if near else ""
 
 
 def full_stop_ends(text: str, start: int, dot: int, after: int, *, new_line: bool, final: bool) -> bool | None:
@@ -49,7 +50,7 @@ def full_stop_ends(text: str, start: int, dot: int, after: int, *, new_line: boo
     folded = word.casefold()
     number_follows = text[after].isdigit() or text[after] == "§"
     if (
-        folded in abbreviations.NEVER_LAST
+        (folded in abbreviations.NEVER_LAST and word != "V")  # "e. V.", unlike "Marsh v. State"
         or (number_follows and (folded in abbreviations.BEFORE_NUMBER or folded.endswith("str")))
         or (dot - start <= _LONGEST_ABBREVIATION and _LABEL.fullmatch(text, start, dot))
     ):
