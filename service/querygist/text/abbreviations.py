@@ -11,21 +11,22 @@ def _all_of(spaced: str) -> frozenset[str]:
 NEVER_LAST = _all_of(
     "dr mr mrs ms mx messrs prof hon gov sen rep capt lt sgt maj supt insp pres mgr fr hr dipl dipl.-ing ing med jur "
     "mme mlle mm dra sra srta dña ing lic arq gral excmo ilmo डॉ प्रो e.g i.e eg ie cf vs v viz approx incl esp ca "
-    "z.b d.h u.a bzw vgl sog ggf evtl inkl exkl zzgl abzgl einschl geb gest ehem bspw insb p.ex p.ej ej pr c.-à-d av aprox"
+    "z.b d.h u.a bzw vgl sog ggf evtl inkl exkl zzgl abzgl einschl geb gest ehem bspw insb kath evang städt staatl "
+    "gesetzl allg dt frz engl österr p.ex p.ej ej pr c.-à-d av aprox"
 )
 """Titles before names, and words that announce what follows: no sentence ends in them."""
 
 RARELY_LAST = _all_of(
     "inc ltd co corp bros llc plc cie jr sr dept univ assn st mt ft rd ave blvd rev gen col al resp mio mrd mill tsp "
-    "tbsp oz lb lbs tel nr str dgl usw hrsg jh jhd ud uds vd vds avda ee cc ff"
+    "tbsp tel nr str dgl usw hrsg jh jhd ud uds vd vds avda ee cc ff"
 )
 """A sentence ends in one only if the next word begins a sentence whatever stands before it: see `OPENERS`."""
 
 BEFORE_NUMBER = _all_of(
-    "no nos nr fig figs eq eqs sec secs ch chap vol vols p pp para paras art arts tab cl sched reg ver v ext op bk "
-    "pt abs ziff bd kap anm aufl núm nº pág págs pag cap env réf tél tel fax ca est rd max mind gem lt "
-    "jan feb mar apr jun jul aug sep sept oct nov dec okt dez janv févr juil déc ene abr ago dic mon tue tues wed "
-    "thu thur thurs fri"
+    "no nos nr n° párr cra lun mié jue vie fig figs eq eqs sec secs ch chap vol vols p pp para paras art arts tab cl "
+    "sched reg ver v ext op bk pt abs ziff bd kap anm aufl núm nº pág págs pag cap env réf tél tel fax ca est rd max "
+    "mind gem lt jan feb mar apr jun jul aug sep sept oct nov dec okt dez janv févr juil déc ene abr ago dic mon tue "
+    "tues wed thu thur thurs fri"
 )
 """Goes on before a number; otherwise like any other word."""
 

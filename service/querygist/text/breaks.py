@@ -9,22 +9,25 @@ from collections.abc import Iterator
 
 from querygist.text import abbreviations
 from querygist.text.enclosures import Enclosures
-from querygist.text.full_stops import begins_sentence, full_stop_ends, last_word, next_word
+from querygist.text.full_stops import begins_sentence, full_stop_ends, is_label, last_word, next_word
 from querygist.text.line_ends import is_short_line, line_ends
 
 _CLOSERS = r"\"'”’»›)\]}」』）】》〉"
 _STRONG = "。！？｡।॥؟۔።։។៕།༎"  # ends a sentence whatever follows, even without a space
 _PHRASED = "\u0e01-\u0e2e\u0e30-\u0e45\u0e47-\u0e4e\u0e81-\u0ec4\u0ec8-\u0ecd"  # Thai and Lao have no full stop
-_END = re.compile(  # nothing to backtrack into: it would let a later character overturn an end
-    rf"([.!?…]+(?:[{_CLOSERS}“«]|[ \u00a0\u202f][»›]|\[\d{{1,3}}\])*)"  # [3] is a footnote mark of an encyclopedia
-    r"\s+(?=[^\s»›]|[»›]\S)"
+_SPACE = r"[ \u00a0\u202f]"
+_END = re.compile(  # no backtracking may help: it would let a later character overturn an end
+    rf"([.!?…]+(?:[{_CLOSERS}“«]|{_SPACE}[»›](?!\w)|{_SPACE}?\[\d{{1,3}}\])*)"  # [3] is a footnote of an encyclopedia
+    rf"(?:{_SPACE}(?=[^\s»›\[]|[»›]\w|\[(?:\d{{0,3}}[^\d\]]|\d{{4}}|\]))|(?:{_SPACE}\s|(?!{_SPACE})\s)\s*(?=\S))"
     rf"|([{_STRONG}][{_STRONG}.!?…]*(?![{_STRONG}.!?…])[{_CLOSERS}]*(?![{_CLOSERS}]))\s*(?=\S)"
     r"|()\n\s*(?=\S)"
     rf"|() (?<=[{_PHRASED}] )(?=[{_PHRASED}])"
 )
 _WEAK, _SURE, _LINE, _PHRASE = 1, 2, 3, 4
 
-_ITEM = re.compile(r"(?:[-*•‣◦▪●·–—]|\d{1,3}[.)])\s")
+_ITEM = re.compile(r"(?:[-*•‣◦▪●⁃·–—]|\d{1,3}(?:\.|\.?\))|(?:[a-z]|[ivx]{1,5})\.?\))\s")
+_MARKS = ".!?…,;)]"
+_LEFT_OUT = {"…]", "...]", "…)", "...)"}  # "[…]"
 _QUOTING = re.compile(
     "と(?!ころ|にかく|ても|きどき)|って|[のがをは、，；：,;]|なんて|など"
 )  # what follows a quotation in its sentence
@@ -52,29 +55,31 @@ def _line_or_mark_ends(text: str, start: int, found: re.Match[str], *, final: bo
     after, end = found.end(), found.end(found.lastindex or 0)
     if found.lastindex == _LINE:
         return line_ends(text, start, end, after, final=final)
-    if found[_WEAK] == ".":
+    if is_label(text, start, end):
+        return False
+    if found[_WEAK] == "." and text[after] not in _MARKS:
         new_line = "\n" in found[0] and is_short_line(text, start, end)
         return full_stop_ends(text, start, found.start(), after, new_line=new_line, final=final)
-    return _exclamation_ends(text, start, found, final=final)
-
-
-def _exclamation_ends(text: str, start: int, found: re.Match[str], *, final: bool) -> bool | None:
-    """Decide on other marks than a lone full stop: they end a sentence, unless they belong to a name or a title."""
-    after, mark = found.end(), found[_WEAK]
-    if mark in {"…]", "...]", "…)", "...)"} and text[found.start() - 1] in "[(":  # "[…]": left out
+    if found[_WEAK] in _LEFT_OUT and found.start() and text[found.start() - 1] in "[(":
         return False
-    if mark not in {"!", "?"}:
-        return True
-    if last_word(text, start, found.start()).casefold() in abbreviations.EXCLAIMED:
-        following = next_word(text, after, final=final)
-        return begins_sentence(following) if following else None
-    if text[after] == "(":  # "Virginia Woolf? (1962)"
-        return not text[after + 1].isdigit() if after + 1 < len(text) else final or None
-    return True
+    following = next_word(text, after, final=final)
+    word = last_word(text, start, found.start()).casefold()
+    return None if following is None else _marks_end(found[_WEAK], word, following)
+
+
+def _marks_end(marks: str, word: str, following: str) -> bool:
+    """Decide on other marks than a lone full stop: they end a sentence, unless they belong to a name or a title."""
+    if not following.strip(_MARKS):  # ". . .", "! !"
+        return False
+    if marks in {"...", "…"}:
+        return re.fullmatch(r"I(?:['’]\w+)?", following) is None  # "I thought... I would go."
+    if marks == "!" and word in abbreviations.EXCLAIMED:
+        return begins_sentence(following)
+    return not (marks in {"!", "?"} and re.match(r"\(\d", following))  # "Virginia Woolf? (1962)"
 
 
 def _reads_on(text: str, start: int, end: int) -> bool:
-    """True when a quotation or bracket closes behind its own full stop and the sentence goes on, in a script without spaces."""
+    """True when the sentence goes on behind a quotation or bracket that ends with a full stop, and no space."""
     if text[end - 1] in "）】》〉)]":
         return text[start] not in "（【《〈(["
     if text[end - 1] not in "”’」』":

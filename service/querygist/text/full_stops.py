@@ -14,7 +14,7 @@ _LONGEST_PART = 2  # letters of a part of "EE. UU."
 _ITEM_REACH = 300  # characters back in which the number of the item before is looked for
 
 _OPENING = "([{\"'“”‘„‚«‹»"
-_LABEL = re.compile(r"\s*[(\[]?(?:\w|\d{1,3}|[ivx]{1,5})[.)]*\s*")  # "1.", "b)", "iv." begin a sentence, and are none
+_LABEL = re.compile(r"\s*(?:[-*•‣◦▪●⁃]\s*)?[(\[]?(?:\w|\d{1,3}|[ivx]{1,5})[.)]*\s*")  # "1.", "b)", "iv."
 _LISTED = re.compile(r"[:;]\s+[(\[]?\w{1,2}$")  # "To log in: 1."
 _ITEM_NUMBER = re.compile(r"(?:^|\s)(\d{1,2})[.)]\s")
 _ITEM = re.compile(r"\d{1,2}[.)]")
@@ -24,6 +24,7 @@ _ONE_LETTER = re.compile(rf"(?!\d){LETTER}")
 _SECOND_PART = re.compile(r"[^\W\d_]{1,2}\.|chr\.|J\.-?C", re.IGNORECASE)  # of "z. B.", "EE. UU.", "v. Chr.", "J. K."
 _SHORT_BEFORE = re.compile(r"\b[^\W\d_]\.\s?$")
 _COUNTED = re.compile(r"(?:[A-Z]|[IVXLC]+)\b(?!['’.])")  # "No. A", "Vol. IV"
+_DATED = re.compile(r"\d (?:B\.C|A\.D|B\.C\.E|C\.E)$")
 _HOUR = re.compile(r"[ap]\.m", re.IGNORECASE)
 _ELISION = re.compile(r"(?:[ldn]|qu)['’](?=.)", re.IGNORECASE)  # "l'art. 5"
 _LETTERS = re.compile(r"[^\W\d_]+['’]?")
@@ -41,6 +42,11 @@ def last_word(text: str, start: int, end: int) -> str:
     return _ELISION.sub("", near[-1].lstrip(_OPENING)) if near else ""
 
 
+def is_label(text: str, start: int, end: int) -> bool:
+    """True when the text up to `end` only numbers or letters what begins there."""
+    return end - start <= _LONGEST_ABBREVIATION and _LABEL.fullmatch(text, start, end) is not None
+
+
 def full_stop_ends(text: str, start: int, dot: int, after: int, *, new_line: bool, final: bool) -> bool | None:
     """True when the full stop at `dot` ends the sentence begun at `start`; None while the word at `after` is unknown.
 
@@ -52,7 +58,6 @@ def full_stop_ends(text: str, start: int, dot: int, after: int, *, new_line: boo
     if (
         (folded in abbreviations.NEVER_LAST and word != "V")  # "e. V.", unlike "Marsh v. State"
         or (number_follows and (folded in abbreviations.BEFORE_NUMBER or folded.endswith("str")))
-        or (dot - start <= _LONGEST_ABBREVIATION and _LABEL.fullmatch(text, start, dot))
     ):
         return False
     if not _is_ambiguous(word):
@@ -85,7 +90,7 @@ def _ends_before(following: str, word: str, near: str, *, new_line: bool) -> boo
         return _letter_ends(near[:-1][-4:], word, following)
     if folded in abbreviations.BEFORE_NUMBER and folded not in abbreviations.RARELY_LAST:
         return not _COUNTED.match(following)
-    return new_line or begins_sentence(following)
+    return new_line or _DATED.search(near) is not None or begins_sentence(following)
 
 
 def begins_sentence(word: str) -> bool:
