@@ -75,6 +75,18 @@ class DataConfig(Section):
         return self.sources.get(source, SourceRule())
 
 
+class ChoicesConfig(Section):
+    """The validation set for choices of sentences; see training/data/choice_validation.py."""
+
+    files: list[Path] = Field(default=[], description="JSONL files of rows, gzipped or not, that it is drawn from")
+    held_out: list[Path] = Field(default=[], description="files of test and validation rows: no text shared with them")
+    frozen: Path = Field(
+        default=Path("training/data/choice_validation.json"), description="ids and hashes of its rows, once drawn"
+    )
+    answerable: dict[str, int] = Field(default={}, description="rows to draw of each source")
+    unanswerable: dict[str, int] = Field(default={}, description="rows whose document does not answer")
+
+
 class StudentConfig(Section):
     """The part of the model that is trained. The adapter of rank 24 is 15 MB; a fully trained model is no adapter."""
 
@@ -271,6 +283,7 @@ class Config(Section):
     work_dir: Path
     prompt_version: str = Field(default="v4", description="the prompt the student is served with")
     data: DataConfig
+    choices: ChoicesConfig = ChoicesConfig()
     student: StudentConfig = StudentConfig()
     max_eval_samples: int = Field(default=140, ge=1, description="by which checkpoints, and stages, are compared")
     sft: SftConfig = SftConfig()
