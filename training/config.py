@@ -20,6 +20,10 @@ from training.renamed_keys import RENAMED
 REPOSITORY = Path(__file__).parent.parent
 
 
+Examples = Literal["test", "choices"]
+"""The sets of examples that systems are measured on."""
+
+
 class Section(BaseModel):
     """A section of the file: a field that is not known is an error, never ignored, and an old one names the new."""
 
@@ -204,7 +208,10 @@ class GeneratorConfig(Section):
     """A generator of summaries: an engine, and the student in it; see training/generate."""
 
     engine: Literal["embedded", "hf", "http", "openai"] = "embedded"
-    stage: str | None = Field(default=None, description="whose best model the student is; none: the base model")
+    stage: str | None = Field(
+        default=None,
+        description="whose best model the student is; served: the one in service now; none: the base model",
+    )
     prompt_version: str | None = Field(default=None, description="if it is not the run's: v1 for the base model")
     model: str | None = Field(default=None, description="openai: its name; hf: a Hugging Face folder")
     base_url: str | None = Field(default=None, description="http, openai: where it listens")
@@ -219,8 +226,11 @@ class ReportConfig(Section):
     """One report: a folder of tables and plots."""
 
     systems: list[str] = Field(description="of evaluate.systems, beside the baselines")
+    examples: Examples = Field(default="test", description="test, or choices: the validation set for choices")
     rows: int | None = Field(default=None, ge=1, description="most rows of each source and kind; all without")
-    max_words: dict[str, int] = Field(default={}, description="by source, and no other; none: people's mean length")
+    max_words: dict[str, int] = Field(
+        default={}, description="by source, and no other, or `all`; none: people's mean length"
+    )
 
 
 class EvaluateConfig(Section):
@@ -228,6 +238,7 @@ class EvaluateConfig(Section):
 
     folder: Path = Field(default=Path("docs/results"), description="for the reports")
     systems: dict[str, GeneratorConfig] = {}
+    controls: list[str] = Field(default=[], description="of systems: control rows of every report")
     reports: dict[str, ReportConfig] = {}
 
     @model_validator(mode="after")
@@ -235,6 +246,8 @@ class EvaluateConfig(Section):
         for title, report in self.reports.items():
             if unknown := set(report.systems) - set(self.systems):
                 raise ValueError(f"reports.{title} names {', '.join(sorted(unknown))}, which evaluate.systems has not")
+        if unknown := set(self.controls) - set(self.systems):
+            raise ValueError(f"controls names {', '.join(sorted(unknown))}, which evaluate.systems has not")
         return self
 
 

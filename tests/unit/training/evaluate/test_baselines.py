@@ -8,7 +8,7 @@ from querygist.text.passages import snippet
 from querygist.text.sentences import sentence_spans
 from tests.unit.training.evaluate.example_fixtures import DOCUMENT, example
 from training.data.examples import Example
-from training.evaluate.baselines import BASELINES, FALLBACK, bm25_run, lead, oracle, overlap, query, whole
+from training.evaluate.baselines import BASELINES, CONTROLS, bm25_run, lead, oracle, overlap, query, whole
 
 words = st.sampled_from(
     ["owls", "hunt", "at", "night", "their", "eyes", "mice", "sleep", "by", "day", "Dr.", "41", "1."]
@@ -46,7 +46,7 @@ def test_lead_is_the_first_words_and_overlap_has_as_many(one: Example) -> None:
 @given(examples())
 def test_the_fallback_is_the_services_own(one: Example) -> None:
     found = snippet(one.document, one.query, max_words=one.max_words)
-    written = BASELINES[FALLBACK](one)
+    written = BASELINES["service fallback"](one)
     assert (written.text, written.answerable) == (found.text, found.answerable)
 
 
@@ -110,3 +110,11 @@ def test_what_is_cut_is_the_sentence_that_was_chosen_last() -> None:
     assert overlap(one).text == "Owls hunt Their eyes are large."
     assert lead(one).text == "Owls hunt at night. Their eyes"
     assert lead(example(max_words=100)).text == DOCUMENT
+
+
+def test_control_rows_do_not_look_at_peoples_answers() -> None:
+    for name in BASELINES.keys() & set(CONTROLS):
+        first, second = (BASELINES[name](example(references=(text,))) for text in ("Owls hunt.", "They eat grain."))
+        assert first == second
+    assert {"lead", "idf overlap", "BM25 run"} <= BASELINES.keys() & set(CONTROLS)
+    assert not {"whole document", "oracle"} & set(CONTROLS)
