@@ -251,6 +251,15 @@ class EvaluateConfig(Section):
         return self
 
 
+class FitQuoteConfig(Section):
+    """The fit of the quote's weights on the validation set for choices; see training/fit/fit_quote.py."""
+
+    folder: Path = Field(default=Path("docs/results/quote"), description="for the report")
+    grids: dict[str, list[float]] = Field(default={}, description="values to try, by weight; others stay as they ship")
+    min_gain: float = Field(default=0.1, ge=0, description="of the objective, 0 to 100, for a weight to be moved")
+    rounds: int = Field(default=3, ge=1, description="most visits of each weight")
+
+
 class LookaheadConfig(Section):
     """The study of lookahead decoding; see training/lookahead/sweep.py. Every W with every N and every G."""
 
@@ -309,6 +318,7 @@ class Config(Section):
     export: ExportConfig = ExportConfig()
     fp8: Fp8Config = Field(default_factory=Fp8Config)
     lookahead: LookaheadConfig = LookaheadConfig()
+    fit_quote: FitQuoteConfig = FitQuoteConfig()
     stages: list[str] = Field(
         default=["data", "sft", "label", "distill", "preferences", "dpo", "evaluate", "export"],
         description="of `pipeline`, in order; with a stronger teacher, label and distill come before sft",

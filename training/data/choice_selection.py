@@ -12,9 +12,9 @@ from typing import Literal, get_args
 
 from querygist.errors import ConfigurationError
 from querygist.evaluation.sentences import used
-from querygist.text.passages import ranked
 from training.data.choice_rows import ChoiceRow, clean
 from training.data.deduplication import Runs
+from training.data.sentence_bm25 import ranked
 from training.stable_random import draw
 
 Stratum = Literal["several", "missed", "found", "unanswerable"]

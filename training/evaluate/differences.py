@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import fmean
 
-from querygist.evaluation.rouge import Interval, difference
+from querygist.evaluation.rouge import Interval, interval
 from training.evaluate.means import RougeMeans, by_source, clusters
 from training.evaluate.measures import Measured
+
+Pair = tuple[Measured, Measured]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,8 @@ class FromControl:
 
 def differences(found: Sequence[Measured], other: Sequence[Measured], *, seed: int) -> dict[str, Difference]:
     """Scores of `found` minus those of `other`, by source as in `aggregate`, on the positives that both wrote for."""
-    others = {one.id: one for one in other if one.rouge}
-    compared = {}
-    for source, of_it in by_source(found).items():
-        ours = [one for one in of_it if one.rouge and one.id in others]
-        if ours:
-            compared[source] = _difference(ours, [others[one.id] for one in ours], seed)
-    return compared
+    paired = {source: _paired(of_it, other) for source, of_it in by_source(found).items()}
+    return {source: _difference(pairs, seed) for source, pairs in paired.items() if pairs}
 
 
 def from_best_control(
@@ -47,9 +44,9 @@ def from_best_control(
     found: dict[str, dict[str, FromControl]] = {name: {} for name in systems}
     for source, best in _best_controls(systems, controls).items():
         for name, measured in systems.items():
-            compared = differences(measured, systems[best], seed=seed) if name != best else {}
-            if source in compared:
-                found[name][source] = FromControl(best, compared[source])
+            pairs = _paired(by_source(measured).get(source, ()), systems[best])
+            if name != best and pairs:
+                found[name][source] = FromControl(best, _difference(pairs, seed))
     return found
 
 
@@ -64,17 +61,19 @@ def _best_controls(systems: Mapping[str, Sequence[Measured]], controls: Collecti
     return {source: name for source, (_, name) in best.items()}
 
 
-def _difference(ours: Sequence[Measured], theirs: Sequence[Measured], seed: int) -> Difference:
-    def mean(score: Callable[[Measured], float], first: Sequence[Measured], second: Sequence[Measured]) -> Interval:
-        values = [score(one) for one in first], [score(one) for one in second]
-        return difference(*values, seed=seed, clusters=clusters(first))
+def _paired(found: Sequence[Measured], other: Sequence[Measured]) -> list[Pair]:
+    """Return the positives that both wrote for, with both measures."""
+    others = {one.id: one for one in other if one.rouge}
+    return [(one, others[one.id]) for one in found if one.rouge and one.id in others]
 
-    rouge = RougeMeans(*(mean(partial(_rouge, name), ours, theirs) for name in ("rouge1", "rouge2", "rouge_l")))
-    scored = [(a, b) for a, b in zip(ours, theirs, strict=True) if a.sentences and b.sentences]
-    if not scored:
-        return Difference(rouge, None)
-    first, second = zip(*scored, strict=True)
-    return Difference(rouge, mean(_sentence_f1, first, second))
+
+def _difference(pairs: Sequence[Pair], seed: int) -> Difference:
+    def mean(score: Callable[[Measured], float], of: Sequence[Pair]) -> Interval:
+        return interval([score(a) - score(b) for a, b in of], seed=seed, clusters=clusters([a for a, _ in of]))
+
+    rouge = RougeMeans(*(mean(partial(_rouge, name), pairs) for name in ("rouge1", "rouge2", "rouge_l")))
+    scored = [(a, b) for a, b in pairs if a.sentences and b.sentences]
+    return Difference(rouge, mean(_sentence_f1, scored) if scored else None)
 
 
 def _rouge(name: str, one: Measured) -> float:
