@@ -17,7 +17,9 @@ from querygist.settings import Settings
 from training.config import Config
 from training.data import build_examples
 from training.data.examples import Example, read_examples
-from training.evaluate.measures import OVERALL, Measured, Quality, RougeMeans, Share, aggregate, differences, measure
+from training.evaluate.differences import differences
+from training.evaluate.means import OVERALL, Quality, RougeMeans, Share, aggregate
+from training.evaluate.measures import Measured, measure
 from training.evaluate.outputs import Outputs, spread
 from training.fp8 import readback, source_model
 from training.generate.generator import Generated
@@ -106,7 +108,7 @@ def compare(
         assert one.quality is not None  # noqa: S101  test rows are positives
         assert other.quality is not None  # noqa: S101
         refused = one.refusals.positive, other.refusals.positive
-        costs[source] = Cost(same, *refused, one.quality, other.quality, lost[source])
+        costs[source] = Cost(same, *refused, one.quality, other.quality, lost[source].rouge)
     return Comparison(before, after, costs)
 
 
