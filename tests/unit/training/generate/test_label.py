@@ -213,7 +213,7 @@ def test_all_bad_rows_are_told_and_nothing_is_quoted(tmp_path: Path) -> None:
         "3: id: 1 is there already",
         "4: document: ",
         "5: max_words: ",
-        "6: The query",
+        "6: query: The query",
         "7: summary: ",
     ):
         assert f"pages.jsonl:{place}" in detail
