@@ -28,7 +28,7 @@ Data = Annotated[Path, typer.Option(help="JSONL with query and document, used in
 Seed = Annotated[int, typer.Option(min=0, help="Draws arrivals and requests.")]
 Rate = Annotated[float, typer.Option(min=0.001, help="Requests a second, Poisson arrivals.")]
 Folder = Annotated[Path, typer.Option(help="Folder for Markdown, JSON and plots.")]
-Stem = Annotated[Path, typer.Option(help="Written as OUT.md, OUT.json and OUT.png.")]
+Stem = Annotated[Path, typer.Option(help="Written as OUT.md and OUT.json.")]
 
 # A command brings its own libraries: plots, the engine, an HTTP client.
 
@@ -148,7 +148,7 @@ def engine_bench(
 def gateway_bench(
     data: Data = BUILT_IN,
     limit: Annotated[int, typer.Option("--rows", min=1, help="How many rows.")] = 40,
-    out: Annotated[Path, typer.Option(help="Written as OUT.md and OUT.json.")] = BENCHMARKS / "gateway",
+    out: Stem = BENCHMARKS / "gateway",
 ) -> None:
     """Measure a service of its own from outside: start, TTFT, E2EL, cache hits, /livez, tokens a pass, memory."""
     from loadtest.micro import gateway_bench as bench  # noqa: PLC0415
