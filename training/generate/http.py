@@ -16,10 +16,10 @@ class HttpGenerator(ConcurrentGenerator):
     `usage.completion_tokens`, which leaves the end id out. `seconds` are the client's, and None of a cached answer.
     """
 
-    def __init__(self, url: str, *, api_key: str | None = None, concurrency: int = 1, deadline: float = 60.0) -> None:
+    def __init__(self, url: str, *, concurrency: int = 1, deadline: float = 60.0) -> None:
         super().__init__(f"Querygist at {url}", concurrency)
         self._url = url
-        self._client = Client(url, api_key=api_key, deadline=deadline)
+        self._client = Client(url, deadline=deadline)
 
     async def _one(self, example: Example) -> tuple[Generated, bool]:
         """Raises ConfigurationError when the service refuses, EngineUnavailable when it cannot answer."""

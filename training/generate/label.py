@@ -2,7 +2,7 @@
 
 work_dir/
     labels.jsonl                the best summary of each document that has a good one
-    labels-report.{json,md}     the counts of what was asked, and of what became of it
+    labels-report.json          the counts of what was asked, and of what became of it
     label.fingerprint.json
     label/shard-00042.jsonl     one line a document; a run that was stopped goes on with the shards that are not there
     label/metrics.jsonl         one line a shard
@@ -21,6 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from querygist import json_files
 from querygist.errors import ConfigurationError
 from querygist.files import replacing, sha256_of
 from training import fingerprint, stable_random
@@ -31,7 +32,7 @@ from training.generate import label_filters, unlabelled
 from training.generate.generator import Generator, Sampling
 from training.generate.label_on_ray import Shard, on_ray
 
-LABELS, REPORT, FINGERPRINT = "labels.jsonl", "labels-report", "label.fingerprint.json"
+LABELS, REPORT, FINGERPRINT = "labels.jsonl", "labels-report.json", "label.fingerprint.json"
 
 GeneratorFactory = Callable[[], Generator]
 
@@ -68,9 +69,8 @@ def run(config: Config, console: Console, generator_factory: GeneratorFactory) -
     found = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").split("\n") if line]
     write_examples(folder / LABELS, (_example(row["label"]) for row in found if row["label"]))
     report = label_filters.count(found, teacher.name, repeated)
-    label_filters.write_report(folder, REPORT, report)
-    outputs = [folder / name for name in (LABELS, f"{REPORT}.json", f"{REPORT}.md")]
-    fingerprint.write(folder / FINGERPRINT, made_from, outputs)
+    json_files.save(folder / REPORT, report, indent=1)
+    fingerprint.write(folder / FINGERPRINT, made_from, [folder / LABELS, folder / REPORT])
     kept = report["documents"][label_filters.KEPT]
     console.print(f"label: {kept} of {len(found)} documents labelled, in {folder / LABELS}")
 
