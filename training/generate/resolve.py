@@ -96,7 +96,7 @@ def create(of: GeneratorConfig, config: Config, *, sampling: bool = False) -> Ge
             return OpenVinoSampler(serving, name=name(of, config))
         from training.generate.embedded import EmbeddedGenerator  # noqa: PLC0415
 
-        return EmbeddedGenerator(serving, name=name(of, config), in_flight=of.concurrency)
+        return EmbeddedGenerator(serving, name=name(of, config), concurrency=of.concurrency)
     if of.engine == "hf":
         from training.generate.transformers_generator import TransformersGenerator  # noqa: PLC0415
 
