@@ -7,10 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from math import log
 
-from querygist.text.quote import quote
-
 from querygist.evaluation.rouge import rouge2
 from querygist.text.cleaning import clean_document
+from querygist.text.quote import quote
 from querygist.text.sentences import sentence_spans, terms
 from querygist.text.unicode import one_line
 from training.data.examples import Example

@@ -6,12 +6,11 @@ from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from typing import Self
 
-from querygist.text.quote import quote
-from querygist.text.ranking import WEIGHTS, Weights
-
 from querygist.evaluation.rouge import rouge2
 from querygist.evaluation.sentences import compare, used
 from querygist.text.cleaning import CleanDocument, clean_document
+from querygist.text.quote import quote
+from querygist.text.ranking import WEIGHTS, Weights
 from querygist.text.sentences import Span, bounded_spans
 from training.data.examples import Example
 

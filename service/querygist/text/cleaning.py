@@ -11,8 +11,8 @@ from typing import Literal
 from querygist.errors import UnprocessableText
 from querygist.text.blocks import Block
 from querygist.text.edits import Alignment, clean_piece, compose, tidy
-from querygist.text.html import page_drafts
-from querygist.text.lines import line_drafts
+from querygist.text.html.page import page_drafts
+from querygist.text.lines.page import line_drafts
 from querygist.text.outline import blocks_of, outlined, placed
 from querygist.text.unicode import PICTOGRAPH, UNSPACED, one_line
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import regex
 from Stemmer import Stemmer
 
-from querygist.text.breaks import breaks
+from querygist.text.sentence_ends.breaks import breaks
 from querygist.text.unicode import LETTER, MARK, SYMBOL, UNSPACED
 
 Span = tuple[int, int]

@@ -2,10 +2,10 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from querygist.text.passages import ranked
 
 from querygist.prompting.sentence_markers import labelled, place_of
 from querygist.prompting.templates import LETTERS
-from querygist.text.passages import ranked
 
 TEXTS = st.lists(st.sampled_from(["Owls hunt.", "Mice hide, at night.", "北京。", "\n\n", "A " * 99]), max_size=90).map(
     " ".join

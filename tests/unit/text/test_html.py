@@ -7,7 +7,7 @@ import pytest
 
 from querygist.errors import UnprocessableText
 from querygist.text.cleaning import clean_document
-from querygist.text.html import page_drafts
+from querygist.text.html.page import page_drafts
 
 
 def lines(html: str) -> list[str]:

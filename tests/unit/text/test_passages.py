@@ -6,9 +6,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from querygist.text.passages import ranked, select, snippet
 
 from querygist.prompting.tokenizer import Tokenizer
-from querygist.text.passages import ranked, select, snippet
 from querygist.text.sentences import bounded_spans
 
 TEXT = (

@@ -2,10 +2,10 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from querygist.text.quote import quote
 
 from querygist.evaluation.rouge import rouge2
 from querygist.text.cleaning import clean_document
+from querygist.text.quote import quote
 from querygist.text.sentences import sentence_spans
 from tests.unit.training.evaluate.example_fixtures import DOCUMENT, example
 from training.data.examples import Example

@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
-from querygist.text.ranking import WEIGHTS
 from rich.console import Console
 
 from querygist.errors import ConfigurationError
+from querygist.text.ranking import WEIGHTS
 from tests.unit.training.evaluate.example_fixtures import DOCUMENT, example
 from training.config import Config, DataConfig, FitQuoteConfig
 from training.data.choice_validation import FILE

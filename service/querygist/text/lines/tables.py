@@ -1,7 +1,7 @@
 """Rows of tables among the lines of a text: between bars, tabs, or commas and semicolons."""
 
-from querygist.text import line_kinds as kinds
-from querygist.text.line_runs import Line
+from querygist.text.lines import kinds
+from querygist.text.lines.runs import Line
 from querygist.text.outline import Piece
 
 _LEAST_CSV = 3  # lines, and cells of each

@@ -6,16 +6,16 @@ from typing import Any
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from querygist.text.html_context import Context, Frame, block_changes, number, text_drafts
-from querygist.text.html_groups import DefinitionList, Row, Stream
-from querygist.text.html_input import parseable
-from querygist.text.html_regions import mark_surroundings
-from querygist.text.html_text import InlineText
-from querygist.text.mathml import math_text
+from querygist.text.html.context import Context, Frame, block_changes, number, text_drafts
+from querygist.text.html.groups import DefinitionList, Row, Stream
+from querygist.text.html.inline import InlineText
+from querygist.text.html.input import parseable
+from querygist.text.html.mathml import math_text
+from querygist.text.html.panels import CONTROLLED, opens_by_control, reads_twin
+from querygist.text.html.regions import mark_surroundings
+from querygist.text.html.visibility import Attributes, Visibility
 from querygist.text.outline import CellDraft, Draft, Scope
-from querygist.text.panels import CONTROLLED, opens_by_control, reads_twin
 from querygist.text.tables import Table, TableCell
-from querygist.text.visibility import Attributes, Visibility
 
 _UNSEEN_NAMES = (
     "head script style template svg iframe object canvas audio video noframes noembed frameset progress meter rp "

@@ -7,10 +7,10 @@ bracket that is open there closes. Where that is not known yet, neither this end
 import re
 from collections.abc import Iterator
 
-from querygist.text import abbreviations
-from querygist.text.enclosures import Enclosures
-from querygist.text.full_stops import begins_sentence, full_stop_ends, is_label, last_word, next_word
-from querygist.text.line_ends import is_short_line, line_ends
+from querygist.text.sentence_ends import abbreviations
+from querygist.text.sentence_ends.enclosures import Enclosures
+from querygist.text.sentence_ends.full_stops import begins_sentence, full_stop_ends, is_label, last_word, next_word
+from querygist.text.sentence_ends.line_ends import is_short_line, line_ends
 
 _CLOSERS = r"\"'”’»›)\]}」』）】》〉"
 _STRONG = "。！？｡।॥؟۔።։។៕།༎"  # ends a sentence whatever follows, even without a space

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from querygist.text import scripts
+from querygist.text.html import scripts
 
 _BLANK = re.compile(r"[ \t\n\f\r]+")
 _BLANK_LINE = re.compile(r"\n[ \t]*(?:\n\s*)+")

@@ -1,6 +1,6 @@
 """What of a page is its subject and what stands around it."""
 
-from querygist.text.html_groups import Stream
+from querygist.text.html.groups import Stream
 from querygist.text.outline import Draft, Scope
 
 _MAIN_SHARE = 0.5

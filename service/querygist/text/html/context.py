@@ -7,12 +7,12 @@ from typing import Any
 from selectolax.lexbor import LexborNode
 
 from querygist.text.blocks import BlockKind
-from querygist.text.html_groups import DefinitionList, Row, Stream
-from querygist.text.html_text import paragraphs
-from querygist.text.line_kinds import are_separate_lines, is_heading_like
+from querygist.text.html.groups import DefinitionList, Row, Stream
+from querygist.text.html.inline import paragraphs
+from querygist.text.html.visibility import PLAIN, Attributes, Looks
+from querygist.text.lines.kinds import are_separate_lines, is_heading_like
 from querygist.text.outline import Draft
 from querygist.text.tables import Table
-from querygist.text.visibility import PLAIN, Attributes, Looks
 
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _KINDS: dict[str, BlockKind] = {

@@ -2,8 +2,8 @@
 
 import re
 
-from querygist.text import abbreviations
-from querygist.text.full_stops import last_word, next_word
+from querygist.text.sentence_ends import abbreviations
+from querygist.text.sentence_ends.full_stops import last_word, next_word
 from querygist.text.unicode import UNSPACED
 
 _SHORT_LINE = 50  # characters; a line that breaks earlier was not wrapped: a heading, an item, a row of a table

@@ -4,7 +4,7 @@ import re
 
 from selectolax.lexbor import LexborNode
 
-from querygist.text.visibility import VISUALLY_HIDDEN, Attributes
+from querygist.text.html.visibility import VISUALLY_HIDDEN, Attributes
 
 _PANEL = re.compile(r"\b(?:tab|pane|panel|accordion|collaps|answer|faq|toggle|expand)", re.IGNORECASE)
 _NO_PANEL = frozenset(["dialog", "alertdialog", "menu", "menubar", "navigation", "listbox", "tooltip", "alert"])

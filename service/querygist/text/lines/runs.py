@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from querygist.text import line_kinds as kinds
+from querygist.text.lines import kinds
 from querygist.text.outline import Piece
 
 _LISTED = frozenset(["item", "row", "code"])

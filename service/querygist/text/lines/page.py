@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from querygist.text import line_kinds as kinds
 from querygist.text.blocks import BlockKind
 from querygist.text.boilerplate import is_boilerplate
-from querygist.text.line_runs import Line, headings_of
-from querygist.text.line_tables import mark_tables
+from querygist.text.lines import kinds
+from querygist.text.lines.runs import Line, headings_of
+from querygist.text.lines.tables import mark_tables
 from querygist.text.outline import CellDraft, Draft, Piece
 from querygist.text.tables import Table, TableCell
 

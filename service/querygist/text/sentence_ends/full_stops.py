@@ -5,7 +5,7 @@ It depends on what stands before it and on the one word behind it, and is put of
 
 import re
 
-from querygist.text import abbreviations
+from querygist.text.sentence_ends import abbreviations
 from querygist.text.unicode import LETTER
 
 _LONGEST_ABBREVIATION = 16

@@ -4,7 +4,7 @@ import re
 
 from selectolax.lexbor import LexborNode
 
-from querygist.text.scripts import subscript, superscript
+from querygist.text.html.scripts import subscript, superscript
 
 _DEEPEST = 40
 _SILENT = frozenset(["annotation", "annotation-xml", "mphantom", "none", "mprescripts", "maligngroup", "malignmark"])
