@@ -256,6 +256,9 @@ class FitQuoteConfig(Section):
 
     folder: Path = Field(default=Path("docs/results/quote"), description="for the report")
     grids: dict[str, list[float]] = Field(default={}, description="values to try, by weight; others stay as they ship")
+    longer_share: float = Field(
+        default=0.0, ge=0, le=1, description="of the objective at 60 words; the rest at people's mean length"
+    )
     min_gain: float = Field(default=0.1, ge=0, description="of the objective, 0 to 100, for a weight to be moved")
     rounds: int = Field(default=3, ge=1, description="most visits of each weight")
 

@@ -9,6 +9,7 @@ rows that chose it flatters, the report has a second one: two halves of the quer
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from rich.console import Console
 
@@ -42,12 +43,13 @@ def run(config: Config, console: Console) -> None:
         console.print(f"fit-quote: look {len(looks.found)}, {look.mean:.2f}")
 
     with QuoteScores(examples) as scores, QuoteScores([replace(one, max_words=_WORDS) for one in examples]) as longer:
-        looks = Looks(lambda point: [row.mean for row in scores.at(point)], heard)
+        looks = Looks(partial(_objective, scores, longer, recipe.longer_share), heard)
         found = fitted(looks, start, recipe, range(len(examples)), config.seed)
         halves = _halves(examples, config.seed)
         by_other = [fitted(looks, start, recipe, half, config.seed) for half in halves[::-1]]
         content = report.Report(
             rows=len(examples),
+            longer_share=recipe.longer_share,
             start=start,
             found=found,
             means={
@@ -68,6 +70,14 @@ def run(config: Config, console: Console) -> None:
             looks=looks.found,
         )
     console.print(f"fit-quote: {len(looks.found)} looks, {report.write(recipe.folder, content)}")
+
+
+def _objective(scores: QuoteScores, longer: QuoteScores, share: float, point: Point) -> list[float]:
+    """Return each row's score, with `share` of it at the longer length: room that is there must not be filled."""
+    found = [row.mean for row in scores.at(point)]
+    if not share:
+        return found
+    return [(1 - share) * row + share * other.mean for row, other in zip(found, longer.at(point), strict=True)]
 
 
 def fitted(looks: Looks, start: Point, recipe: FitQuoteConfig, rows: Sequence[int], seed: int) -> dict[str, float]:

@@ -33,6 +33,7 @@ class Report:
     """The content of the files. `curves`: by parameter its values, with the difference from the point found."""
 
     rows: int
+    longer_share: float
     start: Point
     found: Point
     means: Mapping[str, Means]
@@ -52,8 +53,9 @@ def _sections(report: Report) -> Iterator[str]:
     yield "# Weights of the quote"
     yield (
         f"Coordinate search on the {report.rows} answerable rows of the frozen validation set for choices, "
-        f"{len(report.looks)} looks. The objective is the mean of ROUGE-2 (F1) and sentence F1, x 100; sources weigh "
-        "by their rows. In brackets: 95 % bootstrap intervals, the rows of one query drawn together."
+        f"{len(report.looks)} looks. The objective is the mean of ROUGE-2 (F1) and sentence F1, x 100, "
+        f"{report.longer_share:.0%} of it at 60 words and the rest at people's mean length by source; sources weigh by "
+        "their rows. In brackets: 95 % bootstrap intervals, the rows of one query drawn together."
     )
     yield "    python -m training fit-quote --config training/configs/student.yaml"
     yield table(

@@ -28,16 +28,16 @@ class Weights:
     which a unit is cut.
     """
 
-    length: float = 0.2
-    neighbour: float = 0.15
+    length: float = 0.8
+    neighbour: float = 0.2
     context: float = 0.4
     fading: float = 0.1
     lead_in: float = 0.8
     wrong_type: float = 0.3
     lead: float = 0.02
     boilerplate: float = 0.7
-    entry: float = 0.5
-    next_bonus: float = 0.1
+    entry: float = 0.6
+    next_bonus: float = 0.2
     cut_room: int = 8
 
 

@@ -61,3 +61,14 @@ def test_weights_of_a_point_keep_their_types() -> None:
 def test_an_answer_in_own_words_is_scored_by_rouge_alone() -> None:
     assert RowScore(40, 60, 9).mean == 50
     assert RowScore(40, None, 9).mean == 40
+
+
+def test_the_longer_length_has_its_share_of_the_objective(config: Config) -> None:
+    shared = config.fit_quote.model_copy(update={"longer_share": 0.5, "grids": {"next_bonus": [1]}})
+    fit_quote.run(config.model_copy(update={"fit_quote": shared}), Console(file=io.StringIO()))
+    found = json.loads((config.fit_quote.folder / "quote.json").read_text())
+    gains = (
+        found["means"][f"found{at}"]["objective"]["mean"] - found["means"][f"shipped{at}"]["objective"]["mean"]
+        for at in ("", ", 60 words")
+    )
+    assert found["gain"]["mean"] == pytest.approx(sum(gains) / 2)
