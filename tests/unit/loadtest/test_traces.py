@@ -46,7 +46,7 @@ class Gateway(httpx.MockTransport):
         self._answered += 1
         answer = {
             "id": "1", "summary": "s", "answerable": True, "method": "generative", "cached": self._cached,
-            "sources": [], "copied": 1.0, "text": None, "model": {"name": "m", "version": "1"},
+            "citations": [], "sources": [], "copied": 1.0, "text": None, "model": {"name": "m", "version": "1"},
             "usage": {"prompt_tokens": PROMPT, "completion_tokens": OUTPUT, "truncated": False},
             "timings_ms": {"queue": 5.0, "first_token": 40.0, "total": 90.0},
         }  # fmt: skip
