@@ -77,7 +77,7 @@ async def test_what_is_not_an_answer(
 async def test_events_are_read_however_the_bytes_are_cut(live: Live, open_page: OpenPage, newline: str) -> None:
     summary, document = "Größe: 日本 👩‍🔬.", "🎉 Größe: 日本 👩‍🔬. Ende."
     answer = Answer(
-        id="1", summary=summary, answerable=True, method="generative", cached=False,
+        id="1", summary=summary, answerable=True, method="generative", cached=False, citations=[],
         sources=[Span(start=2, end=2 + len(summary))], copied=1.0, text=None, model=ModelName(name="m", version="1"),
         usage=Usage(prompt_tokens=1, completion_tokens=1, truncated=False),
         timings_ms=Timings(queue=0, first_token=1, total=2),

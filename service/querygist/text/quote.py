@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from querygist.text.cleaning import CleanDocument
 from querygist.text.ranking import WEIGHTS, Ranking, Weights, rank
+from querygist.text.unicode import UNSPACED, character_start
 from querygist.text.units import Slice, joined, written
 
 ELLIPSIS = "…"
@@ -13,6 +14,7 @@ _LONG_WORD = 15  # characters that count as a word where no space ends one
 _MOST_CANDIDATES = 200
 _STEP = re.compile(r"(?<!\S)\(?(?:\d{1,2}|[a-z])[.)]\s")
 _WORD = re.compile(r"\S+")
+_BETWEEN_LETTERS = re.compile(f"(?<=[{UNSPACED}])")  # a script that may be cut there
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,10 @@ def _shortened(text: str, slices: Sequence[Slice], room: int) -> tuple[Slice, ..
         for word in _WORD.finditer(text, one.start, one.end):
             size = words_in(word[0])
             if size > room:
-                end = word.start() + room * _LONG_WORD if not kept and end == one.start else end
+                inside = character_start(text, word.start() + room * _LONG_WORD)
+                alone = not kept and end == one.start
+                if inside > word.start() and (alone or _BETWEEN_LETTERS.match(text, inside)):
+                    end = inside
                 room = 0
                 break
             end, room = word.end(), room - size

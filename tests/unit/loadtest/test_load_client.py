@@ -16,8 +16,8 @@ from loadtest.load.traffic import PAGE, Ask, Kind
 from querygist.errors import ConfigurationError
 
 ANSWER: dict[str, Any] = {
-    "id": "1", "summary": "s", "answerable": True, "method": "generative", "cached": False, "sources": [],
-    "copied": 1.0, "text": None, "model": {"name": "m", "version": "1"},
+    "id": "1", "summary": "s", "answerable": True, "method": "generative", "cached": False, "citations": [],
+    "sources": [], "copied": 1.0, "text": None, "model": {"name": "m", "version": "1"},
     "usage": {"prompt_tokens": 5, "completion_tokens": 5, "truncated": False},
     "timings_ms": {"queue": 0.0, "first_token": 1.0, "total": 2.0},
 }  # fmt: skip

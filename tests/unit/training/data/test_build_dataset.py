@@ -13,7 +13,6 @@ from rich.progress import Progress
 from querygist.engines.base import Identity
 from querygist.errors import ConfigurationError
 from querygist.pipeline.attribution import attribute
-from querygist.prompting.sentence_markers import labelled
 from querygist.prompting.templates import NO_ANSWER
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.text.cleaning import CleanDocument
@@ -23,7 +22,7 @@ from training.config import REPOSITORY, Config, load
 from training.data import build_dataset, licences
 from training.data.build_examples import ExampleBuilder, requested_words
 from training.data.choice_validation import Frozen, FrozenRow
-from training.data.examples import read_examples
+from training.data.examples import ranked, read_examples
 from training.data.truncation import Truncator
 
 pytestmark = pytest.mark.training
@@ -99,7 +98,8 @@ def test_rows_that_word_overlap_answers_can_be_fewer(made: Path, tmp_path: Path)
     assert 0 < len(quotes) < sum(one["summary"] in one["document"] for one in of(made, "train.jsonl"))
     for example in quotes:
         begins = example["document"].index(example["summary"])
-        (best,) = [one for one in labelled(example["document"], example["query"]) if one.best]
+        ranking = ranked(example["document"], example["query"])
+        best = ranking.units[ranking.order[0]]
         assert not best.start <= begins < best.end
 
 
