@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from loadtest.load.asyncio_client import closed_loop, stopwatch
+from loadtest.load.loops import closed_loop, stopwatch
 from querygist import artifact, settings
 from querygist.deadline import Deadline
 from querygist.engine_factory import engine_options

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import track
 from tritonclient.grpc.aio import InferenceServerClient
 
-from loadtest.load.asyncio_client import closed_loop, stopwatch
+from loadtest.load.loops import closed_loop, stopwatch
 from loadtest.load.statistics import Distribution
 from loadtest.load.traffic import MAX_WORDS
 from loadtest.servers import gateway, scripted_triton
