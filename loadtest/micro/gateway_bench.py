@@ -24,8 +24,8 @@ from loadtest.load.results import GENERATIVE, Result
 from loadtest.load.statistics import Distribution, Limits
 from loadtest.load.traffic import MAX_WORDS, Ask, summary
 from loadtest.servers import gateway, metrics
+from querygist import json_files
 from querygist.errors import QuerygistError
-from querygist.evaluation import report_files
 from querygist.evaluation.report_files import table
 
 DEADLINE = 60.0
@@ -106,15 +106,14 @@ async def variant(data: Sequence[Row], console: Console, **settings: str) -> dic
 
 
 async def run(data: Sequence[Row], out: Path, console: Console) -> None:
-    """Measure, print and write OUT.md and OUT.json."""
+    """Measure, print and write the numbers."""
     found = {name: await variant(data, console, **settings) for name, settings in VARIANTS.items()}
     async with gateway() as (server, _):
         hits = await asyncio.to_thread(cache_hits, server.url, data[0])
     kept: dict[str, Any] = {"rows": len(data), "max_words": MAX_WORDS, "cpus": os.cpu_count(), **found, **hits}
     shown = table(["", *found], ([name, *(one[name] for one in found.values())] for name in next(iter(found.values()))))
-    sections = ["# The service from outside", shown, ", ".join(f"{name}: {value}" for name, value in hits.items())]
-    console.print(*sections, sep="\n\n")
-    report_files.write(out.parent, out.stem, sections=sections, data=kept)
+    console.print(shown, ", ".join(f"{name}: {value}" for name, value in hits.items()), sep="\n\n")
+    json_files.save(out, kept, indent=1)
 
 
 def _results(url: str, wanted: Sequence[Ask], in_flight: int) -> list[Result]:
