@@ -31,8 +31,8 @@ log = structlog.get_logger("querygist.triton")
 def launch(settings: Settings, *, grpc_port: int, metrics_port: int, gateway: bool) -> int:
     """Run until a signal, or until the gateway ends by itself; returns the exit code.
 
-    `settings.port` is the gateway's. A port that is 0 becomes a free one. Raises ConfigurationError when a port is taken
-    or no Triton server is installed, and ArtifactError.
+    `settings.port` is the gateway's. A port that is 0 becomes a free one. Raises ConfigurationError when a port is
+    taken or no Triton server is installed, and ArtifactError.
     """
     installation = Installation.find(settings.triton_venv)
     environment = installation.environment()
