@@ -28,7 +28,7 @@ Data = Annotated[Path, typer.Option(help="JSONL with query and document, used in
 Seed = Annotated[int, typer.Option(min=0, help="Draws arrivals and requests.")]
 Rate = Annotated[float, typer.Option(min=0.001, help="Requests a second, Poisson arrivals.")]
 Folder = Annotated[Path, typer.Option(help="Folder for Markdown, JSON and plots.")]
-Stem = Annotated[Path, typer.Option(help="Written as OUT.md and OUT.json.")]
+Json = Annotated[Path, typer.Option(help="JSON file to write.")]
 
 # A command brings its own libraries: plots, the engine, an HTTP client.
 
@@ -136,7 +136,7 @@ def capacity(
 def engine_bench(
     data: Data = BUILT_IN,
     limit: Annotated[int, typer.Option("--rows", min=1, help="How many rows.")] = 24,
-    out: Stem = BENCHMARKS / "engine",
+    out: Json = BENCHMARKS / "engine.json",
 ) -> None:
     """Compare settings of the embedded engine, without a gateway: precision, candidates, n-grams, threads, passes."""
     from loadtest.micro import engine_bench as bench  # noqa: PLC0415
@@ -148,7 +148,7 @@ def engine_bench(
 def gateway_bench(
     data: Data = BUILT_IN,
     limit: Annotated[int, typer.Option("--rows", min=1, help="How many rows.")] = 40,
-    out: Stem = BENCHMARKS / "gateway",
+    out: Json = BENCHMARKS / "gateway.json",
 ) -> None:
     """Measure a service of its own from outside: start, TTFT, E2EL, cache hits, /livez, tokens a pass, memory."""
     from loadtest.micro import gateway_bench as bench  # noqa: PLC0415
@@ -159,7 +159,7 @@ def gateway_bench(
 @app.command()
 def overhead_bench(
     seconds: Annotated[float, typer.Option(help="Length of one turn of one way; there are three of each.")] = 5.0,
-    out: Stem = BENCHMARKS / "overhead",
+    out: Json = BENCHMARKS / "overhead.json",
 ) -> None:
     """Measure what the gateway adds to Triton, with a scripted model: the same prompts over gRPC and through HTTP."""
     import uvloop  # noqa: PLC0415

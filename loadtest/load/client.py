@@ -1,4 +1,4 @@
-"""Send one request and read its answer as it comes: blocking, for Locust, whose gevent makes it wait for others.
+"""Send one request and read its answer as it comes: blocking, for threads, and for Locust with gevent's greenlets.
 
 urllib3, as Locust's own HttpUser: httpx took 4 ms of CPU a request with 256 in flight, mostly to look through its
 connections, which would be measured as the server's.
@@ -16,6 +16,9 @@ from querygist.client import ProblemError, problem_of
 from querygist.errors import ConfigurationError
 from querygist.event_stream import Events, Lines
 from querygist.schemas import Answer, BatchLine, Problem
+
+GRACE_SECONDS = 5.0
+"""A server that says nothing for this long after the deadline has failed."""
 
 MOST_IDLE = 10_000
 """Connections that are kept open."""

@@ -1,10 +1,9 @@
-"""Result of one summary that was asked for, the same of every load client."""
+"""Result of one summary that was asked for."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import httpx
 import urllib3
 
 from loadtest.load.traffic import Kind
@@ -14,7 +13,7 @@ from querygist.schemas import Answer
 GENERATIVE, EXTRACTIVE = "generative", "extractive"
 UNREACHABLE = "unreachable"
 
-FAILURES = (httpx.HTTPError, urllib3.exceptions.HTTPError, ProblemError, ValueError, EOFError)
+FAILURES = (urllib3.exceptions.HTTPError, ProblemError, ValueError, EOFError)
 """Raised where an answer does not come: see `outcome_of`."""
 
 Since = Callable[[], float]
@@ -77,11 +76,8 @@ def outcome_of(error: Exception) -> str:
 
 
 _OUTCOMES: Mapping[type[Exception], str] = {
-    httpx.ConnectError: UNREACHABLE,
     urllib3.exceptions.NewConnectionError: UNREACHABLE,
-    httpx.TimeoutException: "timeout",
     urllib3.exceptions.TimeoutError: "timeout",
-    httpx.TransportError: "connection",
     urllib3.exceptions.HTTPError: "connection",
     EOFError: "cut-off",
 }

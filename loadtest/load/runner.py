@@ -7,14 +7,11 @@ import gevent  # type: ignore[import-untyped]
 from gevent.event import Event  # type: ignore[import-untyped]
 from gevent.pool import Group  # type: ignore[import-untyped]
 
-from loadtest.load.client import Connections, ask
+from loadtest.load.client import GRACE_SECONDS, Connections, ask
 from loadtest.load.options import Options
 from loadtest.load.results import Result
 from loadtest.load.statistics import Limits
 from loadtest.load.traffic import Ask
-
-GRACE_SECONDS = 5.0
-"""A server that says nothing for this long after the deadline has failed."""
 
 DEFAULT_DEADLINE_SECONDS = 60.0
 """Waited for an answer where the objectives set no limit: the gateway's longest deadline by default."""

@@ -29,6 +29,12 @@ class Ask:
     summaries: int
 
 
+def summary(kind: Kind, query: str, document: str, **options: Any) -> Ask:
+    """A request for one summary; `options` are its other fields."""
+    body = {"query": query, "document": document, "max_words": MAX_WORDS, "stream": kind == "stream", **options}
+    return Ask(kind, "/summarize", body, 1)
+
+
 def parse_mix(text: str) -> dict[Kind, float]:
     """`json=3,stream=1` as weights; one that is not given is 1. Raises ConfigurationError."""
     try:
@@ -93,7 +99,7 @@ class Traffic:
         if kind == "page":
             documents = [{"id": str(number), **self._document(place + number)} for number in range(PAGE)]
             return Ask(kind, "/summarize/batch", {"query": query, "documents": documents}, PAGE)
-        return Ask(kind, "/summarize", {"query": query, "stream": kind == "stream", **self._document(place)}, 1)
+        return summary(kind, query, self._rows[place]["document"])
 
     def _document(self, place: int) -> dict[str, Any]:
         return {"document": self._rows[place % len(self._rows)]["document"], "max_words": MAX_WORDS}

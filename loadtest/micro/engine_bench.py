@@ -14,14 +14,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from loadtest.load.asyncio_client import closed_loop, stopwatch
-from querygist import artifact, settings
+from loadtest.load.loops import closed_loop, stopwatch
+from querygist import artifact, json_files, settings
 from querygist.deadline import Deadline
 from querygist.engine_factory import engine_options
 from querygist.engines.base import Chunk, GenerationRequest, Identity
 from querygist.engines.openvino.engine import EmbeddedEngine
 from querygist.engines.openvino.options import EngineOptions
-from querygist.evaluation import report_files
 from querygist.evaluation.report_files import number, table
 from querygist.evaluation.rows import prompts
 from querygist.local import until_loaded
@@ -99,7 +98,7 @@ async def _request(engine: EmbeddedEngine, ids: list[int], name: str) -> tuple[f
 
 
 def run(data: Sequence[dict[str, str]], out: Path, console: Console) -> None:
-    """Measure every variant on these rows and write the comparison: OUT.md and OUT.json."""
+    """Measure every variant on these rows and write the comparison."""
     chosen, exact = settings.load(), settings.load(precision="fp32")
     built, built_exact = artifact.build(chosen), artifact.build(exact)
     asked = prompts(data, Tokenizer(built.tokenizer_path), built.identity)
@@ -118,7 +117,6 @@ def report(results: Sequence[Measurement], out: Path, console: Console, *, mean_
         for one in results
     )  # fmt: skip
     header = ["setting", "in flight", "TTFT, s", "E2EL, s", "requests/s", "tokens/pass", "accepted"]
-    sections = ["# Settings of the embedded engine", table(header, rows)]
-    console.print(sections[1])
+    console.print(table(header, rows))
     kept = {"mean_prompt_tokens": mean_prompt, "results": [asdict(one) for one in results]}
-    report_files.write(out.parent, out.stem, sections=sections, data=kept)
+    json_files.save(out, kept, indent=1)

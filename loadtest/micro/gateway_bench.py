@@ -7,7 +7,9 @@ resident memory.
 
 import asyncio
 import os
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,13 +18,14 @@ import httpx
 import psutil
 from rich.console import Console
 
-from loadtest.load.asyncio_client import ask, closed_loop, connect, stopwatch
+from loadtest.load.client import GRACE_SECONDS, Connections, ask
+from loadtest.load.loops import stopwatch
 from loadtest.load.results import GENERATIVE, Result
-from loadtest.load.statistics import Distribution
-from loadtest.load.traffic import MAX_WORDS
+from loadtest.load.statistics import Distribution, Limits
+from loadtest.load.traffic import MAX_WORDS, Ask, summary
 from loadtest.servers import gateway, metrics
+from querygist import json_files
 from querygist.errors import QuerygistError
-from querygist.evaluation import report_files
 from querygist.evaluation.report_files import table
 
 DEADLINE = 60.0
@@ -35,19 +38,16 @@ VARIANTS = {"with candidates": {}, "without candidates": {"CANDIDATE_TOKENS": "0
 Row = dict[str, str]
 
 
-async def summaries(url: str, data: Sequence[Row], in_flight: int, asked: str) -> dict[str, float]:
+def summaries(url: str, data: Sequence[Row], in_flight: int, asked: str) -> dict[str, float]:
     """Stream every row, `in_flight` at a time; milliseconds, percentiles over requests.
 
     `asked` begins every query, so that a second run finds only the instruction in the engine's prefix cache. Raises
     QuerygistError when the model does not answer one.
     """
-    async with connect(url, deadline=DEADLINE) as client:
-        jobs = (
-            ask(client, f"{asked} {row['query']}", row["document"], since=stopwatch(), kind="stream", fallback="none")
-            for row in data
-        )
-        results, elapsed = await closed_loop(jobs, in_flight)
-    _check(results)
+    wanted = [summary("stream", f"{asked} {row['query']}", row["document"], fallback="none") for row in data]
+    began = time.monotonic()
+    results = _results(url, wanted, in_flight)
+    elapsed = time.monotonic() - began
     return {
         "TTFT p50, ms": _ms([one.ttft or one.e2el for one in results], "p50"),
         "E2EL p50, ms": _ms([one.e2el for one in results], "p50"),
@@ -56,12 +56,9 @@ async def summaries(url: str, data: Sequence[Row], in_flight: int, asked: str) -
     }
 
 
-async def cache_hits(url: str, row: Row) -> dict[str, float]:
+def cache_hits(url: str, row: Row) -> dict[str, float]:
     """One request again and again."""
-    async with connect(url, deadline=DEADLINE) as client:
-        jobs = (ask(client, row["query"], row["document"], since=stopwatch()) for _ in range(CACHE_HITS + 1))
-        (_, *results), _ = await closed_loop(jobs, 1)
-    _check(results)
+    _, *results = _results(url, [summary("json", row["query"], row["document"])] * (CACHE_HITS + 1), 1)
     if not all(one.cached for one in results):
         raise QuerygistError("A repeated request was not cached: set QUERYGIST_CACHE_MB above 0.")
     return {f"cache hit {name}, ms": _ms([one.e2el for one in results], name) for name in ("p50", "p99")}
@@ -84,7 +81,7 @@ async def variant(data: Sequence[Row], console: Console, **settings: str) -> dic
         console.print(f"ready after {ready:.1f} s")
         found = {"start to ready, s": round(ready, 2)}
         for in_flight, asked in ((1, "Find:"), (8, "Look up:")):
-            measured = await summaries(server.url, data, in_flight, asked)
+            measured = await asyncio.to_thread(summaries, server.url, data, in_flight, asked)
             found |= {f"{in_flight} in flight: {name}": value for name, value in measured.items()}
         told = {name.removeprefix("querygist_"): value for name, value in (await metrics(client, server.url)).items()}
         process = psutil.Process(server.process.pid)
@@ -94,7 +91,7 @@ async def variant(data: Sequence[Row], console: Console, **settings: str) -> dic
         with suppress(TimeoutError):
             await asyncio.wait_for(probe(server.url, idle), IDLE_SECONDS)
         probing = asyncio.create_task(probe(server.url, busy))
-        await summaries(server.url, data, 8, "Search for:")
+        await asyncio.to_thread(summaries, server.url, data, 8, "Search for:")
         probing.cancel()
     drafted, accepted = (told[f"candidate_tokens_{name}_total"] for name in ("drafted", "accepted"))
     found |= {
@@ -109,21 +106,26 @@ async def variant(data: Sequence[Row], console: Console, **settings: str) -> dic
 
 
 async def run(data: Sequence[Row], out: Path, console: Console) -> None:
-    """Measure, print and write OUT.md and OUT.json."""
+    """Measure, print and write the numbers."""
     found = {name: await variant(data, console, **settings) for name, settings in VARIANTS.items()}
     async with gateway() as (server, _):
-        hits = await cache_hits(server.url, data[0])
+        hits = await asyncio.to_thread(cache_hits, server.url, data[0])
     kept: dict[str, Any] = {"rows": len(data), "max_words": MAX_WORDS, "cpus": os.cpu_count(), **found, **hits}
     shown = table(["", *found], ([name, *(one[name] for one in found.values())] for name in next(iter(found.values()))))
-    sections = ["# The service from outside", shown, ", ".join(f"{name}: {value}" for name, value in hits.items())]
-    console.print(*sections, sep="\n\n")
-    report_files.write(out.parent, out.stem, sections=sections, data=kept)
+    console.print(shown, ", ".join(f"{name}: {value}" for name, value in hits.items()), sep="\n\n")
+    json_files.save(out, kept, indent=1)
 
 
-def _check(results: Sequence[Result]) -> None:
+def _results(url: str, wanted: Sequence[Ask], in_flight: int) -> list[Result]:
+    connections = Connections(url, Limits(e2el=DEADLINE).headers, DEADLINE + GRACE_SECONDS)
+    with ThreadPoolExecutor(in_flight) as pool:
+        found = pool.map(lambda one: ask(connections, one, arrival=0.0, since=stopwatch()), wanted)
+        results = [result for some in found for result in some]
+    connections.close()
     for one in results:
         if one.outcome != GENERATIVE:
             raise QuerygistError(f"A request was not answered by the model: {one.outcome}. The service's log says why.")
+    return results
 
 
 def _ms(seconds: Sequence[float], share: str) -> float:

@@ -20,17 +20,16 @@ from rich.console import Console
 from rich.progress import track
 from tritonclient.grpc.aio import InferenceServerClient
 
-from loadtest.load.asyncio_client import closed_loop, stopwatch
+from loadtest.load.loops import closed_loop, stopwatch
 from loadtest.load.statistics import Distribution
 from loadtest.load.traffic import MAX_WORDS
 from loadtest.servers import gateway, scripted_triton
-from querygist import settings
+from querygist import json_files, settings
 from querygist.artifact.manifest import Manifest
 from querygist.deadline import Deadline
 from querygist.engines.base import GenerationRequest
 from querygist.engines.triton import protocol
 from querygist.errors import QuerygistError
-from querygist.evaluation import report_files
 from querygist.evaluation.report_files import table
 from querygist.evaluation.rows import prompts, rows
 from querygist.prompting.tokenizer import Tokenizer
@@ -91,7 +90,7 @@ class HttpClient:
 
 
 async def run(seconds: float, out: Path, console: Console) -> None:
-    """Measure both ways, in turns of `seconds`, and write OUT.md and OUT.json."""
+    """Measure both ways, in turns of `seconds`, and write the comparison."""
     chosen = settings.load()
     manifest = Manifest.load(chosen.weights_dir)
     identity = manifest.identity(chosen.precision)
@@ -143,7 +142,5 @@ async def _measure(ways: dict[str, Send], http: HttpClient, in_flight: int, seco
 def report(measured: Sequence[dict[str, float]], out: Path, console: Console) -> None:
     """Print and write the comparison."""
     header = [name.replace("_", " ") for name in measured[0]]
-    sections = ["# What the gateway adds to Triton", table(header, (list(one.values()) for one in measured))]
-    console.print(sections[1])
-    data = {"cpus": os.cpu_count(), "results": measured}
-    report_files.write(out.parent, out.stem, sections=sections, data=data)
+    console.print(table(header, (list(one.values()) for one in measured)))
+    json_files.save(out, {"cpus": os.cpu_count(), "results": measured}, indent=1)

@@ -5,6 +5,7 @@ not run again. First the saturating rate is looked for with a closed loop of eig
 most is then read from the points, and the last point of each mode offers twice that.
 """
 
+import asyncio
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -114,7 +115,8 @@ class Study:
         """Requests a second of a closed loop; looked for once, so that a later run offers the same loads."""
         kept = self.work / SATURATION
         if not kept.exists():
-            found = await summaries(url, rows(self.data), IN_FLIGHT, f"Probe {uuid.uuid4().hex}:")
+            asked = f"Probe {uuid.uuid4().hex}:"
+            found = await asyncio.to_thread(summaries, url, rows(self.data), IN_FLIGHT, asked)
             json_files.save(kept, found["requests/s"])
         return json_files.load(float, kept, "saturating rate", "Delete it to measure again.")
 

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf
@@ -18,9 +18,11 @@ import httpx
 from rich.console import Console
 
 from loadtest.load.arrivals import constant, poisson
-from loadtest.load.asyncio_client import ask, connect, open_loop, until
+from loadtest.load.client import GRACE_SECONDS, Connections, ask
+from loadtest.load.loops import open_loop, until
 from loadtest.load.results import GENERATIVE, UNREACHABLE, Result, Since
-from loadtest.load.statistics import Distribution
+from loadtest.load.statistics import Distribution, Limits
+from loadtest.load.traffic import summary
 from loadtest.machine import processor
 from loadtest.servers import POLL_SECONDS, Cluster, metrics
 from querygist.evaluation import report_files
@@ -77,20 +79,18 @@ async def run(
     """
     moments = list(poisson(constant(rate, seconds), seed))
     held: Counter[int] = Counter()  # by gateway
-    async with AsyncExitStack() as stack:
-        http = await stack.enter_async_context(httpx.AsyncClient(timeout=10))
-        clients = [
-            await stack.enter_async_context(connect(gateway.url, deadline=DEADLINE)) for gateway in cluster.gateways
-        ]
+    headers, timeout = Limits(e2el=DEADLINE).headers, DEADLINE + GRACE_SECONDS
+    clients = [Connections(gateway.url, headers, timeout) for gateway in cluster.gateways]
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(len(moments)))  # nobody waits for a thread
+    async with httpx.AsyncClient(timeout=10) as http:
 
         async def send(number: int, moment: float, since: Since) -> Result:
             row = rows[number % len(rows)]
             for attempt in range(len(clients)):
                 place = (number + attempt) % len(clients)
                 held[place] += 1
-                result = await ask(
-                    clients[place], f"{row['query']} {number}", row["document"], arrival=moment, since=since
-                )
+                wanted = summary("json", f"{row['query']} {number}", row["document"])
+                [result] = await asyncio.to_thread(ask, clients[place], wanted, arrival=moment, since=since)
                 held[place] -= 1
                 if result.outcome != UNREACHABLE:
                     break
