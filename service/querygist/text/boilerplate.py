@@ -39,11 +39,68 @@ _LABELS = re.compile(
 )
 _COPYRIGHT = re.compile(r"^(?:copyright|©|\(c\)) .*\b(?:19|20)\d\d\b|\ball rights reserved\b", re.IGNORECASE)
 _TRAIL = re.compile(r"(?:[^\s|›»>/•·][^|›»>/•·]{0,30}\s[|›»>/•·]\s){2,}[^|›»>/•·]{1,60}")
+_MENU = frozenset(
+    [
+        "home",
+        "start",
+        "about",
+        "us",
+        "contact",
+        "contacts",
+        "events",
+        "news",
+        "blog",
+        "shop",
+        "store",
+        "login",
+        "account",
+        "cart",
+        "basket",
+        "search",
+        "help",
+        "support",
+        "careers",
+        "jobs",
+        "products",
+        "services",
+        "catalogue",
+        "catalog",
+        "faq",
+        "menu",
+        "press",
+        "team",
+        "facebook",
+        "twitter",
+        "instagram",
+        "linkedin",
+        "youtube",
+        "pinterest",
+        "whatsapp",
+        "rss",
+        "email",
+        "print",
+        "startseite",
+        "kontakt",
+        "über",
+        "uns",
+        "aktuelles",
+        "warenkorb",
+        "suche",
+        "accueil",
+        "boutique",
+        "inicio",
+        "contacto",
+    ]
+)
+_BYLINE = re.compile(
+    r"by [A-Z][\w'’.-]+(?: [\w'’.-]+){0,4}(?:,? .*\b(?:19|20)\d\d\b.*)?"
+    r"|(?:last )?(?:[Uu]pdated|[Pp]ublished|[Mm]odified|[Pp]osted|[Rr]eviewed)\b.{0,30}\b(?:19|20)\d\d\b.{0,20}"
+)
 _FACT = re.compile(r"\d{2}|[.!?]\s")
 
 
 def is_boilerplate(text: str) -> bool:
-    """True for a line of navigation, a cookie notice, a share, follow or sign-in link, a copyright line."""
+    """True for a line of navigation, a cookie notice, a share, follow or sign-in link, a byline, a copyright line."""
     if len(text) > _LONGEST:
         return False
     text = text.strip()
@@ -52,6 +109,12 @@ def is_boilerplate(text: str) -> bool:
         return True
     if "ookie" in text or "continuing" in text or "COOKIE" in text:
         return bool(_COOKIES.search(text) or (len(text) <= _LONGEST_BUTTON and _COOKIE_BUTTONS.search(text)))
-    if _COPYRIGHT.search(text):
+    if _COPYRIGHT.search(text) or _BYLINE.fullmatch(text[:1].lower() + text[1:]) or _is_menu(text):
         return True
     return _TRAIL.fullmatch(text) is not None and _FACT.search(text) is None
+
+
+def _is_menu(text: str) -> bool:
+    """True for a line of two or more words, nearly all of which stand in menus."""
+    words = re.findall(r"[^\W\d_]+", text.casefold())
+    return len(words) > 1 and len(text) <= _LONGEST_BUTTON and sum(word in _MENU for word in words) >= 0.75 * len(words)

@@ -100,30 +100,26 @@ def words_in(text: str) -> int:
 def assembled(ranking: Ranking, chosen: Sequence[int], max_words: int, cut_room: int) -> Quote:
     """Write the chosen units in page order within the bound; `chosen` has the best first, and the last ones go first.
 
-    A unit that does not fit is cut at a word if at least `cut_room` words of room are left, or if it is the only one.
+    One that does not fit is cut at a word if it stands last and `cut_room` words of room are left, or is the only one.
     """
     kept = list(chosen)
     while kept:
         order = sorted(kept)
         line, segments = _write(ranking.text, joined(ranking.text, ranking.units, order))
         if words_in(line) > max_words:
-            line, segments = _cut(ranking, order, kept[-1], max_words, cut_room)
+            line, segments = _cut(ranking, order, max_words, cut_room) if kept[-1] == order[-1] else ("", ())
         if line:
             return Quote(line, segments, tuple(order), answerable=True)
         kept.pop()
     return NO_QUOTE
 
 
-def _cut(
-    ranking: Ranking, order: Sequence[int], last: int, max_words: int, cut_room: int
-) -> tuple[str, tuple[Segment, ...]]:
-    """Write the units with `last` cut, so that all fit; nothing when too little of it would be left."""
-    text, place = ranking.text, order.index(last)
-    parts = joined(text, ranking.units, order)
-    others = _write(text, [*parts[:place], (Slice(parts[place][0].joiner, 0, 0),), *parts[place + 1 :]])[0]
-    room = max_words - (words_in(others) if len(order) > 1 else 0)
-    parts[place] = fitting(text, parts[place], room, cut_room if len(order) > 1 else 1)
-    return _write(text, parts, cut=place) if parts[place] else ("", ())
+def _cut(ranking: Ranking, order: Sequence[int], max_words: int, cut_room: int) -> tuple[str, tuple[Segment, ...]]:
+    """Write the units with the last one cut, so that all fit; nothing when too little of it would be left."""
+    *others, last = joined(ranking.text, ranking.units, order)
+    before = _write(ranking.text, others)[0] + last[0].joiner
+    last = fitting(ranking.text, last, max_words - words_in(before) if others else max_words, cut_room if others else 1)
+    return _write(ranking.text, [*others, last], cut=True) if last else ("", ())
 
 
 def fitting(text: str, slices: Sequence[Slice], room: int, least: int) -> tuple[Slice, ...]:
@@ -157,15 +153,13 @@ def _shortened(text: str, slices: Sequence[Slice], room: int) -> tuple[Slice, ..
     return tuple(kept)
 
 
-def _write(text: str, parts: Sequence[Sequence[Slice]], cut: int | None = None) -> tuple[str, tuple[Segment, ...]]:
-    """The summary and its segments; the one at index `cut` ends in an ellipsis."""
+def _write(text: str, parts: Sequence[Sequence[Slice]], *, cut: bool = False) -> tuple[str, tuple[Segment, ...]]:
+    """The summary and its segments; one that was `cut` ends in an ellipsis."""
     line = ""
     segments = []
-    for place, slices in enumerate(parts):
+    for slices in parts:
         line += slices[0].joiner
         start = len(line)
         line += text[slices[0].start : slices[0].end] + written(text, slices[1:])
         segments.append(Segment(start, len(line), tuple((one.start, one.end) for one in slices)))
-        if place == cut:
-            line += ELLIPSIS
-    return line, tuple(segments)
+    return line + ELLIPSIS * cut, tuple(segments)

@@ -3,13 +3,15 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import chain
 
 from querygist.text import bm25
 from querygist.text.answer_types import expected
 from querygist.text.cleaning import CleanDocument
-from querygist.text.sentences import terms
-from querygist.text.units import Unit, units, written
+from querygist.text.sentences import Span, terms
+from querygist.text.units import HEADER, Slice, Unit, cells_of, units
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,21 +21,22 @@ class Weights:
     Scores are shares of what a unit would have that holds every term of the query once.
 
     `length`: how much a long unit is discounted (BM25's b). `neighbour`: share of its neighbours' scores that a unit
-    gets: an answer often stands beside the query's words. `context`: share of what the terms of its headings would be
-    worth in it, and `fading`, how fast that share falls from sentence to sentence under a heading. `lead_in`: the same
-    share of the line that leads to it. `wrong_type`: share of its score that a unit loses that has no number where the
-    query asks for one, or no name. `lead`: for the page's first unit, half of it for the second, and so on.
-    `boilerplate`: share of its score that navigation loses. `entry`: share of the best unit's score that a further one
-    needs. `next_bonus`: for the unit behind a chosen one under the same heading. `cut_room`: fewest words of room for
-    which a unit is cut.
+    gets: an answer often stands beside the query's words. `lead_in`, `heading`, `context`: share of what the terms would
+    be worth in it that the line or header that leads to it has, the nearest heading, the headings above that one; and
+    `fading`, how fast these shares fall from sentence to sentence under a heading. `wrong_type`: share of its score that
+    a unit loses that has nothing of the kind that the query asks for, such as a number. `lead`: for the page's first
+    unit, half of it for the second, and so on. `boilerplate`: share of its score that navigation loses. `entry`: share
+    of the best unit's score that a further one needs. `next_bonus`: for the unit behind a chosen one under the same
+    heading. `cut_room`: fewest words of room for which a unit is cut.
     """
 
     length: float = 0.8
     neighbour: float = 0.2
-    context: float = 0.4
+    context: float = 0.3
+    heading: float = 0.6
     fading: float = 0.1
     lead_in: float = 0.8
-    wrong_type: float = 0.3
+    wrong_type: float = 0.5
     lead: float = 0.02
     boilerplate: float = 0.7
     entry: float = 0.6
@@ -70,33 +73,64 @@ def rank(document: CleanDocument, query: str, *, title: str | None = None, weigh
     text, found = document.text, units(document.text, document.blocks)
     query = _OPERATOR.sub(" ", query).strip() or query
     common = not terms(query)  # a query of nothing but stop words asks for them
-    tokens = [terms(written(text, unit.slices), common=common) for unit in found]
-    headings, lead_ins = _contexts(text, found, title, common)
-    vocabulary = {term for part in (*tokens, *headings, *lead_ins) for term in part}
+    tokens = [terms(_own_text(text, unit), common=common) for unit in found]
+    contexts = _contexts(text, found, title, common)
+    vocabulary = {term for part in (*tokens, *chain.from_iterable(contexts)) for term in part}
     wanted = {close for term in set(terms(query, common=common)) for close in _occurring(term, vocabulary)}
     if not wanted or not found:
         return Ranking(text, found, [0.0] * len(found), [])
-    scores = _scores(found, tokens, headings, lead_ins, wanted, weights)
+    scores = _scores(found, tokens, contexts, wanted, weights)
     if (kind := expected(query)) is not None:
         scores = [
             score * (1.0 if kind.search(text, unit.start, unit.end) else 1 - weights.wrong_type)
             for score, unit in zip(scores, found, strict=True)
         ]
     order = sorted(range(len(found)), key=lambda place: -scores[place])
+    found = [_focused(text, unit, wanted, common) if unit.kind == "row" else unit for unit in found]
     return Ranking(text, found, scores, order)
 
 
-Terms = Sequence[set[str]]
-"""Sets of terms, one a unit."""
+Context = tuple[set[str], set[str], set[str]]
+"""Terms of what stands over a unit: of the line or header that leads to it, of the nearest heading, of the others."""
 
 
-def _contexts(text: str, found: Sequence[Unit], title: str | None, common: bool) -> tuple[Terms, Terms]:
-    """Terms of each unit's headings, the title among them, and of its lead-in."""
+def _own_text(text: str, unit: Unit) -> str:
+    """The unit as it is written, without the headers of its cells."""
+    return " ".join(
+        text[one.start : one.end] for cell in cells_of(unit) for one in (cell[1:] if _is_headed(cell) else cell)
+    )
+
+
+def _is_headed(cell: Sequence[Slice]) -> bool:
+    return len(cell) > 1 and cell[1].joiner == HEADER
+
+
+def _contexts(text: str, found: Sequence[Unit], title: str | None, common: bool) -> list[Context]:
+    """The context of each unit; the title is a heading of all."""
+
+    @cache
+    def of(span: Span) -> set[str]:
+        return set(terms(text[slice(*span)], common=common))
+
     above = set(terms(title, common=common)) if title else set()
-    spans = {span for unit in found for span in (*unit.headings, unit.lead_in) if span}
-    of_span = {span: set(terms(text[slice(*span)], common=common)) for span in spans}
-    headings = [above.union(*(of_span[span] for span in unit.headings)) for unit in found]
-    return headings, [of_span[unit.lead_in] if unit.lead_in else set() for unit in found]
+    contexts: list[Context] = []
+    for unit in found:
+        headers = [(cell[0].start, cell[0].end) for cell in cells_of(unit) if _is_headed(cell)]
+        leads = set().union(*map(of, headers), of(unit.lead_in) if unit.lead_in else set())
+        nearest = of(unit.headings[-1]) if unit.headings else above
+        contexts.append((leads, nearest, above.union(*map(of, unit.headings[:-1]))))
+    return contexts
+
+
+def _focused(text: str, unit: Unit, wanted: set[str], common: bool) -> Unit:
+    """A row with its first cell and those whose headers the query names; all of it where it names none."""
+    first, *others = cells_of(unit)
+    named = [
+        cell
+        for cell in others
+        if _is_headed(cell) and wanted.intersection(terms(text[cell[0].start : cell[0].end], common=common))
+    ]
+    return replace(unit, slices=tuple(chain(first, *named))) if named else unit
 
 
 def _occurring(term: str, vocabulary: set[str]) -> list[str]:
@@ -115,16 +149,15 @@ def _pairs(word: str) -> set[str]:
 def _scores(
     found: Sequence[Unit],
     tokens: Sequence[list[str]],
-    headings: Terms,
-    lead_ins: Terms,
+    contexts: Sequence[Context],
     wanted: set[str],
     weights: Weights,
 ) -> list[float]:
     held = [Counter(term for term in part if term in wanted) for part in tokens]
-    above = [part & wanted for part in headings]
-    before = [part & wanted for part in lead_ins]
-    around_ = zip(held, above, before, strict=True)
-    holding = Counter(term for own, *context in around_ for term in own.keys() | set().union(*context))
+    above = [[part & wanted for part in context] for context in contexts]
+    holding = Counter(
+        term for own, context in zip(held, above, strict=True) for term in own.keys() | set().union(*context)
+    )
     idf = {term: bm25.idf(len(found), count) for term, count in holding.items()}
     whole = sum(idf[term] for term in sorted(idf))
     average = sum(map(len, tokens)) / len(tokens) or 1.0
@@ -141,14 +174,16 @@ def _scores(
     begins = {unit.headings: place for place, unit in reversed(list(enumerate(found)))}  # where a section does
     scores = []
     for place, unit in enumerate(found):
-        led = before[place] - held[place].keys()
-        context = above[place] - held[place].keys() - led
+        led, nearest, others = above[place]
+        led = led - held[place].keys()
+        nearest = nearest - held[place].keys() - led
+        others = others - held[place].keys() - led - nearest
         depth = 0 if unit.kind in _WHOLE_LISTS else place - begins[unit.headings]
         score = (
             alone[place]
             + weights.neighbour * (around[place] + around[place + 2])
             + weights.lead_in * share(led)
-            + weights.context * share(context) / (1 + weights.fading * depth)
+            + (weights.heading * share(nearest) + weights.context * share(others)) / (1 + weights.fading * depth)
             + weights.lead / (1 + place)
         )
         scores.append(score * (1 - weights.boilerplate if unit.boilerplate else 1.0))

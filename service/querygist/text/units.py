@@ -100,6 +100,17 @@ def _lines(text: str, start: int, end: int) -> list[Slice]:
     return [Slice(SPACE if line != lines[0] else "", *line) for line in lines]
 
 
+def cells_of(unit: Unit) -> list[tuple[Slice, ...]]:
+    """The slices of a row, cell by cell, each behind its header; of another unit, all in one."""
+    cells: list[list[Slice]] = []
+    for one in unit.slices:
+        if cells and (one.joiner != LIST or unit.kind not in ("row", "definition")):
+            cells[-1].append(one)
+        else:
+            cells.append([one])
+    return [tuple(cell) for cell in cells]
+
+
 _OPEN_END = re.compile(r"[^\s.!?…:;,。！？｡।॥؟۔]$")
 
 

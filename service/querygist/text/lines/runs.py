@@ -47,8 +47,8 @@ def headings_of(lines: list[Line]) -> None:
         stop = place
         while stop < len(lines) and not lines[stop].kind and kinds.is_short(lines[stop].text):
             stop += 1
-        following = lines[stop] if stop < len(lines) else None
-        if following is not None and (following.kind == "heading" or following.furniture):
+        following = next((one for one in lines[stop:] if not one.furniture), None)
+        if following is not None and following.kind == "heading":
             following = None
         _by_colons(lines[place:stop], following, top=top)
         place, top = stop, False
