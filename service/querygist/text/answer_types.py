@@ -29,13 +29,13 @@ _TYPES = [
         ),
         (
             r"\b(?:when|what (?:year|date|day)|which year|since when|wann|seit wann|quand|cuándo)\b",
-            rf"\b1\d{{3}}\b|\b20\d\d\b|\d(?::\d\d|\s?[ap]\.?m\b)|\b(?:{_MONTHS}|{_DAYS}|today|tomorrow|yesterday|century)\b|"
-            r"\b\d+ (?:days|weeks|months|years|hours|minutes)\b|\b(?:before|after|until|as soon as|once)\b",
+            rf"\b1\d{{3}}\b|\b20\d\d\b|\d(?::\d\d|\s?[ap]\.?m\b)|\b(?:{_MONTHS}|{_DAYS})\b|"
+            r"\b(?:today|tomorrow|yesterday|century)\b|\b\d+ (?:days|weeks|months|years|hours|minutes)\b|\b(?:before|after|until|as soon as|once)\b",
             re.IGNORECASE,
         ),
         (
-            r"\b(?:how (?:many|much|long|old|far|tall|high|deep|big|large|wide|heavy|often|fast)|age|height|length|weight|"
-            r"population|capacity|phone|telephone|dose|dosage|size|percentage|salary|wie (?:viele?|hoch|lange?|alt|weit|"
+            r"\b(?:how (?:many|much|long|old|far|tall|high|deep|big|large|wide|heavy|often|fast)|age|height|length|"
+            r"weight|population|capacity|phone|telephone|dose|dosage|size|percentage|salary|wie (?:viele?|hoch|lange?|alt|weit|"
             r"gross|groß)|einwohner|combien|quel âge|cuánt[oa]s?)\b",
             r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty|forty|fifty|sixty|"
             r"hundred|thousand|million|half|daily|always|once|twice)\b",

@@ -21,13 +21,13 @@ class Weights:
     Scores are shares of what a unit would have that holds every term of the query once.
 
     `length`: how much a long unit is discounted (BM25's b). `neighbour`: share of its neighbours' scores that a unit
-    gets: an answer often stands beside the query's words. `lead_in`, `heading`, `context`: share of what the terms would
-    be worth in it that the line or header that leads to it has, the nearest heading, the headings above that one; and
-    `fading`, how fast these shares fall from sentence to sentence under a heading. `wrong_type`: share of its score that
-    a unit loses that has nothing of the kind that the query asks for, such as a number. `lead`: for the page's first
-    unit, half of it for the second, and so on. `boilerplate`: share of its score that navigation loses. `entry`: share
-    of the best unit's score that a further one needs. `next_bonus`: for the unit behind a chosen one under the same
-    heading. `cut_room`: fewest words of room for which a unit is cut.
+    gets: an answer often stands beside the query's words. `lead_in`, `heading`, `context`: share of what the terms
+    would be worth in it that the line or header that leads to it has, the nearest heading, the headings above that one;
+    and `fading`, how fast these shares fall from sentence to sentence under a heading. `wrong_type`: share of its score
+    that a unit loses that has nothing of the kind that the query asks for, such as a number. `lead`: for the page's
+    first unit, half of it for the second, and so on. `boilerplate`: share of its score that navigation loses. `entry`:
+    share of the best unit's score that a further one needs. `next_bonus`: for the unit behind a chosen one under the
+    same heading. `cut_room`: fewest words of room for which a unit is cut.
     """
 
     length: float = 0.8
@@ -169,7 +169,8 @@ def _scores(
     def share(terms_: set[str]) -> float:
         return sum(idf[term] for term in sorted(terms_)) / whole  # in order: a sum must not vary with Python's hashes
 
-    alone = [own(place) if held[place] else 0.0 for place in range(len(found))]
+    kept = [1 - weights.boilerplate if unit.boilerplate else 1.0 for unit in found]
+    alone = [kept[place] * own(place) if held[place] else 0.0 for place in range(len(found))]
     around = [0.0, *alone, 0.0]
     begins = {unit.headings: place for place, unit in reversed(list(enumerate(found)))}  # where a section does
     scores = []
@@ -179,12 +180,11 @@ def _scores(
         nearest = nearest - held[place].keys() - led
         others = others - held[place].keys() - led - nearest
         depth = 0 if unit.kind in _WHOLE_LISTS else place - begins[unit.headings]
-        score = (
-            alone[place]
-            + weights.neighbour * (around[place] + around[place + 2])
+        beside = (
+            weights.neighbour * (around[place] + around[place + 2])
             + weights.lead_in * share(led)
             + (weights.heading * share(nearest) + weights.context * share(others)) / (1 + weights.fading * depth)
             + weights.lead / (1 + place)
         )
-        scores.append(score * (1 - weights.boilerplate if unit.boilerplate else 1.0))
+        scores.append(alone[place] + kept[place] * beside)
     return scores
