@@ -40,7 +40,7 @@ OVERVIEW = dashboard(
             ),
             lines(
                 "Goodput",
-                f"Share of the requests that deserve an answer which the model answered within {LATENCY_SECONDS:g} s.",
+                f"Share of the requests that deserve an answer by the model which got it within {LATENCY_SECONDS:g} s.",
                 {"goodput": "querygist:goodput:ratio_rate5m"},
                 unit="percentunit",
             ),
@@ -48,8 +48,9 @@ OVERVIEW = dashboard(
         "Traffic": [
             lines(
                 "Summaries asked for, by outcome",
-                "ok: by the model; fallback: extracted; cancelled: the client left; the rest are problem types.",
-                {"{{outcome}}": "querygist:requests:rate5m > 0"},
+                "ok generative: by the model; ok extractive: a quote that was asked for or that the checker chose; "
+                "fallback: a quote that stood in; cancelled: the client left; the rest are problem types.",
+                {"{{outcome}} {{method}}": "querygist:requests:rate5m > 0"},
                 unit="reqps",
                 stacked=True,
             ),
@@ -66,8 +67,9 @@ OVERVIEW = dashboard(
         ],
         "Not answered by the model": [
             lines(
-                "Extracts instead, by reason",
-                "overload: no place; deadline: too late; engine: down or failed; not_ready: starting or draining.",
+                "Quotes instead, by reason",
+                "overload: no place; deadline: too late; engine: down or failed; not_ready: starting or draining; "
+                "checker: what the model wrote did not stand up to the document. Only the last is no fallback.",
                 {"{{reason}}": rate("querygist_fallbacks_total", "reason")},
                 unit="reqps",
                 stacked=True,
@@ -99,7 +101,7 @@ OVERVIEW = dashboard(
             _recorded("Between tokens", "One forward pass to the next, for each token.", "inter_token_latency"),
             lines(
                 "p95 by the way it was answered",
-                "Method, and whether from memory.",
+                "Method, and whether from memory. extractive: quotes, asked for or standing in.",
                 {"{{method}}, cached {{cached}}": _P95_BY_METHOD},
                 unit="s",
             ),

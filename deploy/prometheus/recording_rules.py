@@ -43,7 +43,7 @@ def groups() -> Groups:
     in_flight = f'sum by ({BY_MODEL}) (nv_trt_llm_request_metrics{{request_type="active"}})'
     return {
         "querygist_requests": [
-            record(f"querygist:requests:rate{WINDOW}", rate("querygist_requests_total", WINDOW, "outcome")),
+            record(f"querygist:requests:rate{WINDOW}", rate("querygist_requests_total", WINDOW, "outcome, method")),
             record(f"querygist:cache_hits:ratio_rate{WINDOW}", ratio(hits, accepted)),
         ],
         "querygist_latency": [

@@ -1,5 +1,6 @@
 """What the counters count."""
 
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,26 +23,38 @@ def everything(metrics: Metrics) -> set[tuple[str, str, float]]:
     }
 
 
-def answer(method: str, *, cached: bool = False, answerable: bool = True) -> Any:
-    return SimpleNamespace(method=method, cached=cached, answerable=answerable)
+def answer(reason: str | None, *, cached: bool = False, answerable: bool = True) -> Any:
+    method = "extractive" if reason else "generative"
+    return SimpleNamespace(method=method, reason=reason, cached=cached, answerable=answerable)
 
 
 def test_whatever_may_be_counted_begins_at_zero() -> None:
     metrics = Metrics()
     for kind in (kind for side in HttpError.__subclasses__() for kind in side.__subclasses__()):
         assert value(metrics, "querygist_requests_total", outcome=kind.slug, method="none") == 0
-    for kind in ServiceError.__subclasses__():
-        assert value(metrics, "querygist_fallbacks_total", reason=kind.reason) == 0
+    for reason in (*(kind.reason for kind in ServiceError.__subclasses__()), "checker"):
+        assert value(metrics, "querygist_fallbacks_total", reason=reason) == 0
     for reason in ("overload", "deadline"):
         assert value(metrics, "querygist_sheds_total", reason=reason) == 0
-    for method, cached in (("generative", "false"), ("generative", "true"), ("extractive", "false")):
+    for outcome, method in (("ok", "generative"), ("ok", "extractive"), ("fallback", "extractive")):
+        assert value(metrics, "querygist_requests_total", outcome=outcome, method=method) == 0
+    for method, cached in product(("generative", "extractive"), ("false", "true")):
         assert value(metrics, "querygist_e2e_request_latency_seconds_count", method=method, cached=cached) == 0
 
 
 @pytest.mark.parametrize(
-    ("given", "outcome"), [(answer("generative"), "ok"), (answer("extractive", answerable=False), "fallback")]
+    ("given", "outcome"),
+    [
+        (answer(None), "ok"),
+        (answer("asked"), "ok"),
+        (answer("checker"), "ok"),
+        (answer("overloaded"), "fallback"),
+        (answer("deadline"), "fallback"),
+        (answer("engine", answerable=False), "fallback"),
+    ],
+    ids=lambda one: str(getattr(one, "reason", "")),
 )
-def test_an_answer_is_counted_by_its_method(given: Any, outcome: str) -> None:
+def test_only_a_quote_that_stands_in_is_a_fallback(given: Any, outcome: str) -> None:
     metrics = Metrics()
     with metrics.count_request() as counted:
         assert counted(given) is given
