@@ -69,6 +69,7 @@ class Traffic:
         exponent: float,
         distinct: bool,
         seed: int,
+        style: str = "write",
     ) -> None:
         if not rows or population < 1 or exponent < 0:
             raise ConfigurationError(
@@ -82,6 +83,7 @@ class Traffic:
         self._random = kinds
         self._ranks: Iterator[int] = count() if distinct else _ranks(zipf(population, exponent), popular)
         self._label = f"{seed}." if distinct else ""
+        self._options = {"max_words": MAX_WORDS, "style": style}
 
     def draw(self) -> Ask:
         """The next request."""
@@ -96,7 +98,7 @@ class Traffic:
         return Ask(kind, "/summarize", {"query": query, "stream": kind == "stream", **self._document(place)}, 1)
 
     def _document(self, place: int) -> dict[str, Any]:
-        return {"document": self._rows[place % len(self._rows)]["document"], "max_words": MAX_WORDS}
+        return {"document": self._rows[place % len(self._rows)]["document"], **self._options}
 
 
 def _ranks(chances: NDArray[np.float64], random: np.random.Generator) -> Iterator[int]:

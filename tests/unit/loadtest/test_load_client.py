@@ -16,8 +16,8 @@ from loadtest.load.traffic import PAGE, Ask, Kind
 from querygist.errors import ConfigurationError
 
 ANSWER: dict[str, Any] = {
-    "id": "1", "summary": "s", "answerable": True, "method": "generative", "cached": False, "sources": [],
-    "copied": 1.0, "text": None, "model": {"name": "m", "version": "1"},
+    "id": "1", "summary": "s", "answerable": True, "method": "generative", "cached": False, "citations": [],
+    "sources": [], "copied": 1.0, "text": None, "model": {"name": "m", "version": "1"},
     "usage": {"prompt_tokens": 5, "completion_tokens": 5, "truncated": False},
     "timings_ms": {"queue": 0.0, "first_token": 1.0, "total": 2.0},
 }  # fmt: skip
@@ -141,9 +141,20 @@ def test_the_first_piece_is_there_before_the_rest(server: Server, client: Connec
     assert (result.outcome, result.ttft, result.e2el) == ("generative", 2, 3)
 
 
+@pytest.mark.parametrize(
+    ("reason", "outcome"), [("asked", "quote"), ("checker", "generative"), ("deadline", "extractive")]
+)
+def test_quotes_are_told_apart_by_their_reason(server: Server, client: Connections, reason: str, outcome: str) -> None:
+    quote = ANSWER | {"method": "extractive", "reason": reason}
+    server.reply = lambda handler: handler.whole(200, json.dumps(quote).encode())
+    (result,) = asked(client, "json")
+    assert (result.outcome, result.answered, result.ok) == (outcome, True, outcome != "extractive")
+
+
 def test_a_page_has_a_sample_for_each_document(server: Server, client: Connections) -> None:
     lines = [{"id": "1", "answer": ANSWER}, {"id": "2", "problem": PROBLEM}] + [
-        {"id": str(number), "answer": ANSWER | {"method": "extractive"}} for number in range(3, PAGE + 1)
+        {"id": str(number), "answer": ANSWER | {"method": "extractive", "reason": "overloaded"}}
+        for number in range(3, PAGE + 1)
     ]
     server.reply = lambda handler: handler.chunked(*(json.dumps(line).encode() + b"\n" for line in lines))
     results = asked(client, "page")
