@@ -1,1 +1,1 @@
-"""Deployment: containers, Kubernetes, Prometheus rules, Grafana dashboards, and the acceptance of a GPU."""
+"""Deployment: containers, Kubernetes, Prometheus, Grafana, and the acceptance of a GPU."""

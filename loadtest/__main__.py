@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import nullcontext
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,14 +22,13 @@ BENCHMARKS = Path("docs/benchmarks")
 OBJECTIVES = Path(__file__).parent / "objectives" / "cpu.toml"
 STUDENT = Path(__file__).parent / "capacity" / "student_workload.json"
 """Lengths and S of the student that was shipped when it was made; its `source` says which."""
-COSTS = RESULTS / "cpu_costs.json"
 
 Start = Annotated[Literal["embedded", "triton"], typer.Option(help="Start a server with this engine.")]
 Data = Annotated[Path, typer.Option(help="JSONL with query and document, used in turn.")]
 Seed = Annotated[int, typer.Option(min=0, help="Draws arrivals and requests.")]
 Rate = Annotated[float, typer.Option(min=0.001, help="Requests a second, Poisson arrivals.")]
 Folder = Annotated[Path, typer.Option(help="Folder for Markdown, JSON and plots.")]
-Stem = Annotated[Path, typer.Option(help="Written as OUT.md, OUT.json and OUT.png.")]
+Stem = Annotated[Path, typer.Option(help="Written as OUT.md and OUT.json.")]
 
 # A command brings its own libraries: plots, the engine, an HTTP client.
 
@@ -135,59 +133,6 @@ def capacity(
 
 
 @app.command()
-def costs(
-    out: Stem = COSTS,
-    samples: Annotated[int, typer.Option(min=1, help="Passes a point is the median of.")] = 7,
-    quick: Annotated[bool, typer.Option(help="Six points instead of some seventy: to see whether it works.")] = False,
-) -> None:
-    """Measure what passes of the CPU engine cost on this machine: the same settings as `querygist serve`."""
-    from loadtest.capacity import measure_cpu  # noqa: PLC0415
-
-    found = measure_cpu.run(measure_cpu.QUICK if quick else measure_cpu.FULL, samples, console)
-    console.print(f"costs: {measure_cpu.write(found, out)}")
-
-
-@app.command()
-def record(
-    url: Annotated[str, typer.Option(help="Address of a running gateway.")],
-    rate: Rate,
-    count: Annotated[int, typer.Option(min=1, help="Requests to send.")] = 200,
-    data: Data = BUILT_IN,
-    seed: Seed = 0,
-    out: Annotated[Path, typer.Option(help="JSON file to write.")] = RESULTS / "run.json",
-) -> None:
-    """Send an open-loop stream to a gateway and keep its trace: every request's times and lengths."""
-    from loadtest.capacity import record_trace  # noqa: PLC0415
-    from loadtest.load.arrivals import constant, poisson  # noqa: PLC0415
-
-    moments = list(islice(poisson(constant(rate), seed), count))
-    made = asyncio.run(record_trace.record(url, rows(data), moments, rate=rate, seed=seed, console=console))
-    made.save(out)
-    console.print(f"{len(made.requests)} answers, {made.failed} failures: {out}")
-
-
-@app.command()
-def validate(
-    run: Annotated[list[Path], typer.Option(help="What `record` wrote. Repeatable.")],
-    costs: Annotated[Path, typer.Option(help="What `costs` wrote, on the same machine.")] = COSTS,
-    max_in_flight: Annotated[int, typer.Option(min=1, help="The gateway's QUERYGIST_MAX_IN_FLIGHT.")] = 8,
-    pass_tokens: Annotated[int, typer.Option(min=1, help="The gateway's QUERYGIST_PASS_TOKENS.")] = 512,
-    seed: Seed = 0,
-    out: Stem = RESULTS / "validation",
-) -> None:
-    """Compare the simulation with traces of the CPU engine under real load."""
-    from loadtest.capacity import replay_trace  # noqa: PLC0415
-    from loadtest.capacity.cpu_costs import CpuCosts  # noqa: PLC0415
-    from loadtest.capacity.record_trace import Trace  # noqa: PLC0415
-    from loadtest.capacity.simulator import Batching  # noqa: PLC0415
-
-    batching = Batching(max_in_flight, pass_tokens, split_prompts=True)
-    table = CpuCosts.load(costs)
-    compared = [replay_trace.compare(path.stem, Trace.load(path), table, batching, seed=seed) for path in run]
-    console.print(f"validation: {replay_trace.write(compared, table, out)}")
-
-
-@app.command()
 def engine_bench(
     data: Data = BUILT_IN,
     limit: Annotated[int, typer.Option("--rows", min=1, help="How many rows.")] = 24,
@@ -203,7 +148,7 @@ def engine_bench(
 def gateway_bench(
     data: Data = BUILT_IN,
     limit: Annotated[int, typer.Option("--rows", min=1, help="How many rows.")] = 40,
-    out: Annotated[Path, typer.Option(help="Written as OUT.md and OUT.json.")] = BENCHMARKS / "gateway",
+    out: Stem = BENCHMARKS / "gateway",
 ) -> None:
     """Measure a service of its own from outside: start, TTFT, E2EL, cache hits, /livez, tokens a pass, memory."""
     from loadtest.micro import gateway_bench as bench  # noqa: PLC0415

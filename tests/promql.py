@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import promql_parser
 import yaml
 
-from deploy.grafana import panels
+from deploy.grafana import picture
 from tests.conftest import REPOSITORY
 
 RULES = sorted((REPOSITORY / "deploy/prometheus/rules").glob("*.yml"))
@@ -60,9 +60,9 @@ def expressions_of_rules() -> list[Expression]:
 def expressions_of_panels() -> list[Expression]:
     return [
         Expression(
-            f"{path.name}: {panel['title']}: {target['legendFormat']}", target["expr"].replace(panels.WINDOW, WINDOW)
+            f"{path.name}: {panel['title']}: {target['legendFormat']}", target["expr"].replace(picture.WINDOW, WINDOW)
         )
         for path in DASHBOARDS
-        for panel in panels.panels_of(json.loads(path.read_text()))
+        for panel in picture.panels_of(json.loads(path.read_text()))
         for target in panel["targets"]
     ]

@@ -20,6 +20,10 @@ from training.renamed_keys import RENAMED
 REPOSITORY = Path(__file__).parent.parent
 
 
+Examples = Literal["test", "choices"]
+"""The sets of examples that systems are measured on."""
+
+
 class Section(BaseModel):
     """A section of the file: a field that is not known is an error, never ignored, and an old one names the new."""
 
@@ -73,6 +77,18 @@ class DataConfig(Section):
     def rule(self, source: str) -> SourceRule:
         """Return the rule of a source, or the rule of those that have none."""
         return self.sources.get(source, SourceRule())
+
+
+class ChoicesConfig(Section):
+    """The validation set for choices of sentences; see training/data/choice_validation.py."""
+
+    files: list[Path] = Field(default=[], description="JSONL files of rows, gzipped or not, that it is drawn from")
+    held_out: list[Path] = Field(default=[], description="files of test and validation rows: no text shared with them")
+    frozen: Path = Field(
+        default=Path("training/data/choice_validation.json"), description="ids and hashes of its rows, once drawn"
+    )
+    answerable: dict[str, int] = Field(default={}, description="rows to draw of each source")
+    unanswerable: dict[str, int] = Field(default={}, description="rows whose document does not answer")
 
 
 class StudentConfig(Section):
@@ -192,7 +208,10 @@ class GeneratorConfig(Section):
     """A generator of summaries: an engine, and the student in it; see training/generate."""
 
     engine: Literal["embedded", "hf", "http", "openai"] = "embedded"
-    stage: str | None = Field(default=None, description="whose best model the student is; none: the base model")
+    stage: str | None = Field(
+        default=None,
+        description="whose best model the student is; served: the one in service now; none: the base model",
+    )
     prompt_version: str | None = Field(default=None, description="if it is not the run's: v1 for the base model")
     model: str | None = Field(default=None, description="openai: its name; hf: a Hugging Face folder")
     base_url: str | None = Field(default=None, description="http, openai: where it listens")
@@ -207,8 +226,11 @@ class ReportConfig(Section):
     """One report: a folder of tables and plots."""
 
     systems: list[str] = Field(description="of evaluate.systems, beside the baselines")
+    examples: Examples = Field(default="test", description="test, or choices: the validation set for choices")
     rows: int | None = Field(default=None, ge=1, description="most rows of each source and kind; all without")
-    max_words: dict[str, int] = Field(default={}, description="by source, and no other; none: people's mean length")
+    max_words: dict[str, int] = Field(
+        default={}, description="by source, and no other, or `all`; none: people's mean length"
+    )
 
 
 class EvaluateConfig(Section):
@@ -216,6 +238,7 @@ class EvaluateConfig(Section):
 
     folder: Path = Field(default=Path("docs/results"), description="for the reports")
     systems: dict[str, GeneratorConfig] = {}
+    controls: list[str] = Field(default=[], description="of systems: control rows of every report")
     reports: dict[str, ReportConfig] = {}
 
     @model_validator(mode="after")
@@ -223,7 +246,21 @@ class EvaluateConfig(Section):
         for title, report in self.reports.items():
             if unknown := set(report.systems) - set(self.systems):
                 raise ValueError(f"reports.{title} names {', '.join(sorted(unknown))}, which evaluate.systems has not")
+        if unknown := set(self.controls) - set(self.systems):
+            raise ValueError(f"controls names {', '.join(sorted(unknown))}, which evaluate.systems has not")
         return self
+
+
+class FitQuoteConfig(Section):
+    """The fit of the quote's weights on the validation set for choices; see training/fit/fit_quote.py."""
+
+    folder: Path = Field(default=Path("docs/results/quote"), description="for the report")
+    grids: dict[str, list[float]] = Field(default={}, description="values to try, by weight; others stay as they ship")
+    longer_share: float = Field(
+        default=0.0, ge=0, le=1, description="of the objective at 60 words; the rest at people's mean length"
+    )
+    min_gain: float = Field(default=0.1, ge=0, description="of the objective, 0 to 100, for a weight to be moved")
+    rounds: int = Field(default=3, ge=1, description="most visits of each weight")
 
 
 class LookaheadConfig(Section):
@@ -271,6 +308,7 @@ class Config(Section):
     work_dir: Path
     prompt_version: str = Field(default="v4", description="the prompt the student is served with")
     data: DataConfig
+    choices: ChoicesConfig = ChoicesConfig()
     student: StudentConfig = StudentConfig()
     max_eval_samples: int = Field(default=140, ge=1, description="by which checkpoints, and stages, are compared")
     sft: SftConfig = SftConfig()
@@ -283,6 +321,7 @@ class Config(Section):
     export: ExportConfig = ExportConfig()
     fp8: Fp8Config = Field(default_factory=Fp8Config)
     lookahead: LookaheadConfig = LookaheadConfig()
+    fit_quote: FitQuoteConfig = FitQuoteConfig()
     stages: list[str] = Field(
         default=["data", "sft", "label", "distill", "preferences", "dpo", "evaluate", "export"],
         description="of `pipeline`, in order; with a stronger teacher, label and distill come before sft",

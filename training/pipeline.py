@@ -64,6 +64,10 @@ def run(config: Config, console: Console) -> None:
 COMMANDS: dict[str, Stage] = {
     **STAGES,
     "pipeline": run,
+    "choices": _stage(
+        "training.data.choice_validation", "The frozen validation set for choices of sentences, checked."
+    ),
+    "fit-quote": _stage("training.fit.fit_quote", "Search the quote's weights on the validation set for choices."),
     "quantize": _stage(
         "training.fp8.quantize", "FP8 checkpoints of the shipped student for TensorRT-LLM, checked, and what FP8 costs."
     ),

@@ -39,7 +39,7 @@ def accept(plan: Plan, console: Console) -> Report:
 
 def main(
     hf: Annotated[Path, typer.Option(help="The merged student as a Hugging Face folder, for the FP16 engine.")],
-    out: Annotated[Path, typer.Option(help="For report.md, report.json, latency.png; engines and logs in work/.")],
+    out: Annotated[Path, typer.Option(help="For report.md, report.json; engines and logs in work/.")],
     checkpoint: Annotated[Path | None, typer.Option(help="The FP8 checkpoint; without, HF is quantized here.")] = None,
     rows: Annotated[Path, typer.Option(help="JSONL of query and document, and summary for ROUGE.")] = BUILT_IN,
     seconds: Annotated[float, typer.Option(min=1, help="Of measuring, at each rate.")] = 60.0,

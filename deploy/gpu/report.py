@@ -1,10 +1,8 @@
-"""report.md, report.json and latency.png: what was measured, and the verdict."""
+"""report.md and report.json: what was measured, and the verdict."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from matplotlib.figure import Figure
 
 from deploy.gpu.context import Plan
 from deploy.gpu.criteria import MAX_DIFFERING, MAX_ROUGE2_LOSS, TARGET_MS, TARGET_RATE
@@ -48,9 +46,8 @@ class Report:
         return f"{'; '.join(failed)}.{rest}"
 
     def write(self) -> Path:
-        """Write the three files; the plot where latency was measured. Return the Markdown's path."""
+        """Write both files, and return the Markdown's path."""
         measured = {one.name: one.measured for one in self.results}
-        latency = measured.get("latency")
         data = {
             "verdict": self.verdict,
             "sentence": self.sentence,
@@ -58,8 +55,7 @@ class Report:
             "plan": {name: str(value) for name, value in asdict(self.plan).items()},
             "steps": [asdict(one) for one in self.results],
         }
-        figures = {"latency": _figure(latency)} if latency else None
-        return write(self.plan.out, "report", sections=self._sections(measured), data=data, figures=figures)
+        return write(self.plan.out, "report", sections=self._sections(measured), data=data)
 
     def _sections(self, measured: dict[str, Measured]) -> list[str]:
         steps = [(one.name, one.status, f"{one.seconds:g}", _cell(one.detail or one.purpose)) for one in self.results]
@@ -104,22 +100,7 @@ def _latency_sections(latency: Measured, plan: Plan) -> list[str]:
         "answer, by one client on the same machine, without the gateway; server mean is the executor's own, from "
         "arrival to last token.",
         table(("engine", "requests/s", *COLUMNS.values()), rows),
-        "![latency](latency.png)",
     ]
-
-
-def _figure(latency: Measured) -> Figure:
-    figure = Figure(figsize=(11, 4), layout="tight")
-    axes = figure.subplots(1, 2, sharex=True)
-    for axis, key, title in zip(axes, ("e2el_mean_ms", "e2el_p99_ms"), ("mean", "p99"), strict=True):
-        for engine, rates in latency.items():
-            values = [one[key] for one in rates.values()]
-            axis.plot([float(rate) for rate in rates], values, "o-", label=engine)
-        axis.axhline(TARGET_MS, color="#888888", linestyle="--", linewidth=1)
-        axis.set(xlabel="requests a second", ylabel=f"E2EL, {title}, ms", ylim=(0, None))
-        axis.grid(alpha=0.3)
-    axes[0].legend()
-    return figure
 
 
 def _cell(text: str) -> str:

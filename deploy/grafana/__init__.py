@@ -1,1 +1,1 @@
-"""Grafana: dashboards made from code, and its provisioning."""
+"""Grafana: its dashboards as JSON, how they are provisioned, and a picture of them without it."""

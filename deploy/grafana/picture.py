@@ -1,5 +1,6 @@
 """`python -m deploy.grafana.picture`: a dashboard without Grafana, its panels' own queries answered by a Prometheus."""
 
+import json
 import math
 import re
 import time
@@ -12,11 +13,15 @@ import typer
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from deploy.grafana.engine_dashboard import ENGINE
-from deploy.grafana.overview_dashboard import OVERVIEW
-from deploy.grafana.panels import WINDOW, Panel, panels_of
 from querygist import command_line
 from querygist.errors import QuerygistError
+
+Panel = dict[str, Any]
+
+DASHBOARDS = {path.stem: path for path in (Path(__file__).parent / "dashboards").iterdir()}
+
+WINDOW = "$__rate_interval"
+"""Grafana's variable: at least four scrapes, more where a point on the screen stands for more."""
 
 COLUMNS, POINTS = 4, 120
 """Panels in a row of the picture, and points in a line."""
@@ -49,9 +54,20 @@ def main(
     out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("docs/dashboard.png"),
 ) -> None:
     """Draw a dashboard from what a Prometheus knows."""
-    dashboard = {"overview": OVERVIEW, "engine": ENGINE}[name]
+    dashboard = load(name)
     picture(dashboard, query_panels(dashboard, prometheus, minutes=minutes, window=window)).savefig(out, dpi=80)
     typer.echo(f"picture: {out}")
+
+
+def load(name: str) -> dict[str, Any]:
+    """Read a dashboard."""
+    dashboard: dict[str, Any] = json.loads(DASHBOARDS[name].read_text(encoding="utf-8"))
+    return dashboard
+
+
+def panels_of(dashboard: dict[str, Any]) -> list[Panel]:
+    """Return a dashboard's panels, without the headings of rows."""
+    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
 
 
 def query_panels(dashboard: dict[str, Any], url: str, *, minutes: float, window: str) -> list[list[Series]]:

@@ -149,7 +149,7 @@ def _ms(seconds: float) -> str:
 
 def _figures(study: Study) -> dict[str, Figure]:
     """Every plot, by name."""
-    return {"gpus": _gpus_figure(study), "latency": _latency_figure(study), "sensitivity": _sensitivity_figure(study)}
+    return {"gpus": _gpus_figure(study), "latency": _latency_figure(study)}
 
 
 def _gpus_figure(study: Study) -> Figure:
@@ -184,23 +184,6 @@ def _latency_figure(study: Study) -> Figure:
     for axis, name in ((average, "average"), (p99, "99th percentile")):
         xlabel = "requests a second on one L20, simulated"
         plotting.finish(axis, xlabel=xlabel, ylabel=f"{name} E2EL, ms", xscale="log", yscale="log")
-    return figure
-
-
-def _sensitivity_figure(study: Study) -> Figure:
-    """GPUs needed by the time that a kernel costs beside its work, on L20s."""
-    figure, [axis] = plotting.axes(1, size=(6.5, 4))
-    l20 = study.sensitivity[0].gpu
-    for architecture, decoder in _unique((cell.architecture, cell.decoder) for cell in study.sensitivity):
-        values = [
-            (1e6 * cell.kernel_seconds, cell.gpus)
-            for cell in study.sensitivity
-            if (cell.gpu, cell.architecture, cell.decoder) == (l20, architecture, decoder) and cell.gpus is not None
-        ]
-        axis.plot([x for x, _ in values], [y for _, y in values], "o-", label=f"{architecture}, {decoder}")
-    _papers_line(axis)
-    xlabel = "microseconds a kernel, beside its work (assumed)"
-    plotting.finish(axis, xlabel=xlabel, ylabel=_asked(study), ylim=(0, None))
     return figure
 
 

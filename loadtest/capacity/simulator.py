@@ -4,8 +4,7 @@ Requests join between forward passes, first come, first served, while there is a
 prompt (`max_tokens`). A prompt is read in the pass it joins, together with the others' decoding, and gives the first
 token; each pass after that gives one token or more. This is TensorRT-LLM's inflight_fused_batching without chunked
 contexts (cpp/tensorrt_llm/batch_manager/microBatchScheduler.cpp: in order of arrival, up to the first that does not
-fit) under guaranteed_no_evict: who has joined is never paused. With `split_prompts` long prompts are read in pieces of
-what is left of `max_tokens`, as OpenVINO GenAI does (`dynamic_split_fuse`).
+fit) under guaranteed_no_evict: who has joined is never paused.
 """
 
 from collections import deque
@@ -61,7 +60,6 @@ class Batching:
 
     max_batch: int
     max_tokens: int
-    split_prompts: bool = False
 
     def check(self, decoder: Decoder) -> None:
         """Raises ConfigurationError when a full batch of decoding requests would not fit into one pass."""
@@ -77,7 +75,6 @@ class Batching:
 class _Active:
     request: Request
     joined: float
-    read: int = 0  # tokens of the prompt
     made: int = 0
     passes: int = 0
     first_token: float = 0.0
@@ -103,17 +100,14 @@ def simulate(
         while upcoming is not None and upcoming.arrival <= clock:
             waiting.append(upcoming)
             upcoming = next(arrivals, None)
-        works = _plan(clock, waiting, active, batching, decoder)
-        clock += cost([work for work in works if work.new_tokens])
+        clock += cost(_plan(clock, waiting, active, batching, decoder))
         still = []
-        for one, work in zip(active, works, strict=True):
+        for one in active:
             one.passes += 1
             if one.made:
                 one.made += next(draws)
             else:
-                one.read += work.new_tokens
-                if one.read == one.request.prompt_tokens:
-                    one.made, one.first_token = 1, clock
+                one.made, one.first_token = 1, clock
             if one.made >= one.request.output_tokens:
                 yield Served(one.request, one.joined, one.first_token, clock, one.passes)
             else:
@@ -125,34 +119,23 @@ def _plan(
     clock: float, waiting: deque[Request], active: list[_Active], batching: Batching, decoder: Decoder
 ) -> list[Work]:
     """The next pass: an entry for each of `active`, in order, after those who may join have been moved there."""
-    left = batching.max_tokens - decoder.tokens_per_pass * sum(one.made > 0 for one in active)
+    left = batching.max_tokens - decoder.tokens_per_pass * len(active)
     works = []
     for one in active:
-        if one.made:
-            cached = one.request.prompt_tokens + min(one.made, one.request.output_tokens) - 1
-            works.append(Work(decoder.tokens_per_pass, cached, decoder.logit_rows))
-        else:
-            piece = min(left, one.request.prompt_tokens - one.read)
-            left -= piece
-            works.append(_reading(one, piece))
+        cached = one.request.prompt_tokens + min(one.made, one.request.output_tokens) - 1
+        works.append(Work(decoder.tokens_per_pass, cached, decoder.logit_rows))
     while waiting and len(active) < batching.max_batch:
         prompt = waiting[0].prompt_tokens
-        piece = min(left, prompt) if batching.split_prompts else prompt
-        if not 0 < piece <= left:
+        if prompt > left:
             if not active:
                 raise ConfigurationError(
                     f"A prompt of {prompt} tokens never fits into a pass of max_tokens {batching.max_tokens}: raise it."
                 )
             break
-        left -= piece
+        left -= prompt
         active.append(_Active(waiting.popleft(), joined=clock))
-        works.append(_reading(active[-1], piece))
+        works.append(Work(prompt, 0, 1))  # one row of logits, for the first token
     return works
-
-
-def _reading(one: _Active, piece: int) -> Work:
-    """Only the pass that ends a prompt needs logits, one row."""
-    return Work(piece, one.read, int(one.read + piece == one.request.prompt_tokens))
 
 
 def _emissions(decoder: Decoder, seed: int) -> Iterator[int]:

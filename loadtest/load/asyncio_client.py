@@ -21,9 +21,9 @@ LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=None, keep
 (uvicorn: after 5 s), maybe in the very moment of the request."""
 
 
-def connect(url: str, *, deadline: float, transport: httpx.AsyncBaseTransport | None = None) -> Client:
+def connect(url: str, *, deadline: float) -> Client:
     """A client that sends nothing twice, over as many connections as there are requests."""
-    return Client(url, deadline=deadline, retries=0, transport=transport or httpx.AsyncHTTPTransport(limits=LIMITS))
+    return Client(url, deadline=deadline, retries=0, transport=httpx.AsyncHTTPTransport(limits=LIMITS))
 
 
 async def ask(

@@ -29,8 +29,8 @@ class Result:
     """Seconds. `arrival` is the intended moment of its request, from the start of the run; `send_lag` how long after it
     the request was sent; `e2el` and `ttft` count from the intended moment too, so that waiting which a slow server
     imposes on the client is not forgotten (coordinated omission). `itl` is the mean time between pieces of text of one
-    stream. `outcome`: one of those above, else what went wrong: a problem's type or the transport's. `output_tokens`
-    has the end id in it; `gateway` is the place of the one that was asked, where there are several.
+    stream. `outcome`: one of those above, else what went wrong: a problem's type or the transport's.
+    `gateway` is the place of the one that was asked, where there are several.
     """
 
     arrival: float
@@ -41,8 +41,6 @@ class Result:
     cached: bool = False
     ttft: float | None = None
     itl: float | None = None
-    prompt_tokens: int = 0
-    output_tokens: int = 0
     gateway: int = 0
 
     @property
@@ -71,8 +69,6 @@ class Timer:
             cached=answer.cached,
             ttft=pieces[0] if pieces else None,
             itl=(pieces[-1] - pieces[0]) / (len(pieces) - 1) if len(pieces) > 1 else None,
-            prompt_tokens=answer.usage.prompt_tokens,
-            output_tokens=answer.usage.completion_tokens + 1,
         )
 
     def failed(self, error: Exception) -> Result:

@@ -14,7 +14,6 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from loadtest import plotting
 from loadtest.load.asyncio_client import closed_loop, stopwatch
 from querygist import artifact, settings
 from querygist.deadline import Deadline
@@ -100,7 +99,7 @@ async def _request(engine: EmbeddedEngine, ids: list[int], name: str) -> tuple[f
 
 
 def run(data: Sequence[dict[str, str]], out: Path, console: Console) -> None:
-    """Measure every variant on these rows and write the comparison: OUT.md, OUT.json and OUT.png."""
+    """Measure every variant on these rows and write the comparison: OUT.md and OUT.json."""
     chosen, exact = settings.load(), settings.load(precision="fp32")
     built, built_exact = artifact.build(chosen), artifact.build(exact)
     asked = prompts(data, Tokenizer(built.tokenizer_path), built.identity)
@@ -113,20 +112,13 @@ def run(data: Sequence[dict[str, str]], out: Path, console: Console) -> None:
 
 def report(results: Sequence[Measurement], out: Path, console: Console, *, mean_prompt: float) -> None:
     """Print and write the comparison."""
-    figure, panels = plotting.axes(len(LOADS), size=(5.5, 4), sharey=True)
-    for axis, load in zip(panels, LOADS, strict=True):
-        chosen = [one for one in results if one.in_flight == load][::-1]
-        names = [one.name for one in chosen]
-        axis.barh(names, [one.e2el for one in chosen], color=plotting.GREY, label="E2EL")
-        axis.barh(names, [one.ttft for one in chosen], color=plotting.BLUE, label="TTFT")
-        plotting.finish(axis, title=f"{load} in flight", xlabel="seconds, median")
     rows = (
         [one.name, one.in_flight, number(one.ttft, 3), number(one.e2el, 3), number(one.requests_per_second, 2),
          number(one.compression, 2), f"{one.acceptance:.0%}"]
         for one in results
     )  # fmt: skip
     header = ["setting", "in flight", "TTFT, s", "E2EL, s", "requests/s", "tokens/pass", "accepted"]
-    sections = ["# Settings of the embedded engine", table(header, rows), f"![E2EL and TTFT]({out.stem}.png)"]
+    sections = ["# Settings of the embedded engine", table(header, rows)]
     console.print(sections[1])
     kept = {"mean_prompt_tokens": mean_prompt, "results": [asdict(one) for one in results]}
-    report_files.write(out.parent, out.stem, sections=sections, data=kept, figures={out.stem: figure})
+    report_files.write(out.parent, out.stem, sections=sections, data=kept)

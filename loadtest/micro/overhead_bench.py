@@ -20,7 +20,6 @@ from rich.console import Console
 from rich.progress import track
 from tritonclient.grpc.aio import InferenceServerClient
 
-from loadtest import plotting
 from loadtest.load.asyncio_client import closed_loop, stopwatch
 from loadtest.load.statistics import Distribution
 from loadtest.load.traffic import MAX_WORDS
@@ -92,7 +91,7 @@ class HttpClient:
 
 
 async def run(seconds: float, out: Path, console: Console) -> None:
-    """Measure both ways, in turns of `seconds`, and write OUT.md, OUT.json and OUT.png."""
+    """Measure both ways, in turns of `seconds`, and write OUT.md and OUT.json."""
     chosen = settings.load()
     manifest = Manifest.load(chosen.weights_dir)
     identity = manifest.identity(chosen.precision)
@@ -143,16 +142,8 @@ async def _measure(ways: dict[str, Send], http: HttpClient, in_flight: int, seco
 
 def report(measured: Sequence[dict[str, float]], out: Path, console: Console) -> None:
     """Print and write the comparison."""
-    figure, (latency, rate) = plotting.axes(2, size=(5.5, 4))
-    loads = [f"{one['in_flight']:g}" for one in measured]
-    for name, color in (("direct", plotting.GREY), ("gateway", plotting.BLUE)):
-        latency.plot(loads, [one[f"{name}_p50_ms"] for one in measured], "o-", color=color, label=f"{name}, p50")
-        rate.plot(loads, [one[f"{name}_per_second"] for one in measured], "o-", color=color, label=name)
-    plotting.finish(latency, yscale="log", ylabel="milliseconds", xlabel="requests in flight")
-    plotting.finish(rate, ylabel="requests a second", xlabel="requests in flight", ylim=(0, None))
     header = [name.replace("_", " ") for name in measured[0]]
     sections = ["# What the gateway adds to Triton", table(header, (list(one.values()) for one in measured))]
     console.print(sections[1])
-    sections.append(f"![Latency and rate by requests in flight]({out.stem}.png)")
     data = {"cpus": os.cpu_count(), "results": measured}
-    report_files.write(out.parent, out.stem, sections=sections, data=data, figures={out.stem: figure})
+    report_files.write(out.parent, out.stem, sections=sections, data=data)

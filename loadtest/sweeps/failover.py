@@ -15,13 +15,11 @@ from math import inf
 from pathlib import Path
 
 import httpx
-from matplotlib.figure import Figure
 from rich.console import Console
 
-from loadtest import plotting
 from loadtest.load.arrivals import constant, poisson
 from loadtest.load.asyncio_client import ask, connect, open_loop, until
-from loadtest.load.results import EXTRACTIVE, GENERATIVE, UNREACHABLE, Result, Since
+from loadtest.load.results import GENERATIVE, UNREACHABLE, Result, Since
 from loadtest.load.statistics import Distribution
 from loadtest.machine import processor
 from loadtest.servers import POLL_SECONDS, Cluster, metrics
@@ -31,8 +29,6 @@ from querygist.evaluation.report_files import table
 DEADLINE = 20.0
 KILLED, BACK = "killed", "is back"
 NAME, PAGE = "failover", "report"
-
-_COLORS = {GENERATIVE: plotting.GREEN, EXTRACTIVE: plotting.YELLOW}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +141,8 @@ class _Faults:
 
 
 def write(found: Failover, out: Path) -> Path:
-    """Write report.md, failover.json and failover.png."""
-    figures = {NAME: _figure(found)}
-    return report_files.write(out, NAME, sections=_sections(found), data=found, figures=figures, markdown=PAGE)
+    """Write report.md and failover.json."""
+    return report_files.write(out, NAME, sections=_sections(found), data=found, markdown=PAGE)
 
 
 def verdict(found: Failover) -> str:
@@ -157,22 +152,6 @@ def verdict(found: Failover) -> str:
         f"{found.not_generated} of {len(found.requests)} requests were not answered by the model; the killed servers "
         f"held {found.held} when they were killed: {'none' if kept else 'some'} beyond these were hurt."
     )
-
-
-def _figure(found: Failover) -> Figure:
-    figure, [axis] = plotting.axes(1, size=(11, 4.2))
-    for outcome in found.outcomes:
-        some = [one for one in found.requests if one.outcome == outcome]
-        color = _COLORS.get(outcome, plotting.RED)
-        axis.plot([one.arrival for one in some], [one.e2el for one in some], "o", color=color, label=outcome)
-    for event in found.events:
-        axis.axvline(event.moment, color=plotting.GREY, linewidth=1, linestyle=":" if event.what == BACK else "-")
-        axis.annotate(
-            f"{event.server} {event.what}", (event.moment, 1), xycoords=("data", "axes fraction"),
-            rotation=90, va="top", ha="right", fontsize=8,
-        )  # fmt: skip
-    plotting.finish(axis, xlabel="when it was sent, s", ylabel="E2EL, s", ylim=(0, None), xlim=(0, found.seconds))
-    return figure
 
 
 def _sections(found: Failover) -> Iterator[str]:
@@ -190,7 +169,6 @@ def _sections(found: Failover) -> Iterator[str]:
         + (f", requests in it: {event.held}." if event.what == KILLED else ".")
         for event in found.events
     )
-    yield f"![E2EL of each request, by when it was sent, and what became of it]({NAME}.png)"
 
 
 def _phases(found: Failover) -> Iterator[list[object]]:

@@ -18,6 +18,8 @@ from querygist.engines.triton.engine import TritonEngine
 from querygist.errors import EngineUnavailable
 from querygist.prompting.prompt_builder import fit
 from querygist.prompting.tokenizer import Tokenizer
+from querygist.text.cleaning import clean_document
+from querygist.text.ranking import rank
 from tests.contract.calls import Raw
 from tests.triton_servers import TritonServer
 
@@ -128,11 +130,11 @@ async def test_triton_and_the_embedded_engine_write_the_same(
     prompts = [
         fit(
             tokenizer,
+            rank(clean_document(row["document"], content_type="text/plain"), row["query"]),
             prompt_version=identity.prompt_version,
             prompt_limit=PROMPT_LIMIT,
             query=f"same? {row['query']}",
             title=None,
-            document=row["document"],
             max_words=20,
         ).ids
         for row in rows[: ROWS + 1]

@@ -11,15 +11,11 @@ import time
 from collections.abc import Generator, Iterator
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
 import httpx
 import pytest
 
-from deploy.grafana.engine_dashboard import ENGINE
-from deploy.grafana.overview_dashboard import OVERVIEW
-from deploy.grafana.panels import panels_of
-from deploy.grafana.picture import PrometheusError, query_panels
+from deploy.grafana.picture import DASHBOARDS, PrometheusError, load, panels_of, query_panels
 from querygist.engines.base import Identity
 from querygist.engines.fake import FakeEngine
 from querygist.prompting.tokenizer import Tokenizer
@@ -191,8 +187,9 @@ def test_a_query_that_is_none_is_refused(monitored: Prometheus) -> None:
         query_panels({"panels": [panel]}, monitored.url, minutes=1, window=WINDOW)
 
 
-@pytest.mark.parametrize("dashboard", [OVERVIEW, ENGINE], ids=["overview", "engine"])
-def test_a_picture_is_drawn_from_the_panels_queries(monitored: Prometheus, dashboard: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_a_picture_is_drawn_from_the_panels_queries(monitored: Prometheus, name: str) -> None:
+    dashboard = load(name)
     shown = query_panels(dashboard, monitored.url, minutes=2, window=WINDOW)
     empty = [panel["title"] for panel, series in zip(panels_of(dashboard), shown, strict=True) if not series]
     assert empty == []

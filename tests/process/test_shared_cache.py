@@ -20,14 +20,14 @@ from querygist.engines.fake import FakeEngine
 from querygist.errors import ConfigurationError, EngineUnavailable
 from querygist.metrics import Metrics
 from querygist.pipeline.shared_cache import LEASE_MS, SharedCache
-from querygist.pipeline.summary import Summary
+from querygist.pipeline.summary import Cited, Summary
 from querygist.prompting.tokenizer import Tokenizer
 from tests.conftest import Serve, first_sentences_of_document, missing
 
 pytestmark = pytest.mark.slow
 
 KEY = b"\x01" * 32
-DONE = Summary("Owls eat mice.", True, ((0, 14),), 1.0, 10, 4, False)
+DONE = Summary("Owls eat mice.", True, "generative", None, (Cited(0, 14, ((0, 14),), "verbatim"),), 1.0, 10, 4)
 
 
 class RedisServer:

@@ -57,6 +57,7 @@ def _made_from(config: Config, manifest: Manifest) -> dict[str, str]:
     return {
         **inputs,
         "config": fingerprint.sha256_of_text(config.data.model_dump_json() + str(config.seed)),
+        "held out": sha256_of(config.choices.frozen) if config.choices.frozen.exists() else "none",
         "model": fingerprint.sha256_of_text(f"{manifest.tokenizer.sha256} {config.prompt_version} {manifest.context}"),
         "code": fingerprint.sha256_of_code(__name__),
     }

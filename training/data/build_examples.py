@@ -15,7 +15,7 @@ from querygist.prompting import templates
 from querygist.text.sentences import Span
 from training import stable_random
 from training.config import Config
-from training.data import deduplication, extend_targets, licences, negatives, raw_dataset
+from training.data import choice_validation, deduplication, extend_targets, licences, negatives, raw_dataset
 from training.data.examples import Example, ranked
 from training.data.raw_dataset import Row, Split
 from training.data.truncation import Truncator
@@ -91,7 +91,8 @@ class ExampleBuilder:
         for row in allowed.rows:
             self.stats.licences[row.source].add(licences.licence_of(row) or "not stated")
         self.progress.update(task, advance=1, description="duplicates")
-        kept, repeated = deduplication.without_duplicates(allowed.rows)
+        learnable = self._without_held_out(allowed.rows)
+        kept, repeated = deduplication.without_duplicates(learnable)
         for row in repeated:
             self.stats.drop(row, "duplicate")
         self.progress.update(task, advance=1, description="leaks")
@@ -100,6 +101,15 @@ class ExampleBuilder:
         deduplication.raise_for_leaks(deduplication.leaks(seen, by_split["test"], self._runs))
         self.progress.update(task, advance=1, description="rows checked")
         return by_split
+
+    def _without_held_out(self, found: Sequence[Row]) -> list[Row]:
+        """Drop rows that choices are validated by, and those that share text with them."""
+        frozen = self.config.choices.frozen
+        held_out = choice_validation.read_frozen(frozen).held_out if frozen.exists() else frozenset()
+        for row in found:
+            if row.id in held_out:
+                self.stats.drop(row, "held out for the validation of choices")
+        return [row for row in found if row.id not in held_out]
 
     def _without_fragments(self, found: Sequence[Row]) -> list[Row]:
         """Keep rows whose source and length the config wants; of validation too, or another mix would choose."""

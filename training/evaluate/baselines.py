@@ -1,4 +1,4 @@
-"""Baselines without a model: the rows of the table that a student must beat, and the one that no extract beats.
+"""Baselines without a model: the control rows that every system must beat, and the one that no extract beats.
 
 Each of them generates for one example. Only `oracle` looks at what people wrote.
 """
@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from math import log
 
 from querygist.evaluation.rouge import rouge2
-from querygist.text.passages import ranked, snippet
+from querygist.text.cleaning import clean_document
+from querygist.text.quote import quote
 from querygist.text.sentences import sentence_spans, terms
 from querygist.text.unicode import one_line
 from training.data.examples import Example
+from training.data.sentence_bm25 import ranked
 from training.generate.generator import Generated
 
 Baseline = Callable[[Example], Generated]
@@ -21,12 +23,6 @@ def lead(example: Example) -> Generated:
     """The first `max_words` words of the document."""
     sentences = _sentences(example.document)
     return _filled(sentences, range(len(sentences)), example.max_words)
-
-
-def query(example: Example) -> Generated:
-    """The service's own fallback when it has no model: `querygist.text.passages.snippet`."""
-    found = snippet(example.document, example.query, max_words=example.max_words)
-    return Generated(found.text, found.answerable)
 
 
 def overlap(example: Example) -> Generated:
@@ -62,6 +58,13 @@ def bm25_run(example: Example) -> Generated:
     return Generated(" ".join(run), answerable=True)
 
 
+def bm25_set(example: Example) -> Generated:
+    """The service's own quote, which is its fallback, too: a set of units in page order, no model."""
+    document = clean_document(example.document, content_type="text/plain")
+    found = quote(document, example.query, max_words=example.max_words)
+    return Generated(found.text, found.answerable)
+
+
 def whole(example: Example) -> Generated:
     """The document itself: what recall alone is worth."""
     return Generated(example.document, answerable=True)
@@ -88,16 +91,16 @@ def oracle(example: Example) -> Generated:
 
 BASELINES: dict[str, Baseline] = {
     "lead": lead,
-    "query (service fallback)": query,
-    "query (idf overlap)": overlap,
-    "BM25 run (no model)": bm25_run,
+    "idf overlap": overlap,
+    "BM25 run": bm25_run,
+    "BM25 set": bm25_set,
     "whole document": whole,
     "oracle": oracle,
 }
 """By the names that they have in the report, in its order."""
 
-FALLBACK = "query (service fallback)"
-"""What the differences in the report are from."""
+CONTROLS = ("lead", "idf overlap", "BM25 run", "BM25 set")
+"""The control rows without a model; evaluate.controls names the systems that are control rows, too."""
 
 
 def _sentences(document: str) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from querygist.evaluation.rouge import Interval
-from training.evaluate.measures import Quality
+from training.evaluate.means import Quality
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -3,7 +3,7 @@
 Nothing in it tells the time or the machine: the same outputs give the same files.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,9 @@ from querygist.engines.base import Identity
 from querygist.evaluation import report_files
 from querygist.evaluation.report_files import bounds, number, table
 from training.evaluate import plots
-from training.evaluate.measures import Aggregate, Measured, Quality, RougeMeans, Share, aggregate, differences
+from training.evaluate.differences import FromControl, from_best_control
+from training.evaluate.means import Aggregate, Quality, RougeMeans, Share, aggregate
+from training.evaluate.measures import Measured
 
 NAME = "evaluation"
 JSON = f"{NAME}.json"
@@ -21,34 +23,34 @@ JSON = f"{NAME}.json"
 class Report:
     """The content of the files. Systems are in the order of their rows, and by source within.
 
-    `differences` are from the system `fallback`, which has none itself. `models`: of the systems that are one.
+    `differences` are from the best of the `controls` by source. `models`: of the systems that are one.
     """
 
     commands: tuple[str, ...]
     models: Mapping[str, Identity]
-    fallback: str
+    controls: tuple[str, ...]
     systems: Mapping[str, Mapping[str, Aggregate]]
-    differences: Mapping[str, Mapping[str, RougeMeans]]
+    differences: Mapping[str, Mapping[str, FromControl]]
 
 
 def build(
     systems: Mapping[str, Sequence[Measured]],
     *,
-    fallback: str,
+    controls: Collection[str],
     models: Mapping[str, Identity],
     commands: Sequence[str],
     seed: int,
 ) -> Report:
-    """Aggregate what was measured of each system. Raises KeyError when `fallback` is none of them."""
-    beside = systems[fallback]
+    """Aggregate what was measured of each system. Raises ValueError when none of them is a control row."""
+    present = tuple(name for name in systems if name in controls)
+    if not present:
+        raise ValueError(f"none of {', '.join(systems)} is one of the control rows {', '.join(controls)}")
     return Report(
         commands=tuple(commands),
         models=dict(models),
-        fallback=fallback,
+        controls=present,
         systems={name: aggregate(found, seed=seed) for name, found in systems.items()},
-        differences={
-            name: differences(found, beside, seed=seed) for name, found in systems.items() if name != fallback
-        },
+        differences=from_best_control(systems, present, seed=seed),
     )
 
 
@@ -68,7 +70,8 @@ def _sections(report: Report) -> Iterator[str]:
     yield "# Evaluation"
     yield (
         "ROUGE is F1 x 100 (rouge-score, stemmer on, best of several references); a refused positive scores 0. "
-        "In brackets: 95 % bootstrap intervals over examples. `all` counts every example the same."
+        "In brackets: 95 % bootstrap intervals, the examples of one query drawn together. `all` counts every example "
+        f"the same. Control rows: {', '.join(report.controls)}."
     )
     yield "\n".join(f"    {command}" for command in report.commands)
     yield "## Models"
@@ -93,6 +96,20 @@ def _sections(report: Report) -> Iterator[str]:
             ),
         )
     yield "![ROUGE-2 by source and system](rouge2.png)"
+    yield "## Sentences"
+    yield (
+        "Which sentences of the document the output is made of, against those that people's answer is made of: "
+        "precision, recall and F1 x 100, on the positives whose answer is made of the document's sentences."
+    )
+    yield table(
+        ("source", "system", "rows", "precision", "recall", "F1"),
+        (
+            (source, name, one.f1.rows, *(bounds(each) for each in (one.precision, one.recall, one.f1)))
+            for source, of_it in qualities.items()
+            for name, quality in of_it
+            if (one := quality.sentences)
+        ),
+    )
     yield "## Length and faithfulness"
     yield (
         "Of the answered positives. *Given / asked*: words for each word of `max_words`; *over*: more than asked for. "
@@ -112,14 +129,17 @@ def _sections(report: Report) -> Iterator[str]:
     )
     yield "## Speed"
     yield table(("system", "source", "tokens", "passes", "tokens / pass", "timed", "p50 ms", "p95 ms"), _speeds(report))
-    yield f"## Differences from {report.fallback}"
-    yield "On the positives that both generated for."
+    yield "## Differences from the best control row"
+    yield "By source the control row with the highest ROUGE-2, on the positives that both generated for."
     yield table(
-        ("system", "source", "rows", "ROUGE-1", "ROUGE-2", "ROUGE-L"),
+        ("system", "source", "from", "rows", "ROUGE-1", "ROUGE-2", "ROUGE-L", "sentence F1"),
         (
-            (system, source, means.rouge1.rows, *_rouge(means, "+"))
+            (
+                *(system, source, one.control, one.difference.rouge.rouge1.rows),
+                *(*_rouge(one.difference.rouge, "+"), bounds(one.difference.sentence_f1, sign="+")),
+            )
             for system, by_source in report.differences.items()
-            for source, means in by_source.items()
+            for source, one in by_source.items()
         ),
     )
 

@@ -19,7 +19,7 @@ from training.export import weights_folder
 from training.train.select_best import select_best
 from training.train.trainer import BEST, stage_adapter
 
-CARD = "README.md"
+CARD, TEMPLATE = "README.md", Path(__file__).with_name("model_card.md")
 _IDENTITY = re.compile(r'(key: "querygist_identity" value: \{ string_value: ")(?:[^"\\]|\\.)*(")')
 
 
@@ -68,44 +68,10 @@ def card(config: Config, manifest: Manifest, stage: str, data: Mapping[str, Any]
             for source, one in sorted(data["files"]["train.jsonl"]["sources"].items())
         ),
     )
-    return "\n".join(
-        [
-            f"# {manifest.name} {manifest.version}",
-            "",
-            "Answers a query from one document, in the document's own words, or says that it does not answer. "
-            "A LoRA adapter for SmolLM2-135M-Instruct (Apache-2.0), which `querygist model build` fetches, merges and "
-            "quantizes.",
-            "",
-            f"- Stage `{stage}` of `python -m training pipeline`, step {best['step']}; seed {config.seed}.",
-            f"- LoRA of rank {config.student.lora_r}, alpha {config.student.lora_alpha}, on every linear layer, "
-            "in 16 bits.",
-            f"- Prompt {config.prompt_version} (`prompting/templates.py`); {manifest.context.prompt} tokens of prompt, "
-            f"{manifest.context.output} of answer at most.",
-            f"- Validation score of the served int8 model (ROUGE-2 of answers, 100 for a refusal that is right): "
-            f"{best['score']:.1f}.",
-            "",
-            "## Learned from",
-            "",
-            sources,
-            "",
-            f"{DERIVED} "
-            "Refusals pair a query with a document that does not answer it. A short run sees a part of the rows.",
-            "",
-            "## Scores",
-            "",
-            _score_table(found, config.export.system),
-            "",
-            "## Limits",
-            "",
-            "- English. Trained on encyclopedias, questions of search engines, papers, privacy policies and meetings.",
-            "- It quotes: where the answer has to be put together from many places or worded anew, it is weak.",
-            "- It may choose the wrong sentence, and may answer from a document that only seems to fit; `copied` and "
-            "`sources` in the service's answer tell what it rests on.",
-            "- Documents beyond the prompt's limit are reduced to the passages that speak most to the query, by BM25.",
-            "- What a document claims is repeated, not checked.",
-            "",
-        ]
-    )
+    return TEMPLATE.read_text(encoding="utf-8").format(
+        manifest=manifest, stage=stage, best=best, config=config, sources=sources, derived=DERIVED,
+        scores=_score_table(found, config.export.system),
+    )  # fmt: skip
 
 
 def _report(config: Config) -> Mapping[str, Any]:

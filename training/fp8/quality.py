@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -17,15 +17,14 @@ from querygist.settings import Settings
 from training.config import Config
 from training.data import build_examples
 from training.data.examples import Example, read_examples
-from training.evaluate.measures import OVERALL, Measured, Quality, RougeMeans, Share, aggregate, differences, measure
+from training.evaluate.differences import differences
+from training.evaluate.means import OVERALL, Quality, RougeMeans, Share, aggregate
+from training.evaluate.measures import Measured, measure
 from training.evaluate.outputs import Outputs, spread
 from training.fp8 import readback, source_model
 from training.generate.generator import Generated
 from training.generate.transformers_generator import TransformersGenerator
 from training.stable_random import draw
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 FP32, FP8 = "fp32", "fp8"
 BATCH_SIZE = 4
@@ -106,17 +105,16 @@ def compare(
         assert one.quality is not None  # noqa: S101  test rows are positives
         assert other.quality is not None  # noqa: S101
         refused = one.refusals.positive, other.refusals.positive
-        costs[source] = Cost(same, *refused, one.quality, other.quality, lost[source])
+        costs[source] = Cost(same, *refused, one.quality, other.quality, lost[source].rouge)
     return Comparison(before, after, costs)
 
 
 def write(folder: Path, found: Comparison, manifest: Manifest) -> Path:
-    """Write the Markdown, the numbers and the plot; return the Markdown's path."""
+    """Write the Markdown and the numbers; return the Markdown's path."""
     adapter = manifest.adapter and manifest.adapter.sha256
     model = {"name": manifest.name, "version": manifest.version, "adapter": adapter}
     data = {"command": COMMAND, "assumptions": ASSUMPTIONS, "model": model, **asdict(found)}
-    sections = _sections(found, manifest)
-    return report_files.write(folder, NAME, sections=sections, data=data, figures={NAME: _plot(found)})
+    return report_files.write(folder, NAME, sections=_sections(found, manifest), data=data)
 
 
 def _generate_missing(
@@ -159,7 +157,6 @@ def _sections(found: Comparison, manifest: Manifest) -> Iterator[str]:
     yield f"    {COMMAND}"
     header = ("source", "rows", "same text", "refused fp32 / FP8", *rouge2, *rouge_l)
     yield table(header, (_row(source, cost) for source, cost in found.costs.items()))
-    yield "![ROUGE-2 in float32 and in FP8](fp8.png)"
     yield "\n".join(["Assumptions:", *(f"- {one}" for one in ASSUMPTIONS)])
 
 
@@ -171,25 +168,3 @@ def _row(source: str, cost: Cost) -> Sequence[object]:
         *(bounds(before.rouge2), bounds(after.rouge2), bounds(lost.rouge2, sign="+")),
         *(bounds(before.rouge_l), bounds(after.rouge_l), bounds(lost.rouge_l, sign="+")),
     )
-
-
-def _plot(found: Comparison) -> "Figure":
-    """Each row's ROUGE-2 in both, a colour for each source; and the mean difference of each source."""
-    from matplotlib.figure import Figure  # noqa: PLC0415  takes longer to load than finding that all is done
-
-    figure = Figure(figsize=(10, 4), layout="constrained")
-    rows, means = figure.subplots(1, 2)
-    for source in list(found.costs)[:-1]:
-        pairs = zip(found.fp32, found.fp8, strict=True)
-        points = [(a.rouge.rouge2, b.rouge.rouge2) for a, b in pairs if a.source == source and a.rouge and b.rouge]
-        rows.scatter(*zip(*points, strict=True), s=12, label=source)
-    rows.axline((0, 0), slope=1, color="grey", linestyle=":", linewidth=1)
-    rows.set(xlabel="ROUGE-2, float32", ylabel="ROUGE-2, FP8", title="each row")
-    rows.legend(fontsize=7)
-    lost = [cost.difference.rouge2 for cost in found.costs.values()]
-    spread_of = [[one.mean - one.low for one in lost], [one.high - one.mean for one in lost]]
-    means.errorbar([one.mean for one in lost], range(len(lost)), xerr=spread_of, fmt="o")
-    means.axvline(0, color="grey", linestyle=":", linewidth=1)
-    means.set_yticks(range(len(lost)), list(found.costs), fontsize=8)
-    means.set(xlabel="ROUGE-2, FP8 minus float32 (95 %)", title="means")
-    return figure

@@ -7,6 +7,7 @@ and probabilities that `--use_fp8_context_fmha` rounds as well.
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,17 +99,12 @@ def _simulate(model: Any, architecture: Architecture, tensors: Tensors) -> None:
         for one, others in architecture.linears.items():
             scale = tensors[f"{ours}.{one}.activation_scaling_factor"]
             for other in others:
-                layer.get_submodule(other).register_forward_pre_hook(_Rounding(scale))
+                layer.get_submodule(other).register_forward_pre_hook(partial(_round_input, scale))
 
 
-class _Rounding:
-    """A hook that rounds a layer's input to FP8."""
-
-    def __init__(self, scale: torch.Tensor) -> None:
-        self._scale = scale
-
-    def __call__(self, module: Any, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:  # noqa: ARG002
-        return (rounded(inputs[0], self._scale.to(inputs[0].device)),)
+def _round_input(scale: torch.Tensor, _: Any, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+    """Round a layer's input to FP8, as a hook."""
+    return (rounded(inputs[0], scale.to(inputs[0].device)),)
 
 
 def _attend(

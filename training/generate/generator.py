@@ -23,9 +23,9 @@ class Generated:
     seconds: float | None = None
 
     @classmethod
-    def of(cls, completion: Completion, *, passes: int | None = None, seconds: float | None = None) -> Self:
-        """A completion, and what it took."""
-        return cls(completion.text, completion.answerable, completion.tokens + completion.ended, passes, seconds)
+    def of(cls, completion: Completion, *, passes: int | None = None) -> Self:
+        """A completion, and the forward passes that it took."""
+        return cls(completion.text, completion.answerable, completion.tokens + completion.ended, passes)
 
 
 @dataclass(frozen=True, slots=True)

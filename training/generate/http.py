@@ -1,53 +1,28 @@
 """A running Querygist, asked over HTTP: what an evaluation of a deployed service measures."""
 
-import asyncio
-import time
-from collections.abc import Iterator, Sequence
-
 import httpx
 
 from querygist.client import Client, ProblemError
 from querygist.errors import ConfigurationError, EngineUnavailable
 from training.data.examples import Example
-from training.generate.generator import GREEDY, Generated, Sampling
+from training.generate.concurrent import ConcurrentGenerator
+from training.generate.generator import Generated
 
 
-class HttpGenerator:
-    """Asks POST /summarize, `concurrency` requests at a time, never for the extractive fallback. For one thread.
+class HttpGenerator(ConcurrentGenerator):
+    """Asks POST /summarize, never for the extractive fallback.
 
     `deadline` in seconds for one summary, with all attempts; the service may allow less. `tokens` are the service's
     `usage.completion_tokens`, which leaves the end id out. `seconds` are the client's, and None of a cached answer.
     """
 
-    def __init__(self, url: str, *, api_key: str | None = None, concurrency: int = 1, deadline: float = 60.0) -> None:
-        self.name = f"Querygist at {url}"
+    def __init__(self, url: str, *, concurrency: int = 1, deadline: float = 60.0) -> None:
+        super().__init__(f"Querygist at {url}", concurrency)
         self._url = url
-        self._concurrency = concurrency
-        self._runner = asyncio.Runner()
-        self._client = Client(url, api_key=api_key, deadline=deadline)
+        self._client = Client(url, deadline=deadline)
 
-    def generate(self, examples: Sequence[Example], sampling: Sampling = GREEDY) -> Iterator[list[Generated]]:
-        """See `Generator.generate`. Raises ConfigurationError when asked to sample, or when the service refuses,
-        EngineUnavailable when it cannot answer.
-        """
-        if sampling.temperature:
-            raise ConfigurationError(
-                f"The service decodes greedily and cannot write at temperature {sampling.temperature:g}. "
-                "Use another generator, or temperature 0."
-            )
-        for start in range(0, len(examples), self._concurrency):
-            yield from ([one] for one in self._runner.run(self._some(examples[start : start + self._concurrency])))
-
-    def close(self) -> None:
-        """Close the connections."""
-        with self._runner as runner:
-            runner.run(self._client.close())
-
-    async def _some(self, examples: Sequence[Example]) -> list[Generated]:
-        return await asyncio.gather(*map(self._one, examples))
-
-    async def _one(self, example: Example) -> Generated:
-        began = time.perf_counter()
+    async def _one(self, example: Example) -> tuple[Generated, bool]:
+        """Raises ConfigurationError when the service refuses, EngineUnavailable when it cannot answer."""
         try:
             answer = await self._client.summarize(
                 example.query, example.document, max_words=example.max_words, fallback="none"
@@ -62,9 +37,7 @@ class HttpGenerator:
             raise EngineUnavailable(
                 f"{self._url} gave no answer for {example.id} ({type(error).__name__}). Is Querygist running there?"
             ) from error
-        return Generated(
-            answer.summary,
-            answer.answerable,
-            tokens=answer.usage.completion_tokens,
-            seconds=time.perf_counter() - began if self._concurrency == 1 and not answer.cached else None,
-        )
+        return Generated(answer.summary, answer.answerable, tokens=answer.usage.completion_tokens), not answer.cached
+
+    async def _end(self) -> None:
+        await self._client.close()

@@ -2,7 +2,7 @@
 
 work_dir/
     labels.jsonl                the best summary of each document that has a good one
-    labels-report.{json,md}     the counts of what was asked, and of what became of it
+    labels-report.json          the counts of what was asked, and of what became of it
     label.fingerprint.json
     label/shard-00042.jsonl     one line a document; a run that was stopped goes on with the shards that are not there
     label/metrics.jsonl         one line a shard
@@ -21,6 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from querygist import json_files
 from querygist.errors import ConfigurationError
 from querygist.files import replacing, sha256_of
 from training import fingerprint, stable_random
@@ -31,7 +32,7 @@ from training.generate import label_filters, unlabelled
 from training.generate.generator import Generator, Sampling
 from training.generate.label_on_ray import Shard, on_ray
 
-LABELS, REPORT, FINGERPRINT = "labels.jsonl", "labels-report", "label.fingerprint.json"
+LABELS, REPORT, FINGERPRINT = "labels.jsonl", "labels-report.json", "label.fingerprint.json"
 
 GeneratorFactory = Callable[[], Generator]
 
@@ -63,14 +64,13 @@ def run(config: Config, console: Console, generator_factory: GeneratorFactory) -
             done = on_ray(todo, Labeller, (generator_factory, recipe, config.seed))
         else:
             labeller = Labeller(lambda: teacher, recipe, config.seed)
-            done = (_row(labeller(_batch(shard))) for shard in todo)
+            done = map(labeller, todo)
         _keep(done, paths, len(todo), console)
     found = [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").split("\n") if line]
     write_examples(folder / LABELS, (_example(row["label"]) for row in found if row["label"]))
     report = label_filters.count(found, teacher.name, repeated)
-    label_filters.write_report(folder, REPORT, report)
-    outputs = [folder / name for name in (LABELS, f"{REPORT}.json", f"{REPORT}.md")]
-    fingerprint.write(folder / FINGERPRINT, made_from, outputs)
+    json_files.save(folder / REPORT, report, indent=1)
+    fingerprint.write(folder / FINGERPRINT, made_from, [folder / LABELS, folder / REPORT])
     kept = report["documents"][label_filters.KEPT]
     console.print(f"label: {kept} of {len(found)} documents labelled, in {folder / LABELS}")
 
@@ -83,16 +83,10 @@ class Labeller:
         self._recipe = recipe
         self._seed = seed
 
-    def __call__(self, batch: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-        """Columns of shards: `number` and `asked` in, `number`, `lines` and `metrics` out."""
-        done = [
-            self._shard(int(number), str(asked)) for number, asked in zip(batch["number"], batch["asked"], strict=True)
-        ]
-        return {name: [shard[name] for shard in done] for name in ("number", "lines", "metrics")}
-
-    def _shard(self, number: int, asked: str) -> Shard:
-        began = time.monotonic()
-        examples = [_example(fields) for fields in json.loads(asked)]
+    def __call__(self, shard: Shard) -> Shard:
+        """Label a shard: `number` and `asked` in, `number`, `lines` and `metrics` out."""
+        began, number = time.monotonic(), int(shard["number"])
+        examples = [_example(fields) for fields in json.loads(shard["asked"])]
         seed = int(stable_random.draw(self._seed, "shard", number) * (1 << 31))
         sampling = Sampling(self._recipe.num_generations, self._recipe.temperature, seed)
         lines, tokens = [], 0
@@ -159,11 +153,3 @@ def _keep(done: Iterator[Shard], paths: Sequence[Path], todo: int, console: Cons
             with replacing(path) as partial:
                 partial.write_text(shard["lines"], encoding="utf-8")
             progress.advance(task)
-
-
-def _batch(shard: Shard) -> dict[str, list[Any]]:
-    return {name: [value] for name, value in shard.items()}
-
-
-def _row(batch: Mapping[str, Sequence[Any]]) -> Shard:
-    return {name: column[0] for name, column in batch.items()}

@@ -3,11 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
-from querygist.evaluation import report_files
-from querygist.evaluation.report_files import table
 from querygist.evaluation.rouge import rouge2
 from querygist.pipeline.attribution import attribute
 from querygist.text.cleaning import CleanDocument
@@ -79,17 +76,3 @@ def count(found: Sequence[Mapping[str, Any]], teacher: str, repeated: int) -> di
         "samples": {outcome: samples[outcome] for outcome in OUTCOMES},
         "words": {f"{10 * tenth} %": lengths[len(lengths) * tenth // 10] for tenth in (1, 5, 9)} if lengths else None,
     }
-
-
-def write_report(folder: Path, name: str, counted: Mapping[str, Any]) -> None:
-    """Write what `count` gives, for people and for programs."""
-    lengths = " / ".join(map(str, counted["words"].values())) if counted["words"] else "none"
-    told = (
-        f"Written by {counted['teacher']}. {counted['asked']} documents; {counted['repeated']} more were there twice. "
-        f"Words of a label, quantiles (10 / 50 / 90 %): {lengths}. A summary counts where the first filter stopped it, "
-        "a document where its best summary ended."
-    )
-    rows = ((outcome, counted["documents"][outcome], counted["samples"][outcome]) for outcome in OUTCOMES)
-    report_files.write(
-        folder, name, sections=("# Labels", told, table(("", "documents", "samples"), rows)), data=dict(counted)
-    )

@@ -28,10 +28,9 @@ def on_ray(todo: Sequence[Shard], labeller: type[Any], arguments: Sequence[Any])
     machines = sum(node["Alive"] for node in ray.nodes())  # type: ignore[no-untyped-call]
     try:
         # A block is a shard: it comes back as soon as it is done, and only from there it is saved.
-        shards = ray.data.from_items(list(todo), override_num_blocks=len(todo)).map_batches(
+        shards = ray.data.from_items(list(todo), override_num_blocks=len(todo)).map(
             labeller,
             fn_constructor_args=tuple(arguments),
-            batch_size=1,
             compute=ray.data.ActorPoolStrategy(size=min(len(todo), gpus or machines)),
             num_gpus=1 if gpus else 0,
         )

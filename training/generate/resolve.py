@@ -19,6 +19,9 @@ from training.train.device import choose_device
 from training.train.select_best import SHIPPED, select_best
 from training.train.trainer import stage_adapter
 
+SERVED = "served"
+"""The name, instead of a stage's, of the model that the service has now: what a new one is compared with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Student:
@@ -42,6 +45,8 @@ class Student:
 def resolve(of: GeneratorConfig, config: Config) -> Student:
     """Find the student, writing nothing. Raises ConfigurationError when its stage has not been run."""
     adapter = None
+    if of.stage == SERVED:
+        return _served(config)
     if of.stage is not None:
         adapter = stage_adapter(config.work_dir, select_best(config) if of.stage == SHIPPED else of.stage)
         if not (adapter / weights_folder.ADAPTER_FILE).is_file():
@@ -53,6 +58,17 @@ def resolve(of: GeneratorConfig, config: Config) -> Student:
         None if adapter is None else sha256_of(adapter / weights_folder.ADAPTER_FILE),
         of.prompt_version or config.prompt_version,
         config.work_dir / "weights" / (of.stage or "base"),
+    )
+
+
+def _served(config: Config) -> Student:
+    folder = settings.load().weights_dir
+    manifest = Manifest.load(folder)
+    return Student(
+        folder if manifest.adapter else None,
+        manifest.adapter.sha256 if manifest.adapter else None,
+        manifest.prompt_version,
+        config.work_dir / "weights" / SERVED,
     )
 
 
@@ -80,7 +96,7 @@ def create(of: GeneratorConfig, config: Config, *, sampling: bool = False) -> Ge
             return OpenVinoSampler(serving, name=name(of, config))
         from training.generate.embedded import EmbeddedGenerator  # noqa: PLC0415
 
-        return EmbeddedGenerator(serving, name=name(of, config), in_flight=of.concurrency)
+        return EmbeddedGenerator(serving, name=name(of, config), concurrency=of.concurrency)
     if of.engine == "hf":
         from training.generate.transformers_generator import TransformersGenerator  # noqa: PLC0415
 

@@ -5,15 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from querygist.errors import ConfigurationError, UnprocessableText
+from querygist.errors import ConfigurationError
 from querygist.schemas import DocumentFields
-from querygist.text.cleaning import clean_document, clean_query
 from training.config import LabelConfig
 from training.data import build_examples, deduplication
 from training.data.examples import Example, read_examples
-from training.data.jsonl import Text, raise_for_bad_rows
+from training.data.jsonl import Document, Query, Text, raise_for_bad_rows, validate
 from training.data.raw_dataset import Row
 
 _DEFAULT_WORDS: int = DocumentFields.model_fields["max_words"].default
@@ -25,8 +24,8 @@ class _Line(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     id: Text
-    query: Text
-    document: Text
+    query: Query
+    document: Document
     max_words: Annotated[int, Field(ge=build_examples.FEWEST_WORDS, le=build_examples.MOST_WORDS)] = _DEFAULT_WORDS
     source: Text | None = None  # none: the file's name
 
@@ -61,26 +60,16 @@ def _read(files: Sequence[Path]) -> list[Example]:
             if not line.strip():
                 continue
             try:
-                row = _Line.model_validate_json(line)
+                row = validate(_Line, line)
                 if row.id in found:
                     raise ValueError(f"id: {row.id} is there already")
-                document = clean_document(row.document, content_type="text/plain").text
-                found[row.id] = Example(
-                    row.id,
-                    row.source or file.stem,
-                    clean_query(row.query),
-                    document,
-                    "",
-                    row.max_words,
-                    "positive",
-                    True,
-                )
-            except ValidationError as error:
-                items = error.errors(include_url=False, include_input=False)
-                told = "; ".join(f"{'.'.join(map(str, item['loc'])) or 'row'}: {item['msg']}" for item in items)
-                wrong.append(f"{file}:{number}: {told}")
-            except (ValueError, UnprocessableText) as error:
+            except ValueError as error:
                 wrong.append(f"{file}:{number}: {error}")
+            else:
+                source = row.source or file.stem
+                found[row.id] = Example(
+                    row.id, source, row.query, row.document, "", row.max_words, "positive", derived=True
+                )
     raise_for_bad_rows(wrong, len(wrong) + len(found))
     return list(found.values())
 

@@ -34,6 +34,9 @@ from training.lookahead.compression import Row
 from training.lookahead.decoding import Decoded, decode, prefill
 from training.lookahead.ngram_pool import Shape, replay
 
+Decodings = dict[tuple[str, Shape], Decoded]
+"""Outputs of the model, by row and shape."""
+
 GREEDY = Shape(0, 8, 8)
 """How the greedy outputs are written: every shape gives the same, this one soon."""
 
@@ -51,9 +54,10 @@ def run(config: Config, console: Console) -> None:
     windows = [shape for shape in shapes if shape.window]
     manifest = Manifest.load(settings.load().weights_dir)
     made_from = [manifest.model_dump_json(), *(one.id + one.query + one.document for one in examples)]
-    decoded = Decodings(config.work_dir / "lookahead" / f"{sha256_of_text(json.dumps(made_from))[:12]}.jsonl")
+    path = config.work_dir / "lookahead" / f"{sha256_of_text(json.dumps(made_from))[:12]}.jsonl"
+    decoded = read_decodings(path)
     wanted = {one.id: [GREEDY, *(windows if one.id in with_model else ())] for one in examples}
-    _decode(examples, wanted, decoded, here, console)
+    _decode(examples, wanted, decoded, path, here, console)
 
     extractive = _extractive_sources(test)
     rows = []
@@ -77,15 +81,17 @@ def _extractive_sources(examples: Iterable[Example]) -> set[str]:
 def _decode(
     examples: Sequence[Example],
     wanted: dict[str, list[Shape]],
-    decoded: "Decodings",
+    decoded: Decodings,
+    path: Path,
     here: TrainingContext,
     console: Console,
 ) -> None:
-    """Let the model decode what is wanted and not there."""
+    """Let the model decode what is wanted and not there; each output is in the file `path` as soon as it is there."""
     missing = {one.id: [shape for shape in wanted[one.id] if (one.id, shape) not in decoded] for one in examples}
     if not any(missing.values()):
         return
     model = shipped_student(settings.load())
+    path.parent.mkdir(parents=True, exist_ok=True)
     with Progress(console=console) as progress:
         task = progress.add_task("decoding", total=sum(map(len, missing.values())))
         for one in examples:
@@ -95,28 +101,14 @@ def _decode(
                 for shape in missing[one.id]:
                     progress.update(task, description=f"{one.source} {shape}")
                     found = decode(model, prefilled, shape, end_id=here.end_id, max_new_tokens=limit)
-                    decoded.append(one.id, shape, found)
+                    append_line(path, {"id": one.id, "shape": shape.numbers, "given": found.given, "ids": found.ids})
+                    decoded[one.id, shape] = found
                     progress.advance(task)
 
 
-class Decodings:
-    """Outputs of the model, by row and shape, on disk as soon as it is there."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._found = {
-            (line["id"], Shape(*line["shape"])): Decoded(tuple(line["ids"]), tuple(line["given"]))
-            for line in (whole_lines(path) if path.exists() else ())
-        }
-
-    def __contains__(self, key: tuple[str, Shape]) -> bool:
-        return key in self._found
-
-    def __getitem__(self, key: tuple[str, Shape]) -> Decoded:
-        return self._found[key]
-
-    def append(self, id_: str, shape: Shape, found: Decoded) -> None:
-        """Keep one."""
-        append_line(self._path, {"id": id_, "shape": shape.numbers, "given": found.given, "ids": found.ids})
-        self._found[id_, shape] = found
+def read_decodings(path: Path) -> Decodings:
+    """Return the outputs that are on disk. A line that a process died writing is taken off."""
+    return {
+        (line["id"], Shape(*line["shape"])): Decoded(tuple(line["ids"]), tuple(line["given"]))
+        for line in (whole_lines(path) if path.exists() else ())
+    }

@@ -82,7 +82,8 @@ class Validation:
             )
             built = artifact.build(chosen)
             try:
-                with EmbeddedGenerator(chosen, name="validation", in_flight=CONCURRENCY) as generator:
+                engine = EmbeddedGenerator(chosen, name="validation", concurrency=CONCURRENCY)
+                with contextlib.closing(engine) as generator:
                     return [one for (one,) in generator.generate(self.examples)]
             finally:
                 shutil.rmtree(built.path)  # one a checkpoint would fill the disk

@@ -31,7 +31,7 @@ class CheckedSegment(Segment):
 
 
 class Checker:
-    """One summary in the making: `text` and its `segments`. It `passed` when it holds something of the quote.
+    """One summary in the making: `text` and its `segments`. It `passed` when it holds what the page says best.
 
     `keeps_own_words`: the model was not trained to quote only.
     """
@@ -40,7 +40,7 @@ class Checker:
         self._ranking = ranking
         self._alignment = Alignment(ranking.text)
         self._words_of = [self._alignment.places((unit.start, unit.end)) for unit in ranking.units]
-        self._quoted = set(quote.chosen)
+        self._best = ranking.order[0]
         self._quoted_terms = set(terms(quote.text))
         self._max_words = max_words
         self._keeps_own_words = keeps_own_words
@@ -125,7 +125,7 @@ class Checker:
         self._append(between, line, tuple((one.start, one.end) for one in slices), support)
         self.text += ELLIPSIS if self._full else ""
         self._last = place
-        self.passed = self.passed or place in self._quoted
+        self.passed = self.passed or place == self._best
 
     def _append(self, between: str, line: str, sources: tuple[Span, ...], support: Support) -> None:
         self._seen.add(line)

@@ -47,7 +47,7 @@ def fit(
         segments = templates.render(prompt_version, query=query, title=title, document=labelled, max_words=max_words)
         return templates.encode(tokenizer, segments)
 
-    everything = range(len(ranking.units))
+    everything = [place for place, unit in enumerate(ranking.units) if not unit.boilerplate]
     if len(ranking.text) <= prompt_limit * _CHARS_PER_TOKEN:
         whole = sentence_markers.mark(ranking, everything)
         ids = encode(whole)

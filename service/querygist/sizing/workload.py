@@ -48,14 +48,6 @@ class Decoder:
         return sum(count * weight for count, weight in enumerate(self.emitted, 1)) / sum(self.emitted)
 
 
-def constant(name: str, compression: float, tokens_per_pass: int, source: str = "") -> Decoder:
-    """A decoder of which only the mean S is known: each pass gives the whole number below it or the one above."""
-    whole = int(compression)
-    share = compression - whole
-    emitted = (0.0,) * (whole - 1) + (1 - share, share)
-    return Decoder(name, tokens_per_pass, tokens_per_pass, emitted, source)
-
-
 PLAIN = Decoder("plain", 1, 1, (1.0,), "By definition")
 
 

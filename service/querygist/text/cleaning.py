@@ -5,24 +5,21 @@ in it that reads as one of the chat model's control tokens or as the prompt's fe
 """
 
 import re
-import unicodedata
-from array import array
-from bisect import bisect_right
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from querygist.errors import UnprocessableText
 from querygist.text.blocks import Block
-from querygist.text.html import visible_text
-from querygist.text.unicode import BLANKS, CLUSTER, PICTOGRAPH, SINGLETONS, UNSPACED, UNTIDY, one_line, tidied
+from querygist.text.edits import Alignment, clean_piece, compose, tidy
+from querygist.text.html.page import page_drafts
+from querygist.text.lines.page import line_drafts
+from querygist.text.outline import blocks_of, outlined, placed
+from querygist.text.unicode import PICTOGRAPH, UNSPACED, one_line
 
 ContentType = Literal["text/plain", "text/html"]
 
 FENCE_OPEN, FENCE_CLOSE = "<document>", "</document>"
 """What stands around the document in the prompt; no cleaned text contains either."""
-
-_LONGEST_CLUSTER = 32  # NFC is quadratic in it; the Unicode "Stream-Safe Text Format" allows 30 marks (UAX 15, 13)
 
 _CONTROL_TOKEN = re.compile(
     r"<\|(?:[^<>|\s]*\|>)?"  # <|im_end|> and all its like: without its first two characters none is one
@@ -33,52 +30,25 @@ _CONTROL_TOKEN = re.compile(
 )
 _DEFUSED = str.maketrans("<>", "‹›")  # one character for one, so that offsets survive
 
+_WIDE_BLANK = re.compile(r"(?<=\S)(?:[ \u00a0]*\t[ \u00a0\t]*|   +)(?=\S)")
+
 _BINARY = re.compile(r"[\x01-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufffd]")
 _BINARY_SAMPLE, _BINARY_LEAST, _BINARY_SHARE = 10_000, 8, 0.05
 _LONGEST_WORD = 100
-_PARAGRAPH = re.compile(r"\S(?:.|\n(?!\n))*")
 _WORD_BY_ITSELF = re.compile(rf"[{UNSPACED}]|{PICTOGRAPH}")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Alignment:
-    """Source places of the pieces of an edited text: piece k, at `target[k]`, is from `start[k]` to `end[k]`.
-
-    A piece as long as its origin is a copy, character by character; of the others only the whole is known.
-    """
-
-    target: "array[int]" = field(default_factory=lambda: array("I"))
-    start: "array[int]" = field(default_factory=lambda: array("I"))
-    end: "array[int]" = field(default_factory=lambda: array("I"))
-
-    def add(self, target: int, start: int, end: int) -> None:
-        self.target.append(target)
-        self.start.append(start)
-        self.end.append(end)
-
-    def to_origin(self, start: int, end: int) -> tuple[int, int]:
-        first, last = bisect_right(self.target, start) - 1, bisect_right(self.target, end - 1) - 1
-        origin, limit = self.start[first], self.end[last]
-        if self._copied(first):
-            origin += start - self.target[first]
-        if self._copied(last):
-            limit = self.start[last] + end - self.target[last]
-        return origin, limit
-
-    def _copied(self, piece: int) -> bool:
-        return self.target[piece + 1] - self.target[piece] == self.end[piece] - self.start[piece]
 
 
 @dataclass(frozen=True, slots=True)
 class CleanDocument:
     """`text` is what the model sees; `source` is what offsets count in: the submitted text, or that of its HTML.
 
-    Neither shows in the representation, which may end up in a log.
+    `blocks` are the pieces of `text` in page order. Nothing of a document shows in the representation, which may end up
+    in a log.
     """
 
     text: str = field(repr=False)
     source: str = field(repr=False)
-    _alignments: tuple[_Alignment, ...] = field(default=(), repr=False)
+    _alignments: tuple[Alignment, ...] = field(default=(), repr=False)
     blocks: tuple[Block, ...] = field(default=(), repr=False)
 
     def to_source(self, start: int, end: int) -> tuple[int, int]:
@@ -90,59 +60,39 @@ class CleanDocument:
         return start, end
 
 
-def _edit(text: str, start: int, end: int, edits: Iterator[tuple[int, int, str]]) -> tuple[str, _Alignment | None]:
-    """`text[start:end]` with the edits (from, to, replacement) made; no alignment when offsets are the same."""
-    pieces: list[str] = []
-    alignment = _Alignment()
-    copied = position = start
-    length = 0  # of the text so far, up to `position`
-    for begin, stop, replacement in edits:
-        pieces += text[copied:begin], replacement
-        copied = stop
-        if len(replacement) == stop - begin:
-            continue
-        if begin > position:
-            alignment.add(length, position, begin)
-            length += begin - position
-        if replacement:
-            alignment.add(length, begin, stop)
-            length += len(replacement)
-        position = stop
-    pieces.append(text[copied:end])
-    if position < end:
-        alignment.add(length, position, end)
-        length += end - position
-    alignment.add(length, end, end)  # where the last piece ends
-    return "".join(pieces), None if (start, position) == (0, 0) else alignment
-
-
-def _tidied(text: str) -> tuple[str, _Alignment | None]:
-    """Invisible characters removed, blanks collapsed; see `unicode.UNTIDY`."""
-    start, end = len(text) - len(text.lstrip(BLANKS)), len(text.rstrip(BLANKS))
-    runs = ((*run.span(), tidy) for run in UNTIDY.finditer(text, start, end) if (tidy := tidied(run)) != run[0])
-    return _edit(text, start, max(start, end), runs)
-
-
-def _composed(text: str) -> tuple[str, _Alignment | None]:
-    """NFC, cluster by cluster, and at most 31 marks on a character."""
-    if unicodedata.is_normalized("NFC", text):
-        return text, None
-    text = text.translate(SINGLETONS)
-
-    def edits() -> Iterator[tuple[int, int, str]]:
-        for cluster in CLUSTER.finditer(text):
-            composed = unicodedata.normalize("NFC", cluster[0][:_LONGEST_CLUSTER])
-            if composed != cluster[0]:
-                yield *cluster.span(), composed
-
-    return _edit(text, 0, len(text), edits())
+def _defused(text: str) -> str:
+    return _CONTROL_TOKEN.sub(lambda token: token[0].translate(_DEFUSED), text)
 
 
 def _clean(source: str) -> CleanDocument:
-    tidy, first = _tidied(source)
-    composed, second = _composed(tidy)
-    text = _CONTROL_TOKEN.sub(lambda token: token[0].translate(_DEFUSED), composed)
-    return CleanDocument(text, source, tuple(alignment for alignment in (first, second) if alignment))
+    tidied, first = tidy(source)
+    composed, second = compose(tidied)
+    return CleanDocument(_defused(composed), source, tuple(alignment for alignment in (first, second) if alignment))
+
+
+def _clean_lines(source: str) -> CleanDocument:
+    """A plain text or Markdown page with its blocks."""
+    clean = _clean(source)
+    drafts = outlined(line_drafts(clean.text, _gaps(clean)))
+    return replace(clean, blocks=blocks_of(drafts, clean.text))
+
+
+def _gaps(clean: CleanDocument) -> frozenset[int]:
+    """Places of the blanks of the clean text that were tabs or many, as between the columns of a table."""
+    places = []
+    for gap in _WIDE_BLANK.finditer(clean.source):
+        place = gap.start()
+        for alignment in clean._alignments:
+            place = alignment.to_target(place)
+        places.append(place)
+    return frozenset(place for place in places if clean.text[place : place + 1] == " ")
+
+
+def _clean_page(html: str) -> CleanDocument:
+    """An HTML page with its blocks. It is put together of clean pieces, so their places are known."""
+    text, drafts = placed(outlined(page_drafts(html)), clean_piece)
+    text = _defused(text)
+    return CleanDocument(text, source=text, blocks=blocks_of(drafts, text))
 
 
 def _refuse_unreadable(text: str, name: str) -> None:
@@ -174,14 +124,11 @@ def clean_document(text: str, *, content_type: ContentType) -> CleanDocument:
     """
     _refuse_unreadable(text, "document")
     if content_type == "text/html":
-        seen = _clean(visible_text(text)).text
-        clean = CleanDocument(seen, source=seen)
+        clean = _clean_page(text)
         empty = "The HTML has no text outside of scripts, navigation and hidden elements. Send a page with text in it."
     else:
-        clean = _clean(text)
+        clean = _clean_lines(text)
         empty = "The document is empty, or has nothing but blanks and invisible characters. Send some text."
-    paragraphs = tuple(Block("paragraph", *found.span()) for found in _PARAGRAPH.finditer(clean.text))
-    clean = replace(clean, blocks=paragraphs)
     if not clean.text:
         raise UnprocessableText(empty)
     if not _has_word(clean.text):

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from querygist.text.cleaning import CleanDocument
 from querygist.text.ranking import WEIGHTS, Ranking, Weights, rank
+from querygist.text.unicode import UNSPACED, character_start
 from querygist.text.units import Slice, joined, written
 
 ELLIPSIS = "…"
 _LONG_WORD = 15  # characters that count as a word where no space ends one
 _MOST_CANDIDATES = 200
+_STEP = re.compile(r"(?<!\S)\(?(?:\d{1,2}|[a-z])[.)]\s")
 _WORD = re.compile(r"\S+")
+_BETWEEN_LETTERS = re.compile(f"(?<=[{UNSPACED}])")  # a script that may be cut there
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +79,17 @@ def _choose(ranking: Ranking, max_words: int, weights: Weights) -> list[int]:
         seen.add(line)
         chosen.append(best)
         room -= size
-        if best + 1 in worth:
+        if best + 1 in worth and ranking.units[best + 1].headings == ranking.units[best].headings:
             worth[best + 1] += weights.next_bonus
+            if _continues(ranking, best):
+                worth[best + 1] = max(worth[best + 1], least)
     return chosen
+
+
+def _continues(ranking: Ranking, place: int) -> bool:
+    """True when a numbered step and the next one stand there: who is told the first wants to know the others."""
+    text, (unit, following) = ranking.text, ranking.units[place : place + 2]
+    return bool(_STEP.search(text, unit.start, unit.end) and _STEP.match(text, following.start, following.end))
 
 
 def words_in(text: str) -> int:
@@ -132,7 +143,10 @@ def _shortened(text: str, slices: Sequence[Slice], room: int) -> tuple[Slice, ..
         for word in _WORD.finditer(text, one.start, one.end):
             size = words_in(word[0])
             if size > room:
-                end = word.start() + room * _LONG_WORD if not kept and end == one.start else end
+                inside = character_start(text, word.start() + room * _LONG_WORD)
+                alone = not kept and end == one.start
+                if inside > word.start() and (alone or _BETWEEN_LETTERS.match(text, inside)):
+                    end = inside
                 room = 0
                 break
             end, room = word.end(), room - size

@@ -19,22 +19,25 @@ class Weights:
     Scores are shares of what a unit would have that holds every term of the query once.
 
     `length`: how much a long unit is discounted (BM25's b). `neighbour`: share of its neighbours' scores that a unit
-    gets: an answer often stands beside the query's words. `context`: share of the score of its headings and lead-in,
-    and `fading`, how fast that share falls from sentence to sentence under a heading. `answer_type`: for a number where
-    the query asks for one, or a name. `lead`: for the page's first unit, half of it for the second, and so on.
-    `boilerplate`: share of its score that navigation keeps. `entry`: share of the best unit's score that a further one
-    needs. `next_bonus`: for the unit behind a chosen one. `cut_room`: fewest words of room for which a unit is cut.
+    gets: an answer often stands beside the query's words. `context`: share of what the terms of its headings would be
+    worth in it, and `fading`, how fast that share falls from sentence to sentence under a heading. `lead_in`: the same
+    share of the line that leads to it. `wrong_type`: share of its score that a unit loses that has no number where the
+    query asks for one, or no name. `lead`: for the page's first unit, half of it for the second, and so on.
+    `boilerplate`: share of its score that navigation loses. `entry`: share of the best unit's score that a further one
+    needs. `next_bonus`: for the unit behind a chosen one under the same heading. `cut_room`: fewest words of room for
+    which a unit is cut.
     """
 
-    length: float = 0.2
-    neighbour: float = 0.15
-    context: float = 0.3
-    fading: float = 0.3
-    answer_type: float = 0.15
+    length: float = 0.8
+    neighbour: float = 0.2
+    context: float = 0.4
+    fading: float = 0.1
+    lead_in: float = 0.8
+    wrong_type: float = 0.3
     lead: float = 0.02
-    boilerplate: float = 0.3
-    entry: float = 0.5
-    next_bonus: float = 0.1
+    boilerplate: float = 0.7
+    entry: float = 0.6
+    next_bonus: float = 0.2
     cut_room: int = 8
 
 
@@ -68,28 +71,32 @@ def rank(document: CleanDocument, query: str, *, title: str | None = None, weigh
     query = _OPERATOR.sub(" ", query).strip() or query
     common = not terms(query)  # a query of nothing but stop words asks for them
     tokens = [terms(written(text, unit.slices), common=common) for unit in found]
-    contexts = _contexts(text, found, title, common)
-    vocabulary = {term for part in (*tokens, *contexts) for term in part}
+    headings, lead_ins = _contexts(text, found, title, common)
+    vocabulary = {term for part in (*tokens, *headings, *lead_ins) for term in part}
     wanted = {close for term in set(terms(query, common=common)) for close in _occurring(term, vocabulary)}
     if not wanted or not found:
         return Ranking(text, found, [0.0] * len(found), [])
-    scores = _scores(found, tokens, contexts, wanted, weights)
+    scores = _scores(found, tokens, headings, lead_ins, wanted, weights)
     if (kind := expected(query)) is not None:
         scores = [
-            score + weights.answer_type * (score > 0 and kind.search(text, unit.start, unit.end) is not None)
+            score * (1.0 if kind.search(text, unit.start, unit.end) else 1 - weights.wrong_type)
             for score, unit in zip(scores, found, strict=True)
         ]
     order = sorted(range(len(found)), key=lambda place: -scores[place])
     return Ranking(text, found, scores, order)
 
 
-def _contexts(text: str, found: Sequence[Unit], title: str | None, common: bool) -> list[list[str]]:
-    """Terms of each unit's headings and lead-in, those of the title among them."""
-    above = terms(title, common=common) if title else []
-    of_span = {
-        span: terms(text[slice(*span)], common=common) for span in {span for unit in found for span in unit.context}
-    }
-    return [above + [term for span in unit.context for term in of_span[span]] for unit in found]
+Terms = Sequence[set[str]]
+"""Sets of terms, one a unit."""
+
+
+def _contexts(text: str, found: Sequence[Unit], title: str | None, common: bool) -> tuple[Terms, Terms]:
+    """Terms of each unit's headings, the title among them, and of its lead-in."""
+    above = set(terms(title, common=common)) if title else set()
+    spans = {span for unit in found for span in (*unit.headings, unit.lead_in) if span}
+    of_span = {span: set(terms(text[slice(*span)], common=common)) for span in spans}
+    headings = [above.union(*(of_span[span] for span in unit.headings)) for unit in found]
+    return headings, [of_span[unit.lead_in] if unit.lead_in else set() for unit in found]
 
 
 def _occurring(term: str, vocabulary: set[str]) -> list[str]:
@@ -108,33 +115,41 @@ def _pairs(word: str) -> set[str]:
 def _scores(
     found: Sequence[Unit],
     tokens: Sequence[list[str]],
-    contexts: Sequence[list[str]],
+    headings: Terms,
+    lead_ins: Terms,
     wanted: set[str],
     weights: Weights,
 ) -> list[float]:
     held = [Counter(term for term in part if term in wanted) for part in tokens]
-    above = [set(part) & wanted for part in contexts]
-    holding = Counter(term for own, context in zip(held, above, strict=True) for term in own.keys() | context)
+    above = [part & wanted for part in headings]
+    before = [part & wanted for part in lead_ins]
+    around_ = zip(held, above, before, strict=True)
+    holding = Counter(term for own, *context in around_ for term in own.keys() | set().union(*context))
     idf = {term: bm25.idf(len(found), count) for term, count in holding.items()}
-    whole = sum(idf.values())
+    whole = sum(idf[term] for term in sorted(idf))
     average = sum(map(len, tokens)) / len(tokens) or 1.0
 
     def own(place: int) -> float:
         norm = bm25.norm(len(tokens[place]), average, weights.length)
         return sum(bm25.score(idf[term], count, norm) for term, count in held[place].items()) / whole
 
+    def share(terms_: set[str]) -> float:
+        return sum(idf[term] for term in sorted(terms_)) / whole  # in order: a sum must not vary with Python's hashes
+
     alone = [own(place) if held[place] else 0.0 for place in range(len(found))]
     around = [0.0, *alone, 0.0]
-    begins = {unit.context: place for place, unit in reversed(list(enumerate(found)))}  # where a section does
+    begins = {unit.headings: place for place, unit in reversed(list(enumerate(found)))}  # where a section does
     scores = []
     for place, unit in enumerate(found):
-        context = sum(idf[term] for term in above[place] - held[place].keys()) / whole
-        depth = 0 if unit.kind in _WHOLE_LISTS else place - begins[unit.context]
+        led = before[place] - held[place].keys()
+        context = above[place] - held[place].keys() - led
+        depth = 0 if unit.kind in _WHOLE_LISTS else place - begins[unit.headings]
         score = (
             alone[place]
             + weights.neighbour * (around[place] + around[place + 2])
-            + weights.context * context / (1 + weights.fading * depth)
+            + weights.lead_in * share(led)
+            + weights.context * share(context) / (1 + weights.fading * depth)
             + weights.lead / (1 + place)
         )
-        scores.append(score * (weights.boilerplate if unit.boilerplate else 1.0))
+        scores.append(score * (1 - weights.boilerplate if unit.boilerplate else 1.0))
     return scores

@@ -115,6 +115,16 @@ def _joins(text: str, joiner: int) -> bool:
     return before >= 0 and text[before] in _JOINING
 
 
+_GROW_ON = frozenset(f"{_JOINERS}\u0e33\u0eb3" + "".join(map(chr, range(0x1F3FB, 0x1F400))))  # sara am, skin tones
+
+
+def character_start(text: str, at: int) -> int:
+    """Return the last place up to `at` where a character as readers see it begins: none loses its marks."""
+    while 0 < at < len(text) and (text[at] in _GROW_ON or text[at - 1] == "\u200d" or _is_mark(text[at])):
+        at -= 1
+    return at
+
+
 def tidied(run: re.Match[str]) -> str:
     """Return what replaces a match of `UNTIDY`: one space, one or two line feeds, nothing, or a joiner that joins."""
     text = run[0]

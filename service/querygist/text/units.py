@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from querygist.text.blocks import Block, BlockKind
+from querygist.text.blocks import Block, BlockKind, Cell
 from querygist.text.sentences import Span, bounded_spans
 
 SPACE, LIST, GAP, HEADER = " ", "; ", " … ", ": "
@@ -33,14 +33,15 @@ class Slice:
 class Unit:
     """From `start` to `end` of the text. `slices`: how it is written; the first one's joiner is "".
 
-    `context`: the spans of the headings it stands under, and of the line that leads to it.
+    `headings`: the spans of those it stands under; `lead_in`: of the line that leads to it.
     """
 
     kind: BlockKind
     start: int
     end: int
     slices: tuple[Slice, ...]
-    context: tuple[Span, ...]
+    headings: tuple[Span, ...]
+    lead_in: Span | None
     boilerplate: bool
 
 
@@ -58,7 +59,8 @@ def units(text: str, blocks: Sequence[Block]) -> list[Unit]:
             start,
             end,
             tuple(slices),
-            (*block.headings, block.lead_in) if block.lead_in else block.headings,
+            block.headings,
+            block.lead_in,
             block.boilerplate,
         )
         for block in bodies
@@ -69,12 +71,14 @@ def units(text: str, blocks: Sequence[Block]) -> list[Unit]:
 def _written_of(text: str, block: Block) -> Iterator[tuple[int, int, list[Slice]]]:
     """Start and end of each unit of the block, and how it is written."""
     if block.cells:
-        cells = [_headed(block, place) for place in range(len(block.cells))]
+        headers = {cell.header for cell in block.cells}
+        kept = [cell for cell in block.cells if (cell.start, cell.end) not in headers] or block.cells
+        cells = [_headed(cell, LIST if cell is not kept[0] else "") for cell in kept]
         row = [one for cell in cells for one in cell]
         if sum(len(text[one.start : one.end].split()) for one in row) <= _MOST_WORDS:
             yield block.start, block.end, row
         else:
-            for cell, (first, *others) in zip(block.cells, cells, strict=True):
+            for cell, (first, *others) in zip(kept, cells, strict=True):
                 yield cell.start, cell.end, [Slice("", first.start, first.end), *others]
         return
     whole = block.kind in ("item", "code") and len(text[block.start : block.end].split()) <= _MOST_WORDS // 2
@@ -83,9 +87,8 @@ def _written_of(text: str, block: Block) -> Iterator[tuple[int, int, list[Slice]
         yield block.start + start, block.start + end, _lines(text, block.start + start, block.start + end)
 
 
-def _headed(block: Block, place: int) -> list[Slice]:
+def _headed(cell: Cell, joiner: str) -> list[Slice]:
     """A cell behind its header, if it has one."""
-    cell, joiner = block.cells[place], LIST if place else ""
     if cell.header is None:
         return [Slice(joiner, cell.start, cell.end)]
     return [Slice(joiner, *cell.header), Slice(HEADER, cell.start, cell.end)]

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -29,20 +28,17 @@ GATEWAY_EXIT_SECONDS = 15.0
 log = structlog.get_logger("querygist.triton")
 
 
-def launch(
-    settings: Settings, *, grpc_port: int, metrics_port: int, gateway: bool, say: Callable[[str], None] = lambda _: None
-) -> int:
+def launch(settings: Settings, *, grpc_port: int, metrics_port: int, gateway: bool) -> int:
     """Run until a signal, or until the gateway ends by itself; returns the exit code.
 
-    `settings.port` is the gateway's. A port that is 0 becomes a free one. `say` is called with what takes long before
-    the first log line. Raises ConfigurationError when a port is taken or no Triton server is installed, and
-    ArtifactError.
+    `settings.port` is the gateway's. A port that is 0 becomes a free one. Raises ConfigurationError when a port is
+    taken or no Triton server is installed, and ArtifactError.
     """
     installation = Installation.find(settings.triton_venv)
     environment = installation.environment()
     wanted = [(HOST, grpc_port), (HOST, metrics_port)] + [(settings.host, settings.port)] * gateway
     grpc, metrics, *gateway_port = claim(wanted)
-    built = artifact.build(settings, say)
+    built = artifact.build(settings)
     config = repository.load_config(repository.CPU_MODEL)
     with tempfile.TemporaryDirectory(prefix="querygist-triton-") as folder:
         run = Path(folder)

@@ -99,3 +99,25 @@ def test_what_cannot_be_averaged_or_paired_is_refused() -> None:
         interval([], seed=0)
     with pytest.raises(ValueError, match="2 values cannot be paired with 1"):
         difference([1.0, 2.0], [1.0], seed=0)
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=30), st.integers(0, 9))
+def test_values_that_are_clusters_of_their_own_change_nothing(values: list[float], seed: int) -> None:
+    assert interval(values, seed=seed, clusters=[str(place) for place in range(len(values))]) == interval(
+        values, seed=seed
+    )
+
+
+def test_one_cluster_has_no_interval_and_the_same_mean() -> None:
+    found = interval([0.0, 100.0, 50.0], seed=1, clusters=["a", "a", "a"])
+    assert (found.mean, found.low, found.high, found.rows) == (50, 50, 50, 3)
+
+
+def test_clusters_of_unequal_size_keep_the_mean_of_values() -> None:
+    found = interval([90.0, 90.0, 90.0, 10.0], seed=1, clusters=["a", "a", "a", "b"])
+    assert (found.mean, found.low, found.high) == (70, 10, 90)
+
+
+def test_as_many_clusters_as_values_are_needed() -> None:
+    with pytest.raises(ValueError, match="2 values cannot belong to 1 clusters"):
+        interval([1.0, 2.0], seed=0, clusters=["a"])

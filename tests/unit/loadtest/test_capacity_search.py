@@ -19,7 +19,7 @@ from loadtest.capacity.simulator import Batching
 from querygist.errors import ConfigurationError
 from querygist.sizing.gpus import GPUS, L20
 from querygist.sizing.roofline import KERNEL_SECONDS, STUDENT, Work
-from querygist.sizing.workload import PLAIN, Decoder, Workload, constant
+from querygist.sizing.workload import PLAIN, Decoder, Workload
 
 L4 = GPUS["L4"]
 WIDE = Decoder("wide", 8, 8, (1, 1, 1, 1), "for the test")
@@ -91,7 +91,7 @@ def test_gpus_are_enough_and_not_one_too_many(queries: float, hits: float, rate:
 @pytest.fixture(scope="module")
 def found() -> Iterator[study.Study]:
     """A whole study, of few and short requests, on two GPUs."""
-    workload = Workload("short", ((600, 2),), (constant("twice", 2.0, 4, "for the test"),))
+    workload = Workload("short", ((600, 2),), (Decoder("twice", 4, 4, (0.0, 1.0), "for the test"),))
     question = study.Question(40_000, Objective(0.005), cache_hits=0.25)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {

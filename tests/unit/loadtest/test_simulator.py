@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from loadtest.capacity.simulator import Batching, Request, Served, poisson, simulate
 from querygist.errors import ConfigurationError
 from querygist.sizing.roofline import Work
-from querygist.sizing.workload import PLAIN, Decoder, constant
+from querygist.sizing.workload import PLAIN, Decoder
 from tests.unit.loadtest.queueing_theory import md1_wait, mm1_wait
 
 WIDE = Decoder("wide", tokens_per_pass=4, logit_rows=4, emitted=(3, 2, 0, 1))
@@ -20,7 +20,7 @@ lengths = st.tuples(st.integers(1, 60), st.integers(1, 12))
 streams = st.lists(st.tuples(st.floats(0, 20), lengths), min_size=1, max_size=40).map(
     lambda drawn: [Request(arrival, *length) for arrival, length in sorted(drawn)]
 )
-batchings = st.builds(Batching, st.integers(1, 6), st.integers(60, 200), st.booleans())
+batchings = st.builds(Batching, st.integers(1, 6), st.integers(60, 200))
 decoders = st.sampled_from([PLAIN, WIDE])
 
 
@@ -111,12 +111,6 @@ def test_a_prompt_that_does_not_fit_holds_up_later_ones() -> None:
     assert spy.passes == [[Work(10, 0, 1)], [Work(9, 0, 1), Work(1, 0, 1)]]
 
 
-def test_split_prompts_fill_the_pass() -> None:
-    spy = Spy(lambda works: 1.0)
-    list(simulate([Request(0, 10, 1), Request(0, 9, 1)], spy, Batching(3, 12, split_prompts=True), PLAIN, seed=0))
-    assert spy.passes == [[Work(10, 0, 1), Work(2, 0, 0)], [Work(7, 2, 1)]]
-
-
 def test_accepted_tokens_make_passes_fewer() -> None:
     always_three = Decoder("three", 5, 5, (0, 0, 1))
     [one] = simulate([Request(0, 10, 8)], lambda works: 1.0, Batching(1, 100), always_three, seed=0)
@@ -127,11 +121,6 @@ def test_emissions_follow_their_weights() -> None:
     requests = [Request(0.0, 1, 20_000)]
     [one] = simulate(requests, lambda works: 1.0, Batching(1, 100), WIDE, seed=3)
     assert 20_000 / one.passes == pytest.approx(WIDE.compression, rel=0.02)
-
-
-@given(st.floats(1.0, 6.0))
-def test_a_constant_mean_is_kept(compression: float) -> None:
-    assert constant("mean", compression, 6).compression == pytest.approx(compression)
 
 
 def test_what_cannot_run_is_refused() -> None:

@@ -13,14 +13,15 @@ from querygist.engines.base import Identity
 from querygist.errors import DeadlineExceeded, EngineUnavailable
 from querygist.metrics import Metrics
 from querygist.pipeline.cache import Flight, SummaryCache, cache_key
-from querygist.pipeline.summary import Summary
+from querygist.pipeline.summary import Cited, Summary
 
 IDENTITY = Identity("m", "1", "b" * 64, None, "t" * 64, "v1", 100, 2, 896, 192, "int8")
 LONG = Deadline(float("inf"))
 
 
 def summary(text: str = "done") -> Summary:
-    return Summary(text, True, ((0, 4),), 1.0, 10, 2, False)
+    cited = Cited(0, len(text), ((0, 4),), "verbatim")
+    return Summary(text, True, "generative", None, (cited,), 1.0, 10, 2)
 
 
 def cache(max_bytes: int = 100_000, ttl: float = 60) -> SummaryCache:
@@ -166,7 +167,7 @@ async def test_entries_expire(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await kept(one, b"k") is None
 
 
-FIELDS = {"query": "q", "document": "d", "title": None, "content_type": "text/plain", "max_words": 60}
+FIELDS = {"query": "q", "document": "d", "title": None, "content_type": "text/plain", "max_words": 60, "style": "write"}
 
 
 @pytest.mark.parametrize(
@@ -178,6 +179,7 @@ FIELDS = {"query": "q", "document": "d", "title": None, "content_type": "text/pl
         {"title": "None"},
         {"content_type": "text/html"},
         {"max_words": 61},
+        {"style": "quote"},
     ],
 )
 def test_every_option_is_in_the_key(change: dict[str, object]) -> None:
@@ -194,7 +196,7 @@ def test_every_part_of_the_model_is_in_the_key(field: str) -> None:
 @given(st.lists(st.text(), min_size=2, max_size=2), st.lists(st.text(), min_size=2, max_size=2))
 def test_text_cannot_move_from_one_field_to_the_next(one: list[str], other: list[str]) -> None:
     keys = [
-        cache_key(IDENTITY, query=q, document=d, title=None, content_type="text/plain", max_words=60)
+        cache_key(IDENTITY, query=q, document=d, title=None, content_type="text/plain", max_words=60, style="write")
         for q, d in (one, other)
     ]
     assert (keys[0] == keys[1]) == (one == other)

@@ -55,7 +55,7 @@ class Computation:
 
     @property
     def summary(self) -> Summary:
-        return Summary("".join(self.pieces), True, ((0, 4),), 1.0, 10, 2, False)
+        return Summary("".join(self.pieces), True, "generative", None, (), 1.0, 10, 2)
 
 
 async def followed(cache: SummaryCache, key: bytes, one: Computation, streams: bool) -> tuple[str, Summary]:

@@ -1,5 +1,6 @@
 """pytest tests/unit/prompting/test_prompt_builder.py"""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,7 +8,8 @@ from querygist.engines.base import Identity
 from querygist.prompting import templates
 from querygist.prompting.prompt_builder import fit
 from querygist.prompting.tokenizer import Tokenizer
-from querygist.text.cleaning import clean_document
+from querygist.text.cleaning import clean_document, clean_query
+from querygist.text.ranking import rank
 
 WORDS = st.sampled_from(
     ["the", "penicillin", "青霉素", "🧪", "e\u0301", "Ж", "x" * 40, "\n\n", ". ", "?! ", "1928", "ก"]
@@ -19,17 +21,18 @@ TEXTS = st.lists(WORDS, min_size=1, max_size=80).map(lambda words: " ".join(word
 def test_the_prompt_never_exceeds_the_window(
     tokenizer: Tokenizer, identity: Identity, document: str, title: str, max_words: int, version: str
 ) -> None:
+    query = "who discovered penicillin"
     window = fit(
         tokenizer,
+        rank(clean_document("text " + document, content_type="text/plain"), query),
         prompt_version=version,
         prompt_limit=identity.prompt_limit,
-        query="who discovered penicillin",
+        query=query,
         title=title,
-        document=clean_document("text " + document, content_type="text/plain").text,
         max_words=max_words,
     )
     assert 0 < len(window.ids) <= identity.prompt_limit
-    assert window.truncated or window.text
+    assert window.marked.text
     text = tokenizer.decode(window.ids)
     assert text.count("who discovered penicillin") == 2
     assert text.index("<document>") < text.index("</document>")
@@ -42,10 +45,27 @@ DOCUMENT = (
 
 
 def encoded(tokenizer: Tokenizer, version: str, query: str, document: str) -> list[int]:
-    clean = clean_document(document, content_type="text/plain").text
-    return fit(
-        tokenizer, prompt_version=version, prompt_limit=896, query=query, title=None, document=clean, max_words=40
-    ).ids
+    ranking = rank(clean_document(document, content_type="text/plain"), query)
+    return fit(tokenizer, ranking, prompt_version=version, prompt_limit=896, query=query, title=None, max_words=40).ids
+
+
+QUESTION = "what did the harbour master say about the quay, " * 40 + "and when was it built?"
+
+
+@pytest.mark.parametrize("version", templates.VERSIONS)
+@pytest.mark.parametrize("query", ["owl " * 499, "龘" * 2_000, "🦓" * 2_000, "x" * 2_000, QUESTION])
+def test_a_long_query_is_reduced_and_leaves_room(tokenizer: Tokenizer, version: str, query: str) -> None:
+    query = clean_query(query)
+    ranking = rank(clean_document(DOCUMENT, content_type="text/plain"), query)
+    window = fit(tokenizer, ranking, prompt_version=version, prompt_limit=896, query=query, title=None, max_words=40)
+    assert len(window.ids) <= 896
+    assert not window.truncated, "the whole document is there"
+    (before, behind) = (part for part in tokenizer.decode(window.ids).split("Query: ")[1:])
+    kept = before.split("\n")[0]
+    assert behind.startswith(f"{kept}\n"), "the same at both places"
+    assert kept in query
+    assert 0 < len(kept) < len(query)
+    assert query.endswith(kept) if query.endswith("?") else query.startswith(kept), "a question stands at the end"
 
 
 def labels(tokenizer: Tokenizer, ids: list[int]) -> list[str]:

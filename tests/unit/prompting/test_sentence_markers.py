@@ -3,33 +3,56 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from querygist.prompting.sentence_markers import labelled, place_of
-from querygist.prompting.templates import LETTERS
-from querygist.text.passages import ranked
+from querygist.prompting.sentence_markers import document, mark, place_of
+from querygist.prompting.templates import LABEL, LETTERS
+from querygist.text.cleaning import CleanDocument
+from querygist.text.ranking import NOTHING, rank
+from tests.unit.text.page_fixtures import Page, pages
 
-TEXTS = st.lists(st.sampled_from(["Owls hunt.", "Mice hide, at night.", "北京。", "\n\n", "A " * 99]), max_size=90).map(
-    " ".join
-)
+QUERIES = st.sampled_from(["owls at night", "北京", "trains"])
 
 
-@given(TEXTS, st.sampled_from(["owls at night", "北京", "trains"]))
-def test_labelled_sentences_follow_one_another_to_the_end(document: str, query: str) -> None:
-    found = labelled(document, query)
-    sentences, order = ranked(document, query)
-    assert len(found) == min(len(sentences), len(LETTERS))
-    assert "".join(one.letter for one in found) == LETTERS[: len(found)]
-    assert [one.end for one in found] == [*(one.start for one in found[1:]), *([len(document)] if found else [])]
-    assert all(document[one.start : one.end].strip() for one in found)
-    assert sum(one.best for one in found) == bool(order)
+@given(pages(), QUERIES, st.data())
+def test_labels_stand_around_units_in_page_order(page: CleanDocument, query: str, data: st.DataObject) -> None:
+    ranking = rank(page, query)
+    places = sorted(data.draw(st.sets(st.sampled_from(range(len(ranking.units))))))
+    marked = mark(ranking, places)
+    found = marked.sentences
+    assert "".join(one.letter for one in found) == LETTERS[: min(len(places), len(LETTERS))]
+    texts = [page.text[ranking.units[place].start : ranking.units[place].end] for place in places]
+    told = [marked.text[one.start : one.end] for one in found]
+    assert told == texts if len(places) <= len(LETTERS) else set(told) <= set(texts)
+    assert sum(one.best for one in found) == (bool(ranking.order) and ranking.order[0] in places)
     for place, one in enumerate(found):
         assert place_of(found, one.start) == place_of(found, one.end - 1) == place
     assert place_of([], 0) is None
 
 
-def test_labels_go_to_the_sentences_nearest_to_the_query() -> None:
-    document = " ".join(f"Line {number} tells of {'owls' if number >= 60 else 'mice'}." for number in range(80))
-    found = labelled(document, "owls")
-    assert len(found) == len(LETTERS)
-    texts = [document[one.start : one.end] for one in found]
+@given(pages(), QUERIES)
+def test_all_units_of_a_page_are_the_page(page: CleanDocument, query: str) -> None:
+    ranking = rank(page, query)
+    assert mark(ranking, range(len(ranking.units))).text == page.text
+
+
+def test_labels_go_to_the_units_nearest_to_the_query() -> None:
+    page = Page()
+    for number in range(80):
+        page.add("item", f"Line {number} tells of {'owls' if number >= 60 else 'mice'}.")
+    marked = mark(rank(page.document, "owls"), range(80))
+    texts = [marked.text[one.start : one.end] for one in marked.sentences]
+    assert len(texts) == len(LETTERS)
     assert all(any(f" {number} " in text for text in texts) for number in range(60, 80))
-    assert labelled("", "owls") == []
+    assert mark(NOTHING, ()).sentences == ()
+
+
+def test_a_heading_has_no_label_and_closes_the_one_before() -> None:
+    page = Page().add("paragraph", "Trains stop here.").heading(2, "Opening hours").add("paragraph", "Daily from nine.")
+    marked = mark(rank(page.document, "opening hours"), range(2))
+    segments = document("v4", marked)
+    ours = "".join(segment.text if segment.ours else "_" for segment in segments)
+    assert [segment.text.strip() for segment in segments if not segment.ours] == [
+        "Trains stop here.",
+        "Opening hours",
+        "Daily from nine.",
+    ]
+    assert ours.replace("<file_sep>", "") == f"{LABEL}A_A_{LABEL}B_B{LABEL}"

@@ -2,6 +2,7 @@
 
 import io
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from rich.progress import Progress
 from querygist.engines.base import Identity
 from querygist.errors import ConfigurationError
 from querygist.pipeline.attribution import attribute
-from querygist.prompting.sentence_markers import labelled
 from querygist.prompting.templates import NO_ANSWER
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.text.cleaning import CleanDocument
@@ -21,7 +21,8 @@ from training.__main__ import main
 from training.config import REPOSITORY, Config, load
 from training.data import build_dataset, licences
 from training.data.build_examples import ExampleBuilder, requested_words
-from training.data.examples import read_examples
+from training.data.choice_validation import Frozen, FrozenRow
+from training.data.examples import ranked, read_examples
 from training.data.truncation import Truncator
 
 pytestmark = pytest.mark.training
@@ -97,7 +98,8 @@ def test_rows_that_word_overlap_answers_can_be_fewer(made: Path, tmp_path: Path)
     assert 0 < len(quotes) < sum(one["summary"] in one["document"] for one in of(made, "train.jsonl"))
     for example in quotes:
         begins = example["document"].index(example["summary"])
-        (best,) = [one for one in labelled(example["document"], example["query"]) if one.best]
+        ranking = ranked(example["document"], example["query"])
+        best = ranking.units[ranking.order[0]]
         assert not best.start <= begins < best.end
 
 
@@ -190,6 +192,16 @@ def test_a_leak_stops_the_run_and_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=rf"thief \(training or validation\) and {next(iter(ROWS))} \(test\)"):
         run(config(tmp_path / "state", f"data.files=[{rows}]"))
     assert not (tmp_path / "state").exists()
+
+
+def test_rows_held_out_for_choices_are_not_learned_from(made: Path, tmp_path: Path) -> None:
+    first, second = (one["id"] for one in of(made, "train.jsonl")[:2])
+    rows = {first: FrozenRow(stratum="found", sha256="0")}
+    digest = sha256(f"{first} 0\n".encode()).hexdigest()
+    frozen = Frozen(rows=rows, excluded=[second], max_words={}, sha256=digest)
+    (tmp_path / "frozen.json").write_text(frozen.model_dump_json())
+    run(config(tmp_path, f"choices.frozen={tmp_path / 'frozen.json'}"))
+    assert not {one["id"] for one in of(tmp_path, "train.jsonl")} & {first, second}
 
 
 def test_nothing_left_to_train_on_is_an_error(tmp_path: Path) -> None:

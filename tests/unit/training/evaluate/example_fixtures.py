@@ -1,6 +1,7 @@
 """Made-up examples and measurements: every field has a value that no test cares about."""
 
 from querygist.evaluation.rouge import Rouge
+from querygist.evaluation.sentences import SentenceScore
 from training.data.examples import Example, Kind
 from training.evaluate.measures import Measured
 
@@ -33,9 +34,13 @@ def measured(
     tokens: int = 0,
     passes: int | None = None,
     seconds: float | None = None,
+    sentence_f1: float | None = 80.0,
+    cluster: str | None = None,
 ) -> Measured:
     return Measured(
         id_, source, kind, answered,
         Rouge(rouge, rouge / 2, rouge / 4) if kind == "positive" else None,
         requested, 12.0, words, words / 40, 0.5, invented, tokens, passes, seconds,
+        None if sentence_f1 is None or kind != "positive" else SentenceScore(sentence_f1 / 2, 100.0, sentence_f1),
+        cluster or id_,
     )  # fmt: skip

@@ -4,11 +4,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from querygist.evaluation.rouge import rouge2
-from querygist.text.passages import snippet
+from querygist.text.cleaning import clean_document
+from querygist.text.quote import quote
 from querygist.text.sentences import sentence_spans
 from tests.unit.training.evaluate.example_fixtures import DOCUMENT, example
 from training.data.examples import Example
-from training.evaluate.baselines import BASELINES, FALLBACK, bm25_run, lead, oracle, overlap, query, whole
+from training.evaluate.baselines import BASELINES, CONTROLS, bm25_run, bm25_set, lead, oracle, overlap, whole
 
 words = st.sampled_from(
     ["owls", "hunt", "at", "night", "their", "eyes", "mice", "sleep", "by", "day", "Dr.", "41", "1."]
@@ -29,7 +30,7 @@ def examples(draw: st.DrawFn) -> Example:
 
 @given(examples())
 def test_lead_baselines_obey_the_length_and_are_verbatim(one: Example) -> None:
-    for baseline in (lead, query, overlap, bm25_run):
+    for baseline in (lead, overlap, bm25_run):
         written = baseline(one)
         assert len(written.text.split()) <= one.max_words
         assert bool(written.text) == written.answerable
@@ -44,10 +45,11 @@ def test_lead_is_the_first_words_and_overlap_has_as_many(one: Example) -> None:
 
 
 @given(examples())
-def test_the_fallback_is_the_services_own(one: Example) -> None:
-    found = snippet(one.document, one.query, max_words=one.max_words)
-    written = BASELINES[FALLBACK](one)
+def test_bm25_set_is_the_services_own_quote(one: Example) -> None:
+    found = quote(clean_document(one.document, content_type="text/plain"), one.query, max_words=one.max_words)
+    written = bm25_set(one)
     assert (written.text, written.answerable) == (found.text, found.answerable)
+    assert len(written.text.split()) <= one.max_words
 
 
 def test_bm25_run_reads_on_from_the_best_sentence_in_whole_ones() -> None:
@@ -110,3 +112,11 @@ def test_what_is_cut_is_the_sentence_that_was_chosen_last() -> None:
     assert overlap(one).text == "Owls hunt Their eyes are large."
     assert lead(one).text == "Owls hunt at night. Their eyes"
     assert lead(example(max_words=100)).text == DOCUMENT
+
+
+def test_control_rows_do_not_look_at_peoples_answers() -> None:
+    for name in BASELINES.keys() & set(CONTROLS):
+        first, second = (BASELINES[name](example(references=(text,))) for text in ("Owls hunt.", "They eat grain."))
+        assert first == second
+    assert set(CONTROLS) <= BASELINES.keys()
+    assert not {"whole document", "oracle"} & set(CONTROLS)

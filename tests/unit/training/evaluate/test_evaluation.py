@@ -110,7 +110,7 @@ def test_a_report_of_baselines_alone_needs_no_model(config: Config, monkeypatch:
     run(config.model_copy(update={"evaluate": alone}), monkeypatch, Copying())
     assert Copying.asked == []
     found = json.loads((config.evaluate.folder / "baselines" / "evaluation.json").read_text())
-    assert found["systems"]["BM25 run (no model)"]["all"]["quality"]["rows"] == 6
+    assert found["systems"]["BM25 run"]["all"]["quality"]["rows"] == 6
     assert found["models"] == {}
 
 

@@ -1,10 +1,11 @@
-"""What is measured of one output, and the arithmetic of many."""
+"""Measures of one output."""
 
 import pytest
 
 from querygist.evaluation.rouge import NOTHING
-from tests.unit.training.evaluate.example_fixtures import DOCUMENT, example, measured
-from training.evaluate.measures import OVERALL, Share, aggregate, differences, measure, refusals
+from querygist.evaluation.sentences import NOTHING_CHOSEN, SentenceScore
+from tests.unit.training.evaluate.example_fixtures import DOCUMENT, example
+from training.evaluate.measures import measure
 from training.generate.generator import Generated
 
 
@@ -40,80 +41,19 @@ def test_without_references_the_summary_is_one() -> None:
     assert found.rouge.rouge2 == 100.0
 
 
-def test_refusals_are_counted_by_kind() -> None:
-    found = refusals(
-        [
-            *(measured(kind="positive", answered=answered) for answered in (True, True, True, False)),
-            *(measured(kind="hard", answered=answered) for answered in (True, False)),
-            *(measured(kind="unrelated", answered=answered) for answered in (False, False, False)),
-        ]
+def test_sentences_are_scored_where_the_answer_is_made_of_them() -> None:
+    both = measure(example(), Generated("Owls hunt at night. They eat grain.", answerable=True))
+    assert both.sentences == SentenceScore(50, 100, pytest.approx(200 / 3))
+    assert measure(example(), Generated("", answerable=False)).sentences == NOTHING_CHOSEN
+    assert (
+        measure(example(references=("In words of their own.",)), Generated(DOCUMENT, answerable=True)).sentences is None
     )
-    assert found.positive == Share(1, 4, 0.25)
-    assert found.hard == Share(1, 2, 0.5)
-    assert found.unrelated == Share(3, 3, 1.0)
-    assert found.precision == 3 / 4, "three of the four answers should have been given"
-    assert found.recall == 3 / 4
-    assert found.f1 == 3 / 4
+    assert measure(example(kind="hard"), Generated(DOCUMENT, answerable=True)).sentences is None
 
 
-def test_precision_needs_negatives_and_recall_positives() -> None:
-    positives, negatives = [measured()], [measured(kind="hard", answered=False)]
-    assert (refusals(positives).precision, refusals(positives).recall, refusals(positives).f1) == (None, 1.0, None)
-    assert (refusals(negatives).precision, refusals(negatives).recall, refusals(negatives).f1) == (None, None, None)
-    wrong = refusals([measured(answered=False), measured(kind="hard")])
-    assert (wrong.precision, wrong.recall, wrong.f1) == (0.0, 0.0, 0.0)
-
-
-def test_means_are_by_source_and_over_all_examples() -> None:
-    found = aggregate(
-        [
-            measured(source="b", rouge=80, words=5),
-            measured(source="a", rouge=20, words=12, invented=2),
-            measured(source="a", rouge=40, words=8),
-            measured(source="a", rouge=0, words=0, answered=False),
-            measured(source="a", kind="hard", answered=False),
-        ],
-        seed=0,
+def test_examples_of_one_query_are_one_cluster() -> None:
+    first, second, other = (
+        measure(example(id_, query=query), Generated("Owls.", answerable=True))
+        for id_, query in (("a", "Why owls"), ("b", "why owls"), ("c", "why mice"))
     )
-    assert list(found) == ["a", "b", OVERALL]
-    a, every = found["a"].quality, found[OVERALL].quality
-    assert a is not None
-    assert every is not None
-    assert (a.rows, every.rows) == (3, 4)
-    assert (a.rouge.rouge1.mean, a.rouge.rouge2.mean, a.rouge.rouge_l.mean) == (20.0, 10.0, 5.0)
-    assert (every.rouge.rouge1.mean, every.rouge.rouge1.rows) == (35.0, 4)
-    assert a.words is not None
-    assert a.obedience is not None
-    assert (a.words.mean, a.words.rows) == (10.0, 2), "of the answered ones"
-    assert a.obedience.mean == pytest.approx(1.0)
-    assert a.over == Share(1, 2, 0.5)
-    assert a.invented == Share(1, 2, 0.5)
-    assert found["a"].refusals.hard == Share(1, 1, 1.0)
-
-
-def test_sources_without_answers_have_no_quality_or_length() -> None:
-    found = aggregate([measured(source="a", kind="hard"), measured(source="b", rouge=0, answered=False)], seed=0)
-    assert found["a"].quality is None
-    b = found["b"].quality
-    assert b is not None
-    assert (b.words, b.copied, b.over, b.rouge.rouge1.mean) == (None, None, Share(0, 0, None), 0.0)
-
-
-def test_speed_is_that_of_the_outputs_that_know_theirs() -> None:
-    found = [measured(tokens=30, passes=10, seconds=each / 100) for each in range(101)]
-    speed = aggregate([*found, measured(tokens=7)], seed=0)[OVERALL].speed
-    assert (speed.tokens, speed.passes, speed.timed) == (101 * 30 + 7, 1010, 101)
-    assert speed.step_compression == 3.0
-    assert (speed.p50_seconds, speed.p95_seconds) == (pytest.approx(0.5), pytest.approx(0.95))
-    unknown = aggregate([measured(tokens=7)], seed=0)[OVERALL].speed
-    assert (unknown.step_compression, unknown.p50_seconds, unknown.p95_seconds) == (None, None, None)
-
-
-def test_differences_pair_the_examples_that_both_wrote_for() -> None:
-    ours = [measured("1", rouge=60), measured("2", rouge=40), measured("3", rouge=100), measured("n", kind="hard")]
-    theirs = [measured("2", rouge=44), measured("1", rouge=40), measured("4", rouge=0), measured("n", kind="hard")]
-    found = differences(ours, theirs, seed=0)
-    assert list(found) == ["made", OVERALL]
-    assert (found["made"].rouge1.mean, found["made"].rouge2.mean, found["made"].rouge_l.mean) == (8.0, 4.0, 2.0)
-    assert (found["made"].rouge1.rows, found["made"].rouge1.low, found["made"].rouge1.high) == (2, -4.0, 20.0)
-    assert differences(ours, [], seed=0) == {}
+    assert first.cluster == second.cluster != other.cluster

@@ -18,7 +18,10 @@ def systems() -> dict[str, list[Measured]]:
     return {
         "fallback": [measured(id_, rouge=40, words=8) for id_ in "ab"],
         "sft": [
-            *(measured(id_, rouge=60, words=12, invented=1, tokens=30, passes=10, seconds=0.2) for id_ in "ab"),
+            *(
+                measured(id_, rouge=60, words=12, invented=1, tokens=30, passes=10, seconds=0.2, sentence_f1=60)
+                for id_ in "ab"
+            ),
             measured("c", kind="hard", answered=False, tokens=6, passes=5, seconds=0.2),
             measured("d", kind="unrelated", source="other", tokens=1, passes=1, seconds=0.2),
         ],
@@ -28,7 +31,7 @@ def systems() -> dict[str, list[Measured]]:
 @pytest.fixture
 def report() -> Report:
     commands = ["python -m training evaluate --config x.yaml"]
-    return build(systems(), fallback="fallback", models={"sft": STUDENT}, commands=commands, seed=1)
+    return build(systems(), controls=["fallback", "BM25 set"], models={"sft": STUDENT}, commands=commands, seed=1)
 
 
 ROWS = """\
@@ -37,6 +40,9 @@ ROWS = """\
 ### made
 | fallback | 2 | 40.0 [40.0, 40.0] | 20.0 [20.0, 20.0] | 10.0 [10.0, 10.0] | 8.0 | 12.0 |
 | sft | 2 | 60.0 [60.0, 60.0] | 30.0 [30.0, 30.0] | 15.0 [15.0, 15.0] | 12.0 | 12.0 |
+## Sentences
+| made | fallback | 2 | 40.0 [40.0, 40.0] | 100.0 [100.0, 100.0] | 80.0 [80.0, 80.0] |
+| made | sft | 2 | 30.0 [30.0, 30.0] | 100.0 [100.0, 100.0] | 60.0 [60.0, 60.0] |
 ## Length and faithfulness
 | made | fallback | 10.0 | 8.0 [8.0, 8.0] | 0.80 [0.80, 0.80] | 0.0 % (0/2) | 0.200 [0.200, 0.200] | 0.500 [0.500, 0.500] | 0.0 % (0/2) |
 | made | sft | 10.0 | 12.0 [12.0, 12.0] | 1.20 [1.20, 1.20] | 100.0 % (2/2) | 0.300 [0.300, 0.300] | 0.500 [0.500, 0.500] | 100.0 % (2/2) |
@@ -49,9 +55,9 @@ ROWS = """\
 | sft | made | 66 | 25 | 2.64 | 3 | 200 | 200 |
 | sft | other | 1 | 1 | 1.00 | 1 | 200 | 200 |
 | sft | all | 67 | 26 | 2.58 | 4 | 200 | 200 |
-## Differences from fallback
-| sft | made | 2 | +20.0 [+20.0, +20.0] | +10.0 [+10.0, +10.0] | +5.0 [+5.0, +5.0] |
-| sft | all | 2 | +20.0 [+20.0, +20.0] | +10.0 [+10.0, +10.0] | +5.0 [+5.0, +5.0] |
+## Differences from the best control row
+| sft | made | fallback | 2 | +20.0 [+20.0, +20.0] | +10.0 [+10.0, +10.0] | +5.0 [+5.0, +5.0] | -20.0 [-20.0, -20.0] |
+| sft | all | fallback | 2 | +20.0 [+20.0, +20.0] | +10.0 [+10.0, +10.0] | +5.0 [+5.0, +5.0] | -20.0 [-20.0, -20.0] |
 """  # noqa: E501
 
 
@@ -87,12 +93,13 @@ def test_the_json_has_every_number_the_commands_and_the_model(report: Report, tm
     }
     assert found["systems"]["sft"]["other"]["quality"] is None
     assert found["systems"]["sft"]["all"]["refusals"]["unrelated"] == {"count": 0, "rows": 1, "share": 0.0}
-    assert found["differences"]["sft"]["made"]["rouge1"]["mean"] == 20.0
+    assert found["controls"] == ["fallback"]
+    assert found["differences"]["sft"]["made"]["difference"]["rouge"]["rouge1"]["mean"] == 20.0
     assert list(found["systems"]) == ["fallback", "sft"]
 
 
 def test_the_same_outputs_give_the_same_files(report: Report, tmp_path: Path) -> None:
-    again = build(systems(), fallback="fallback", models=report.models, commands=report.commands, seed=1)
+    again = build(systems(), controls=["fallback", "BM25 set"], models=report.models, commands=report.commands, seed=1)
     first, second = write(tmp_path / "a", report).parent, write(tmp_path / "b", again).parent
     assert {path.name: path.read_bytes() for path in first.iterdir()} == {
         path.name: path.read_bytes() for path in second.iterdir()
@@ -111,11 +118,11 @@ def test_plots_are_written_and_the_markdown_shows_them(report: Report, tmp_path:
 
 def test_a_report_without_any_positive_is_still_one(tmp_path: Path) -> None:
     refusing = {"sft": [measured(kind="hard", answered=False)]}
-    found = build(refusing, fallback="sft", models={}, commands=[], seed=0)
+    found = build(refusing, controls=["sft"], models={}, commands=[], seed=0)
     text = write(tmp_path, found).read_text(encoding="utf-8")
     assert "| sft | made | - | 100.0 % (1/1) | - | - | - | - |" in text
 
 
-def test_the_fallback_must_be_there() -> None:
-    with pytest.raises(KeyError, match="query"):
-        build(systems(), fallback="query", models={}, commands=[], seed=0)
+def test_a_control_row_must_be_there() -> None:
+    with pytest.raises(ValueError, match="one of the control rows query"):
+        build(systems(), controls=["query"], models={}, commands=[], seed=0)

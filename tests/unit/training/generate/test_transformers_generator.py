@@ -13,11 +13,10 @@ from querygist.engines.base import Identity
 from querygist.errors import ConfigurationError
 from querygist.pipeline.generation import token_limit
 from querygist.prompting.detokenizer import Detokenizer
-from querygist.prompting.prompt_builder import fit
 from querygist.prompting.templates import LABEL
 from querygist.prompting.tokenizer import Tokenizer
 from tests.conftest import WEIGHTS
-from training.data.examples import Example
+from training.data.examples import Example, prompt_ids
 from training.generate.generator import Generated, Sampling
 from training.generate.transformers_generator import TransformersGenerator
 from training.train.modeling import save, with_lora
@@ -49,10 +48,7 @@ def make(tokenizer: Tokenizer, identity: Identity) -> Callable[..., Transformers
 @torch.inference_mode()
 def plain(model: Any, tokenizer: Tokenizer, identity: Identity, example: Example) -> Generated:
     """Greedy, without a cache, a batch or padding."""
-    ids = fit(
-        tokenizer, prompt_version=identity.prompt_version, prompt_limit=identity.prompt_limit, query=example.query,
-        title=None, document=example.document, max_words=example.max_words,
-    ).ids  # fmt: skip
+    ids = prompt_ids(example, tokenizer, identity)
     new: list[int] = []
     while len(new) < token_limit(example.max_words, identity.output_limit):
         new.append(int(model(torch.tensor([ids + new])).logits[0, -1].argmax()))
@@ -81,10 +77,7 @@ def test_a_row_ends_at_its_end_id(
 ) -> None:
     model = tiny(0, identity.vocabulary_size, identity.end_id)
     example = EXAMPLES[-1]
-    ids = fit(
-        tokenizer, prompt_version=identity.prompt_version, prompt_limit=identity.prompt_limit, query=example.query,
-        title=None, document=example.document, max_words=example.max_words,
-    ).ids  # fmt: skip
+    ids = prompt_ids(example, tokenizer, identity)
     said: list[int] = []
     with torch.inference_mode():
         for _ in range(6):

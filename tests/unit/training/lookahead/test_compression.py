@@ -8,12 +8,12 @@ import pytest
 from querygist.artifact.manifest import Manifest
 from tests.conftest import WEIGHTS
 from tests.unit.training.evaluate.example_fixtures import example
-from training.evaluate.outputs import spread
+from training.evaluate.outputs import append_line, spread
 from training.lookahead.compression import BATCHES, Compression, Row, compression, speedups
 from training.lookahead.decoding import Decoded
 from training.lookahead.ngram_pool import Shape
 from training.lookahead.report import write
-from training.lookahead.sweep import Decodings
+from training.lookahead.sweep import read_decodings
 
 TEXT, WINDOW = Shape(0, 6, 4), Shape(4, 6, 4)
 ROWS = [
@@ -66,16 +66,17 @@ def test_rows_come_from_the_sources_in_turn() -> None:
 
 
 def test_what_was_decoded_is_kept_and_half_a_line_is_not(tmp_path: Path) -> None:
-    path = tmp_path / "sub" / "decoded.jsonl"
-    Decodings(path).append("a", TEXT, Decoded((1, 2, 3), (1, 2)))
+    path = tmp_path / "decoded.jsonl"
+    assert read_decodings(path) == {}
+    append_line(path, {"id": "a", "shape": TEXT.numbers, "given": (1, 2), "ids": (1, 2, 3)})
     with path.open("a") as file:
         file.write('{"id": "b", "sha')
-    again = Decodings(path)
-    assert ("a", TEXT) in again
-    assert ("a", WINDOW) not in again
-    again.append("b", WINDOW, Decoded((4,), (1,)))
-    assert Decodings(path)["b", WINDOW] == Decoded((4,), (1,))
-    assert Decodings(path)["a", TEXT] == Decoded((1, 2, 3), (1, 2))
+    assert read_decodings(path) == {("a", TEXT): Decoded((1, 2, 3), (1, 2))}
+    append_line(path, {"id": "b", "shape": WINDOW.numbers, "given": (1,), "ids": (4,)})
+    assert read_decodings(path) == {
+        ("a", TEXT): Decoded((1, 2, 3), (1, 2)),
+        ("b", WINDOW): Decoded((4,), (1,)),
+    }
 
 
 def test_a_shape_of_no_window_needs_no_paired_rows(tmp_path: Path) -> None:

@@ -1,1 +1,0 @@
-"""Prometheus: its configuration, and the rules that are made from code."""

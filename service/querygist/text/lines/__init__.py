@@ -1,0 +1,1 @@
+"""Plain text and Markdown to blocks, by their lines."""

@@ -1,0 +1,1 @@
+"""Where a sentence ends: full stops, line ends, quotations and brackets."""

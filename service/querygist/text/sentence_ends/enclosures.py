@@ -1,0 +1,107 @@
+"""Quotations and brackets: places that a sentence does not end at, because what it opened is still open."""
+
+import re
+
+_REACH = 300  # characters: a longer quotation is cut into its sentences
+_WIDE_REACH = 120  # of the scripts that put a word into two characters
+_DEEPEST = 3  # brackets inside of brackets
+_MARKS = re.compile(r"""["'“„‚«»‹›‘「『（【《〈(\[]""")
+_PAIRS = (
+    "“”",
+    "„“”",
+    "‚‘’",
+    "‘’",
+    "«»",
+    "»«",
+    "‹›",
+    "›‹",
+    '""',
+    "''",
+    "「」",
+    "『』",
+    "（）",
+    "【】",
+    "《》",
+    "〈〉",
+    "()",
+    "[]",
+)
+_CLOSERS = {pair[0]: pair[1:] for pair in _PAIRS}
+_STOPS = {pair[0]: re.compile(rf"\n|[{re.escape(pair)}]") for pair in _PAIRS}
+_BREAK = re.compile(r"\n(?:[^\S\n]*\n|\s*(?:[-*•‣◦▪●]|\d{1,3}[.)])\s)")  # a blank line, an item: left open after all
+
+
+class Enclosures:
+    """The quotations and brackets of one text, found from left to right, each looked for within a bounded reach."""
+
+    def __init__(self, text: str, *, final: bool) -> None:
+        """`final`: the text is complete, so that what is open at its end stays open."""
+        self._text = text
+        self._final = final
+        self._seen = 0  # everything before is decided
+        self._closed = 0  # where the last one closed
+
+    def open_at(self, start: int, place: int) -> bool | None:
+        """True when something opened in `start:place` closes behind `place`; None while that is unknown.
+
+        Ask for growing places only.
+        """
+        self._seen = max(self._seen, start)
+        while self._seen < place:
+            mark = _MARKS.search(self._text, self._seen, place)
+            if not mark:
+                self._seen = place
+                break
+            if self._opens(mark.start()):
+                close = self._close_of(mark.start())
+                if close is None:
+                    return None
+                self._closed = close
+                self._seen = max(close, mark.end())
+            else:
+                self._seen = mark.end()
+        return place < self._closed
+
+    def _opens(self, place: int) -> bool:
+        mark, before, after = self._text[place], self._text[place - 1 : place], self._text[place + 1 : place + 2]
+        if mark in "「『（【《〈":
+            return True
+        if mark == "«":
+            return not (before.isalnum() or before in set(".!?…,"))
+        if after.isspace():
+            return False
+        if mark in "([":
+            return True
+        return not before or before.isspace() or before in "([{—–-:/\"'“‘„" or (mark == "“" and not before.isascii())
+
+    def _close_of(self, place: int) -> int | None:
+        """Return the place behind the mark that closes this one, 0 if none does, None if one may yet come."""
+        text, mark = self._text, self._text[place]
+        limit = place + (_WIDE_REACH if mark in "「『（【《〈" else _REACH)
+        depth = 1
+        at = place + 1
+        while found := _STOPS[mark].search(text, at, limit):
+            at = found.end()
+            if found[0] == "\n":
+                if _BREAK.match(text, found.start()):
+                    return 0
+            elif found[0] in _CLOSERS[mark]:
+                if self._closes(mark, found.start()):
+                    depth -= 1
+                    if not depth:
+                        return at
+                elif mark == '"':
+                    return 0
+            else:
+                depth += 1
+                if depth > _DEEPEST:
+                    return 0
+        return 0 if self._final or len(text) >= limit else None
+
+    def _closes(self, mark: str, place: int) -> bool:
+        before, after = self._text[place - 1], self._text[place + 1 : place + 2]
+        if mark == "'":
+            return before in ".!?…," and not after.isalnum()
+        if mark in '‘‚"':
+            return not after.isalnum() and not (mark == '"' and before.isspace())
+        return True

@@ -1,0 +1,1 @@
+"""Fit of numeric parameters to the frozen validation set for choices."""
