@@ -35,7 +35,7 @@ async def test_an_example_is_one_click(live: Live, open_page: OpenPage, name: st
 
 
 async def test_sources_after_emoji_are_in_their_place(serve: Serve, says: Says, open_page: OpenPage) -> None:
-    document = f"👩‍🔬 Notes 🐝🍯 from 🇬🇪, 𝒶 to 𝓏. {DOCUMENT} 🎉"
+    document = f"👩‍🔬 Notes 🐝🍯 from 🇬🇪, 𝒶 to 𝓏.\n\n{DOCUMENT} 🎉"
     async with serve(says(REPLY)) as server:
         page = await open_page(str(server.base_url))
         await ask(page, document=document)
