@@ -5,13 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from math import ceil, inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 from loadtest.load.arrivals import SHAPES, Profile, poisson, replayed
 from loadtest.load.slo import Slo
 from loadtest.load.traffic import Traffic, parse_mix
 from querygist.errors import ConfigurationError
 from querygist.evaluation.rows import BUILT_IN, rows
+from querygist.schemas import Style
 
 if TYPE_CHECKING:
     from locust.argument_parser import LocustArgumentParser
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 def _option(default: float | str, text: str) -> Any:
     """An option with a value, "" or 0 for none: Locust's web page knows a field's type by it."""
     return field(default=default, metadata={"help": text})
+
+
+_CHOICES = {"shape": list(SHAPES), "style": list(get_args(Style))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,7 @@ class Options:
     peak: float = _option(0.0, "The rate that a ramp, a spike or a day goes up to")
     trace: str = _option("", "File of moments to send at instead, in seconds, one a line")
     mix: str = _option("json=1,stream=1", "Weights of kinds of requests: json, stream, page (ten results)")
+    style: str = _option("write", "What is asked for: write, the model's summary; quote, the page's words")
     data: str = _option(str(BUILT_IN), "JSONL with query and document")
     population: int = _option(10_000, "How many different queries there are")
     zipf: float = _option(1.0, "Exponent of the queries' popularity (Zipf); 0: all alike")
@@ -47,9 +52,9 @@ class Options:
         """Add the options to Locust's, and the API key, which is kept out of reports."""
         for one in fields(cls):
             if one.metadata:
-                choices = {"choices": list(SHAPES)} if one.name == "shape" else {}
-                kind = {"action": "store_true"} if one.type is bool else {"type": one.type, **choices}
-                parser.add_argument(_flag(one.name), default=one.default, help=one.metadata["help"], **kind)
+                kind = {"action": "store_true"} if one.type is bool else {"type": type(one.default)}
+                choices = {"choices": _CHOICES[one.name]} if one.name in _CHOICES else {}
+                parser.add_argument(_flag(one.name), default=one.default, help=one.metadata["help"], **kind, **choices)
         secret = {"env_var": "QUERYGIST_API_KEY", "is_secret": True}
         parser.add_argument("--api-key", default="", help="Sent as a bearer token", **secret)
 
@@ -89,6 +94,7 @@ class Options:
             exponent=self.zipf,
             distinct=self.distinct,
             seed=self.seed,
+            style=self.style,
         )
 
     def objectives(self) -> Slo | None:

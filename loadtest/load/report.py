@@ -15,7 +15,7 @@ from rich.markup import escape as plain
 
 from loadtest import plotting
 from loadtest.load.options import Options
-from loadtest.load.results import EXTRACTIVE, GENERATIVE, Result
+from loadtest.load.results import EXTRACTIVE, Result
 from loadtest.load.slo import Slo, Verdict
 from loadtest.load.statistics import GOOD, LAG_SECONDS, SLOW, Distribution, Limits, Summary, summarize
 from loadtest.load.traffic import Kind
@@ -182,9 +182,9 @@ def outcome_colors(summaries: Sequence[Summary]) -> dict[str, str]:
 
 def _over_time(axis: Axes, results: Sequence[Result], warm_up: float) -> None:
     kinds = {
-        "by the model": (GREEN, [one for one in results if one.outcome == GENERATIVE and not one.cached]),
+        "as asked": (GREEN, [one for one in results if one.ok and not one.cached]),
         "from the cache": (GREY, [one for one in results if one.cached]),
-        "by the extract": (BLUE, [one for one in results if one.outcome == EXTRACTIVE]),
+        "a quote instead": (BLUE, [one for one in results if one.outcome == EXTRACTIVE]),
         "not answered": (RED, [one for one in results if not one.answered]),
     }
     for name, (color, some) in kinds.items():

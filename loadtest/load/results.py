@@ -10,7 +10,10 @@ from loadtest.load.traffic import Kind
 from querygist.client import ProblemError
 from querygist.schemas import Answer
 
-GENERATIVE, EXTRACTIVE = "generative", "extractive"
+GENERATIVE, QUOTE, EXTRACTIVE = "generative", "quote", "extractive"
+"""Outcomes with an answer: by the model (also where the checker then preferred the quote), by a quote that was asked
+for, by one that stands in."""
+
 UNREACHABLE = "unreachable"
 
 FAILURES = (urllib3.exceptions.HTTPError, ProblemError, ValueError, EOFError)
@@ -25,7 +28,7 @@ class Result:
     """Seconds. `arrival` is the intended moment of its request, from the start of the run; `send_lag` how long after it
     the request was sent; `e2el` and `ttft` count from the intended moment too, so that waiting which a slow server
     imposes on the client is not forgotten (coordinated omission). `itl` is the mean time between pieces of text of one
-    stream. `outcome`: the answer's method, else what went wrong: a problem's type or the transport's.
+    stream. `outcome`: one of those above, else what went wrong: a problem's type or the transport's.
     `gateway` is the place of the one that was asked, where there are several.
     """
 
@@ -41,8 +44,13 @@ class Result:
 
     @property
     def answered(self) -> bool:
-        """True when an answer came, by the model or the extract."""
-        return self.outcome in {GENERATIVE, EXTRACTIVE}
+        """True when an answer came, were it a quote that stands in."""
+        return self.ok or self.outcome == EXTRACTIVE
+
+    @property
+    def ok(self) -> bool:
+        """True when the answer is of the style that was asked for."""
+        return self.outcome in {GENERATIVE, QUOTE}
 
 
 class Timer:
@@ -56,7 +64,7 @@ class Timer:
         """The result of an answer that was whole at `now` and whose `pieces` of text came at these times."""
         return self._result(
             e2el=now,
-            outcome=answer.method,
+            outcome=_OUTCOMES_OF_REASONS.get(answer.reason, EXTRACTIVE),
             cached=answer.cached,
             ttft=pieces[0] if pieces else None,
             itl=(pieces[-1] - pieces[0]) / (len(pieces) - 1) if len(pieces) > 1 else None,
@@ -74,6 +82,8 @@ def outcome_of(error: Exception) -> str:
         return f"http-{problem.status}" if problem.type == "about:blank" else problem.type.rpartition(":")[2]
     return next((outcome for kind, outcome in _OUTCOMES.items() if isinstance(error, kind)), "unreadable")
 
+
+_OUTCOMES_OF_REASONS: Mapping[str | None, str] = {None: GENERATIVE, "checker": GENERATIVE, "asked": QUOTE}
 
 _OUTCOMES: Mapping[type[Exception], str] = {
     urllib3.exceptions.NewConnectionError: UNREACHABLE,

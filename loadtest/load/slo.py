@@ -1,6 +1,6 @@
 """Service level objectives: a TOML file, and a verdict on each.
 
-    [in_time]              # an answer by the model counts as goodput when it came within these, s
+    [in_time]              # an answer that does not stand in for another counts as goodput when it came within these, s
     e2el = 10.0            # every request carries this as its deadline, too
     ttft = 5.0             # of streams, which carry it as the deadline of their first text
 

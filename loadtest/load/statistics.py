@@ -9,13 +9,13 @@ import numpy as np
 from pydantic import ConfigDict, PositiveFloat
 from pydantic.dataclasses import dataclass as checked
 
-from loadtest.load.results import EXTRACTIVE, GENERATIVE, Result
+from loadtest.load.results import EXTRACTIVE, Result
 
 LAG_SECONDS = 0.05
 """A request that is sent later than this after its moment lags."""
 
 GOOD = "in time"
-SLOW = "by the model, too late"
+SLOW = "too late"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +35,8 @@ class Distribution:
 
 @checked(frozen=True, config=ConfigDict(extra="forbid"))
 class Limits:
-    """Seconds within which an answer by the model is good: from the intended moment to the whole answer (E2EL) and, in
-    a stream, to the first text (TTFT). None: no limit."""
+    """Seconds within which an answer that does not stand in for another is good: from the intended moment to the whole
+    answer (E2EL) and, in a stream, to the first text (TTFT). None: no limit."""
 
     e2el: PositiveFloat | None = None
     ttft: PositiveFloat | None = None
@@ -48,8 +48,8 @@ class Limits:
         return {name: str(max(1, round(1000 * limit))) for name, limit in limits.items() if limit is not None}
 
     def keeps(self, result: Result) -> bool:
-        """True when the model answered, and in time."""
-        return result.outcome == GENERATIVE and all(
+        """True when the answer is what was asked for, and in time."""
+        return result.ok and all(
             limit is None or taken is None or taken <= limit
             for taken, limit in ((result.e2el, self.e2el), (result.ttft, self.ttft))
         )
@@ -57,7 +57,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Of the summaries asked for: not answered at all, answered by the extract, by the model in time, from memory."""
+    """Of the summaries asked for: not answered at all, by a quote that stands in, as asked and in time, from memory."""
 
     errors: float
     fallbacks: float
@@ -67,9 +67,9 @@ class Shares:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`asked` summaries in `seconds`. `outcomes` has answers by the model that were good apart from those that were
-    not. Latencies are of answers, None where there is none; `streams` is how many were asked for as streams; `lagged`
-    were sent more than LAG_SECONDS after their moment."""
+    """`asked` summaries in `seconds`. `outcomes` has answers as asked that were good apart from those that were not.
+    Latencies are of answers, None where there is none; `streams` is how many were asked for as streams; `lagged` were
+    sent more than LAG_SECONDS after their moment."""
 
     seconds: float
     asked: int
@@ -89,21 +89,18 @@ class Summary:
 
     @property
     def goodput(self) -> float:
-        """Answers by the model in time, a second."""
+        """Answers as asked, in time, a second."""
         return self.shares.goodput * self.offered
 
     @property
     def generated(self) -> float:
-        """Answers by the model, a second, in time or not."""
+        """Answers as asked, a second, in time or not."""
         return (self.outcomes.get(GOOD, 0) + self.outcomes.get(SLOW, 0)) / self.seconds
 
 
 def summarize(results: Sequence[Result], seconds: float, limits: Limits) -> Summary:
     """Of at least one result."""
-    outcomes = Counter(
-        (GOOD if limits.keeps(result) else SLOW) if result.outcome == GENERATIVE else result.outcome
-        for result in results
-    )
+    outcomes = Counter((GOOD if limits.keeps(result) else SLOW) if result.ok else result.outcome for result in results)
     answered = [result for result in results if result.answered]
     asked = len(results)
     return Summary(

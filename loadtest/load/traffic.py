@@ -75,6 +75,7 @@ class Traffic:
         exponent: float,
         distinct: bool,
         seed: int,
+        style: str = "write",
     ) -> None:
         if not rows or population < 1 or exponent < 0:
             raise ConfigurationError(
@@ -88,6 +89,7 @@ class Traffic:
         self._random = kinds
         self._ranks: Iterator[int] = count() if distinct else _ranks(zipf(population, exponent), popular)
         self._label = f"{seed}." if distinct else ""
+        self._options = {"max_words": MAX_WORDS, "style": style}
 
     def draw(self) -> Ask:
         """The next request."""
@@ -102,7 +104,7 @@ class Traffic:
         return summary(kind, query, self._rows[place]["document"])
 
     def _document(self, place: int) -> dict[str, Any]:
-        return {"document": self._rows[place % len(self._rows)]["document"], "max_words": MAX_WORDS}
+        return {"document": self._rows[place % len(self._rows)]["document"], **self._options}
 
 
 def _ranks(chances: NDArray[np.float64], random: np.random.Generator) -> Iterator[int]:

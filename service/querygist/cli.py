@@ -14,7 +14,7 @@ from rich.table import Table
 
 from querygist import command_line, logs, settings
 from querygist.extras import extra
-from querygist.schemas import SummarizeRequest
+from querygist.schemas import Style, SummarizeRequest
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="What this document says about this query.")
 model_app = typer.Typer(no_args_is_help=True, help="The model artifact: fetch the base model, build, inspect.")
@@ -70,10 +70,13 @@ def summarize(
     html: Annotated[bool, typer.Option("--html", help="The document is HTML.")] = False,
     title: Annotated[str | None, typer.Option(help="The document's title.")] = None,
     max_words: Annotated[int, typer.Option(min=5, max=120, help="Most words of the summary.")] = 60,
+    style: Annotated[
+        Style, typer.Option(help="write: the model's summary; quote: the document's own words, without the model.")
+    ] = "write",
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")] = False,
 ) -> None:
     """Summarize one document here and now, without a server."""
-    from querygist.local import summarize_once
+    from querygist.local import quote_once, summarize_once
 
     try:
         request = SummarizeRequest(
@@ -82,12 +85,14 @@ def summarize(
             title=title,
             content_type="text/html" if html else "text/plain",
             max_words=max_words,
+            style=style,
             fallback="none",
         )
     except ValidationError as error:
         command_line.fail("; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors(include_input=False)))
     logs.configure(log_format="console", level="warning")
-    answer = asyncio.run(summarize_once(settings.load(), request))
+    chosen = settings.load()
+    answer = quote_once(chosen, request) if style == "quote" else asyncio.run(summarize_once(chosen, request))
     if as_json:
         typer.echo(answer.model_dump_json(indent=2))
     elif answer.answerable:

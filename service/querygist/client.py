@@ -4,6 +4,9 @@
         answer = await client.summarize("who discovered penicillin", page_text, deadline=0.8)
         async for event in client.stream("who discovered penicillin", page_text):
             ...  # pieces of text (str), then the Answer
+        quote = await client.summarize("who discovered penicillin", page_text, style="quote")
+        for cited in quote.citations:
+            ...  # quote.summary[cited.summary.start : cited.summary.end] stands in page_text at cited.sources
 
 Failures before the first byte of an answer are tried again (connection errors, 502, 503, with full jitter) as long
 as the deadline allows; after it never, so that no summary is shown twice.
@@ -21,7 +24,7 @@ import httpx
 
 from querygist.errors import QuerygistError
 from querygist.event_stream import Events, Lines
-from querygist.schemas import Answer, BatchLine, Problem, TokenEvent
+from querygist.schemas import Answer, BatchLine, Problem, Style, TokenEvent
 
 RETRIED = {502, 503}
 
@@ -69,9 +72,11 @@ class Client:
         """Close the connections."""
         await self._http.aclose()
 
-    async def summarize(self, query: str, document: str, *, deadline: float | None = None, **options: Any) -> Answer:
+    async def summarize(
+        self, query: str, document: str, *, style: Style = "write", deadline: float | None = None, **options: Any
+    ) -> Answer:
         """One answer. `options` are the request's other fields. Raises ProblemError, httpx.HTTPError."""
-        body = {"query": query, "document": document, **options}
+        body = {"query": query, "document": document, "style": style, **options}
         async with self._post("/summarize", body, deadline) as response:
             return Answer.model_validate_json(await response.aread())
 
@@ -80,16 +85,17 @@ class Client:
         query: str,
         document: str,
         *,
+        style: Style = "write",
         deadline: float | None = None,
         first_text: float | None = None,
         **options: Any,
     ) -> AsyncGenerator[str | Answer, None]:
         """Pieces of the summary as they come, then the answer. Raises ProblemError, also in the middle.
 
-        `first_text`: seconds, of those of the deadline, in which it begins, or there is an extract (or a problem, with
+        `first_text`: seconds, of those of the deadline, in which it begins, or there is a quote (or a problem, with
         `fallback="none"`) instead. Another attempt is made only within them.
         """
-        body = {"query": query, "document": document, "stream": True, **options}
+        body = {"query": query, "document": document, "style": style, "stream": True, **options}
         async with self._post("/summarize", body, deadline, first_text) as response:
             events = Events()
             async for chunk in response.aiter_bytes():

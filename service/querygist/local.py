@@ -1,12 +1,18 @@
 """The service without its server: one summary on the command line."""
 
 import asyncio
+import time
+
+from opentelemetry.trace import INVALID_SPAN
 
 from querygist.api.app import create_app
+from querygist.artifact.manifest import Manifest
 from querygist.deadline import Deadline
 from querygist.engine_factory import create_engine
 from querygist.engines.base import Engine
 from querygist.errors import EngineUnavailable
+from querygist.pipeline.answers import answer_of, quoted
+from querygist.pipeline.job import Job
 from querygist.schemas import Answer, SummarizeRequest
 from querygist.settings import Settings
 
@@ -23,6 +29,17 @@ async def summarize_once(settings: Settings, request: SummarizeRequest) -> Answe
         deadline = Deadline.after(settings.max_deadline_ms / 1000)
         answer: Answer = await app.state.gateway.summarizer.answer(request.query, request, deadline)
         return answer
+
+
+def quote_once(settings: Settings, request: SummarizeRequest) -> Answer:
+    """Quote the document: the answer of `style` "quote", for which no model is built or loaded.
+
+    Raises UnprocessableText, and ArtifactError for weights whose manifest does not name what the answer says.
+    """
+    identity = Manifest.load(settings.weights_dir).identity(settings.precision)
+    deadline = Deadline.after(settings.max_deadline_ms / 1000)
+    job = Job.of(request.query, request, deadline, started=time.monotonic(), span=INVALID_SPAN)
+    return answer_of(job, quoted(job, "asked"), identity, None)
 
 
 async def until_loaded(engine: Engine) -> None:

@@ -11,6 +11,8 @@ MAX_TITLE = 512
 MAX_BATCH = 32
 MAX_FIELDS = 32
 
+Style = Literal["write", "quote"]
+
 Query = Annotated[
     str, Field(min_length=1, max_length=MAX_QUERY, description="What the searcher asked, 1-2,000 characters")
 ]
@@ -41,7 +43,7 @@ class DocumentFields(_Strict):
     ] = "text/plain"
     max_words: Annotated[int, Field(ge=5, le=120, description="Hard upper bound of the summary's words")] = 60
     style: Annotated[
-        Literal["write", "quote"],
+        Style,
         Field(description="`write`: the model's summary; `quote`: the page's own words, chosen without the model"),
     ] = "write"
     fallback: Annotated[

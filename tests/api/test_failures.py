@@ -374,6 +374,20 @@ class TestClient:
             ]
             assert {line.id: line.answer is not None for line in lines} == {"1": True, "2": False}
 
+    async def test_asks_for_quotes_and_reads_their_citations(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(fake) as server, Client(str(server.base_url)) as client:
+            whole = await client.summarize(QUERY, DOCUMENT, style="quote")
+            *_, last = [event async for event in client.stream(QUERY, DOCUMENT, style="quote")]
+            assert isinstance(last, Answer)
+            for answer in (whole, last):
+                assert (answer.method, answer.reason) == ("extractive", "asked")
+                for cited in answer.citations:
+                    part = answer.summary[cited.summary.start : cited.summary.end]
+                    assert cited.support == "verbatim"
+                    assert [DOCUMENT[source.start : source.end] for source in cited.sources] == [part]
+            assert whole.citations
+            assert fake.calls == 0, "no decoder runs"
+
     async def test_a_problem_is_raised_also_in_the_middle(self, fake: FakeEngine, serve: Serve) -> None:
         fake.fail_after = 3
         async with serve(fake) as server, Client(str(server.base_url), retries=0) as client:

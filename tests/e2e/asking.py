@@ -2,16 +2,17 @@
 
 import asyncio
 import re
+from typing import Any
 
 from playwright.async_api import Page, expect
 
-from querygist.schemas import Answer
+from querygist.schemas import Answer, Citation, ModelName, Span, TextSpan, Timings, Usage
 
 DOCUMENT = (
     "Honey keeps for years. It holds so little water that bacteria cannot live in it. Bees dry the nectar with their "
     "wings before they close the cell. In 2003 archaeologists in Georgia found honey that was thousands of years old."
 )
-REPLY = "It holds so little water that bacteria cannot live in it. Bees dry the nectar with their wings."
+REPLY = "Honey keeps for years. It holds so little water that bacteria cannot live in it."
 QUERY = "why does honey not spoil"
 
 
@@ -37,6 +38,29 @@ async def marks_on(page: Page, answer: Answer, text: str) -> list[str]:
     marks = await page.locator("#view mark").all_text_contents()
     assert marks == [text[span.start : span.end] for span in answer.sources]
     return marks
+
+
+def cited(start: int, end: int, *sources: tuple[int, int], support: Any = "verbatim") -> Citation:
+    spans = [Span(start=first, end=last) for first, last in sources]
+    return Citation(summary=TextSpan(start=start, end=end), sources=spans, support=support)
+
+
+def answer(summary: str, *citations: Citation, **fields: Any) -> Answer:
+    """An answer as the service would give it."""
+    usual: dict[str, Any] = {
+        "id": "1", "summary": summary, "answerable": True, "method": "generative", "cached": False,
+        "citations": list(citations), "sources": [span for one in citations for span in one.sources], "copied": 1.0,
+        "model": ModelName(name="m", version="1"),
+        "usage": Usage(prompt_tokens=1, completion_tokens=1, truncated=False),
+        "timings_ms": Timings(queue=0, first_token=1, total=2),
+    }  # fmt: skip
+    return Answer.model_validate(usual | fields)
+
+
+async def give(page: Page, answer: Answer) -> None:
+    """Have the service give this answer to whatever the page asks."""
+    body = f"event: done\ndata: {answer.model_dump_json()}\n\n"
+    await page.route("**/summarize", lambda route: route.fulfill(content_type="text/event-stream", body=body))
 
 
 def release(gate: asyncio.Semaphore, passes: int) -> None:

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
-from querygist.schemas import Answer, ModelName, Span, Timings, Usage
 from tests.conftest import Live, Serve
-from tests.e2e.asking import DOCUMENT, QUERY, REPLY, answer_on, ask, marks_on, release
+from tests.e2e.asking import DOCUMENT, QUERY, REPLY, answer, answer_on, ask, cited, marks_on, release
 from tests.e2e.conftest import OpenPage, Says
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -76,16 +75,11 @@ async def test_what_is_not_an_answer(
 @pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
 async def test_events_are_read_however_the_bytes_are_cut(live: Live, open_page: OpenPage, newline: str) -> None:
     summary, document = "Größe: 日本 👩‍🔬.", "🎉 Größe: 日本 👩‍🔬. Ende."
-    answer = Answer(
-        id="1", summary=summary, answerable=True, method="generative", cached=False, citations=[],
-        sources=[Span(start=2, end=2 + len(summary))], copied=1.0, text=None, model=ModelName(name="m", version="1"),
-        usage=Usage(prompt_tokens=1, completion_tokens=1, truncated=False),
-        timings_ms=Timings(queue=0, first_token=1, total=2),
-    )  # fmt: skip
+    given = answer(summary, cited(0, len(summary), (2, 2 + len(summary))))
     lines = [": a comment", "retry: 1000", ""]
     for character in summary:
         lines += ["event:token", f"data: {json.dumps({'text': character}, ensure_ascii=False)}", ""]
-    lines += ["event: done", *(f"data: {line}" for line in answer.model_dump_json(indent=1).splitlines()), ""]
+    lines += ["event: done", *(f"data: {line}" for line in given.model_dump_json(indent=1).splitlines()), ""]
     body = "".join(line + newline for line in lines).encode()
     page = await open_page(
         live.url,
@@ -96,9 +90,9 @@ async def test_events_are_read_however_the_bytes_are_cut(live: Live, open_page: 
         ".observe(document, { childList: true, characterData: true, subtree: true });",
     )
     await ask(page, document=document)
-    assert await answer_on(page) == answer
+    assert await answer_on(page) == given
     assert await page.locator("#summary").text_content() == summary
-    assert await marks_on(page, answer, document) == [summary]
+    assert await marks_on(page, given, document) == [summary]
     assert "\ufffd" not in "".join(filter(None, await page.evaluate("written")))
 
 
@@ -110,9 +104,9 @@ async def test_markup_in_a_document_stays_text(serve: Serve, says: Says, open_pa
     async with serve(says(HOSTILE)) as server:
         page = await open_page(str(server.base_url))
         await ask(page, query="bold claims", document=document)
-        answer = await answer_on(page)
-        assert await page.locator("#summary").text_content() == answer.summary == HOSTILE
-        assert "onerror" in "".join(await marks_on(page, answer, document))
+        shown = await answer_on(page)
+        assert await page.locator("#summary").text_content() == shown.summary == HOSTILE
+        assert "onerror" in "".join(await marks_on(page, shown, document))
         assert await page.locator("#answer").locator("img, script, b").count() == 0
         assert await page.title() == "Querygist"
 

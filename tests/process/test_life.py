@@ -117,7 +117,7 @@ def test_the_command_line_summarizes_without_a_server(page: Path) -> None:
     [
         (["summarize", "-q", "q", "/nowhere/page.txt"], "Cannot read /nowhere/page.txt"),
         (["summarize", "-q", " ", "{page}"], "query"),
-        (["summarize", "-q", "q" * 600, "{page}"], "query"),
+        (["summarize", "-q", "q" * 2_001, "{page}"], "query"),
     ],
 )
 def test_the_command_line_tells_what_is_wrong(page: Path, arguments: list[str], message: str) -> None:

@@ -1,13 +1,15 @@
 """A request, cleaned and ready to be worked on."""
 
+import uuid
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 from opentelemetry.trace import Span
 
 from querygist.deadline import Deadline
 from querygist.schemas import DocumentFields
-from querygist.text.cleaning import CleanDocument
+from querygist.text.cleaning import CleanDocument, clean_document, clean_query, clean_title
 from querygist.text.quote import Quote, quote_of
 from querygist.text.ranking import Ranking, rank
 
@@ -24,6 +26,20 @@ class Job:
     title: str | None
     fields: DocumentFields
     span: Span
+
+    @classmethod
+    def of(cls, query: str, fields: DocumentFields, deadline: Deadline, *, started: float, span: Span) -> Self:
+        """Clean the texts, which takes milliseconds. Raises UnprocessableText."""
+        return cls(
+            id=uuid.uuid4().hex,
+            started=started,
+            deadline=deadline,
+            query=clean_query(query),
+            document=clean_document(fields.document, content_type=fields.content_type),
+            title=clean_title(fields.title) if fields.title else None,
+            fields=fields,
+            span=span,
+        )
 
     @cached_property
     def ranking(self) -> Ranking:

@@ -7,7 +7,6 @@ The way of a request: `answer` drains `stream`; `stream` follows the flight that
 import asyncio
 import contextlib
 import time
-import uuid
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -31,7 +30,6 @@ from querygist.prompting.prompt_builder import Window, fit
 from querygist.prompting.templates import VERSIONS
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.schemas import Answer, DocumentFields
-from querygist.text.cleaning import clean_document, clean_query, clean_title
 from querygist.tracing import add_child_span, child_span, trace_headers
 
 T = TypeVar("T")
@@ -113,19 +111,9 @@ class Summarizer:
 
     async def _prepare(self, query: str, fields: DocumentFields, deadline: Deadline, span: Span) -> Job:
         started = time.monotonic()
-        document = await _off_loop(
-            fields.document, lambda: clean_document(fields.document, content_type=fields.content_type)
-        )
-        return Job(
-            id=uuid.uuid4().hex,
-            started=started,
-            deadline=deadline.earlier(_reserve(document.text) if fields.fallback == "extractive" else 0),
-            query=clean_query(query),
-            document=document,
-            title=clean_title(fields.title) if fields.title else None,
-            fields=fields,
-            span=span,
-        )
+        job = await _off_loop(fields.document, lambda: Job.of(query, fields, deadline, started=started, span=span))
+        reserve = _reserve(job.document.text) if fields.fallback == "extractive" else 0
+        return replace(job, deadline=deadline.earlier(reserve))
 
     def _key(self, job: Job) -> bytes:
         return cache_key(

@@ -139,9 +139,20 @@ def test_the_first_piece_is_there_before_the_rest(server: Server, client: Connec
     assert (result.outcome, result.ttft, result.e2el) == ("generative", 2, 3)
 
 
+@pytest.mark.parametrize(
+    ("reason", "outcome"), [("asked", "quote"), ("checker", "generative"), ("deadline", "extractive")]
+)
+def test_quotes_are_told_apart_by_their_reason(server: Server, client: Connections, reason: str, outcome: str) -> None:
+    quote = ANSWER | {"method": "extractive", "reason": reason}
+    server.reply = lambda handler: handler.whole(200, json.dumps(quote).encode())
+    (result,) = asked(client, "json")
+    assert (result.outcome, result.answered, result.ok) == (outcome, True, outcome != "extractive")
+
+
 def test_a_page_has_a_sample_for_each_document(server: Server, client: Connections) -> None:
     lines = [{"id": "1", "answer": ANSWER}, {"id": "2", "problem": PROBLEM}] + [
-        {"id": str(number), "answer": ANSWER | {"method": "extractive"}} for number in range(3, PAGE + 1)
+        {"id": str(number), "answer": ANSWER | {"method": "extractive", "reason": "overloaded"}}
+        for number in range(3, PAGE + 1)
     ]
     server.reply = lambda handler: handler.chunked(*(json.dumps(line).encode() + b"\n" for line in lines))
     results = asked(client, "page")

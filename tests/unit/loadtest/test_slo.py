@@ -59,19 +59,22 @@ def test_a_run_is_counted() -> None:
         stream(1.5, 1.1),  # its first text came too late
         result(0.1, cached=True),
         result(0.3, outcome="extractive"),
+        result(0.4, outcome="quote"),
         result(9.0, outcome="timeout", send_lag=2 * LAG_SECONDS),
         result(0.0, outcome="overloaded"),
     ]
     found = summarize(results, 4.0, Limits(e2el=2.0, ttft=1.0))
-    assert found.outcomes == {GOOD: 3, SLOW: 2, "extractive": 1, "timeout": 1, "overloaded": 1}
-    assert (found.asked, found.streams, found.lagged) == (8, 2, 1)
-    assert (found.offered, found.generated, found.goodput) == (2.0, 1.25, 0.75)
+    assert found.outcomes == {GOOD: 4, SLOW: 2, "extractive": 1, "timeout": 1, "overloaded": 1}
+    assert (found.asked, found.streams, found.lagged) == (9, 2, 1)
+    assert (found.offered, found.generated, found.goodput) == (2.25, 1.5, 1.0)
     shares = found.shares
-    assert (shares.errors, shares.fallbacks, shares.goodput, shares.cache_hits) == (0.25, 0.125, 0.375, 0.125)
+    assert (shares.errors, shares.fallbacks, shares.goodput, shares.cache_hits) == (
+        pytest.approx(2 / 9), 1 / 9, 4 / 9, 1 / 9
+    )  # fmt: skip
     assert found.e2el is not None
     assert found.ttft is not None
     assert found.itl is not None
-    assert found.e2el.mean == pytest.approx((1 + 3 + 1.5 + 1.5 + 0.1 + 0.3) / 6), "of answers only"
+    assert found.e2el.mean == pytest.approx((1 + 3 + 1.5 + 1.5 + 0.1 + 0.3 + 0.4) / 7), "of answers only"
     assert (found.ttft.mean, found.itl.mean) == pytest.approx((0.8, 0.05))
 
 

@@ -73,6 +73,13 @@ def test_every_kind_is_a_request_that_the_service_takes() -> None:
             assert SummarizeRequest.model_validate(wanted.body).stream is (kind == "stream")
 
 
+@pytest.mark.parametrize("kind", ["json", "page"])
+def test_every_document_is_asked_for_in_the_style(kind: str) -> None:
+    body = traffic(kind, style="quote").draw().body
+    documents = body["documents"] if kind == "page" else [body]
+    assert {one["style"] for one in documents} == {"quote"}
+
+
 @pytest.mark.parametrize("mix", ["", "json=-1", "html=1", "json=many", "json=0,page=0", "json=1;stream=1"])
 def test_a_mix_that_is_none_is_refused(mix: str) -> None:
     with pytest.raises(ConfigurationError, match="mix"):
