@@ -16,13 +16,17 @@ _CLOSERS = r"\"'”’»›)\]}」』）】》〉"
 _STRONG = "。！？｡।॥؟۔።։។៕།༎"  # ends a sentence whatever follows, even without a space
 _PHRASED = "\u0e01-\u0e2e\u0e30-\u0e45\u0e47-\u0e4e\u0e81-\u0ec4\u0ec8-\u0ecd"  # Thai and Lao have no full stop
 _SPACE = r"[ \u00a0\u202f]"
-_END = re.compile(  # no backtracking may help: it would let a later character overturn an end
-    rf"([.!?…]+(?:[{_CLOSERS}“«]|{_SPACE}[»›](?!\w)|{_SPACE}?\[\d{{1,3}}\])*)"  # [3] is a footnote of an encyclopedia
+_BREAK = (  # one first set of characters, for a fast search. No backtracking may help: it would let ends be overturned
+    rf"[.!?…{_STRONG}\n](?:"
+    rf"(?<![{_STRONG}.!?…]{{2}})(?<!\n)(?:(?<=[.!?…])"
+    rf"([.!?…]*(?:[{_CLOSERS}“«]|{_SPACE}[»›](?!\w)|{_SPACE}?\[\d{{1,3}}\])*)"  # [3] is a footnote of an encyclopedia
     rf"(?:{_SPACE}(?=[^\s»›\[]|[»›]\w|\[(?:\d{{0,3}}[^\d\]]|\d{{4}}|\]))|(?:{_SPACE}\s|(?!{_SPACE})\s)\s*(?=\S))"
-    rf"|([{_STRONG}][{_STRONG}.!?…]*(?![{_STRONG}.!?…])[{_CLOSERS}]*(?![{_CLOSERS}]))\s*(?=\S)"
-    r"|()\n\s*(?=\S)"
-    rf"|() (?<=[{_PHRASED}] )(?=[{_PHRASED}])"
+    rf"|(?:(?<=[{_STRONG}])|[.!?…]*[{_STRONG}])([{_STRONG}.!?…]*(?![{_STRONG}.!?…])[{_CLOSERS}]*(?![{_CLOSERS}]))\s*(?=\S))"
+    r"|(?<=\n)()\s*(?=\S))"
 )
+_SPACED = re.compile(_BREAK)
+_UNSPACED = re.compile(rf"{_BREAK}|() (?<=[{_PHRASED}] )(?=[{_PHRASED}])")
+_ANY_PHRASED = re.compile(f"[{_PHRASED}]")
 _WEAK, _SURE, _LINE, _PHRASE = 1, 2, 3, 4
 
 _ITEM = re.compile(r"(?:[-*•‣◦▪●⁃·–—]|\d{1,3}(?:\.|\.?\))|(?:[a-z]|[ivx]{1,5})\.?\))\s")
@@ -34,37 +38,34 @@ _QUOTING = re.compile(
 _LONG_PHRASE = 100  # characters of Thai, from which on a space may end a sentence
 
 
-def _ends(text: str, start: int, found: re.Match[str], *, final: bool) -> bool | None:
+def _ends(text: str, start: int, end: int, found: re.Match[str], *, final: bool) -> bool | None:
     """True when the sentence that began at `start` ends at this candidate; None while that is unknown."""
-    after, kind = found.end(), found.lastindex or 0
-    end = found.end(kind)
-    line_feeds = text.count("\n", found.start(), after)
+    after = found.end()
+    line_feeds = text.count("\n", end, after)
     if line_feeds > 1 or (line_feeds and _ITEM.match(text, after)):
         return True
-    if kind == _SURE:
+    if found.lastindex == _SURE:
         return after > end or not _reads_on(text, start, end)
-    if kind == _PHRASE:
-        return found.start() - start >= _LONG_PHRASE
+    if found.lastindex == _PHRASE:
+        return end - start >= _LONG_PHRASE
     if text[after].islower():
         return False
-    return _line_or_mark_ends(text, start, found, final=final)
-
-
-def _line_or_mark_ends(text: str, start: int, found: re.Match[str], *, final: bool) -> bool | None:
-    """Decide on a line end or marks that no small letter follows."""
-    after, end = found.end(), found.end(found.lastindex or 0)
     if found.lastindex == _LINE:
         return line_ends(text, start, end, after, final=final)
-    if is_label(text, start, end):
+    return _weak_ends(text, start, end, found, final=final)
+
+
+def _weak_ends(text: str, start: int, end: int, found: re.Match[str], *, final: bool) -> bool | None:
+    """Decide on marks that end most sentences."""
+    first, after = found.start(), found.end()
+    marks = text[first:end]
+    if is_label(text, start, end) or (marks in _LEFT_OUT and first > start and text[first - 1] in "[("):
         return False
-    if found[_WEAK] == "." and text[after] not in _MARKS:
-        new_line = "\n" in found[0] and is_short_line(text, start, end)
-        return full_stop_ends(text, start, found.start(), after, new_line=new_line, final=final)
-    if found[_WEAK] in _LEFT_OUT and found.start() and text[found.start() - 1] in "[(":
-        return False
+    if marks == "." and text[after] not in _MARKS:
+        new_line = "\n" in text[end:after] and is_short_line(text, start, end)
+        return full_stop_ends(text, start, first, after, new_line=new_line, final=final)
     following = next_word(text, after, final=final)
-    word = last_word(text, start, found.start()).casefold()
-    return None if following is None else _marks_end(found[_WEAK], word, following)
+    return None if following is None else _marks_end(marks, last_word(text, start, first).casefold(), following)
 
 
 def _marks_end(marks: str, word: str, following: str) -> bool:
@@ -91,9 +92,10 @@ def breaks(text: str, *, final: bool) -> Iterator[tuple[int, int]]:
     """Yield where a sentence ends, and where the next one starts, up to the first place that cannot be decided yet."""
     start = 0
     enclosures = Enclosures(text, final=final)
-    for found in _END.finditer(text):
-        end = found.end(found.lastindex or 0)
-        ends = _ends(text, start, found, final=final)
+    pattern = _UNSPACED if _ANY_PHRASED.search(text) else _SPACED
+    for found in pattern.finditer(text, 0, len(text.rstrip())):
+        end = found.start() if found.lastindex in {_LINE, _PHRASE} else found.end(found.lastindex or 0)
+        ends = _ends(text, start, end, found, final=final)
         if ends is False:
             continue
         enclosed = enclosures.open_at(start, end)

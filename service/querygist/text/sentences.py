@@ -96,9 +96,9 @@ def _short_words(text: str, start: int, end: int, max_chars: int) -> Iterator[Sp
 
 def _cluster_start(text: str, begin: int, limit: int) -> int:
     """Return the last place up to `limit` that is not inside of a character as a reader sees it, but not `begin`."""
-    for cluster in _CLUSTER.finditer(text, begin, limit + 1):
-        if cluster.end() > limit:
-            return cluster.start() if cluster.start() > begin else limit
+    for cluster in _CLUSTER.finditer(text[begin : limit + 1]):
+        if begin + cluster.end() > limit:
+            return begin + cluster.start() if cluster.start() else limit
     return limit
 
 
