@@ -8,7 +8,7 @@ from typing import Any
 from querygist.evaluation.rouge import rouge2
 from querygist.pipeline.attribution import attribute
 from querygist.text.cleaning import CleanDocument
-from querygist.text.sentences import sentence_ends, terms
+from querygist.text.sentences import ends_with_sentence, terms
 from training.config import LabelConfig
 from training.data import build_examples
 from training.data.examples import Example
@@ -56,7 +56,7 @@ def _outcome(sample: Generated, example: Example, copied: float, recipe: LabelCo
         return "too short"
     if words > example.max_words:
         return "too long"
-    if len(sample.text) not in sentence_ends(f"{sample.text} A"):
+    if not ends_with_sentence(sample.text):
         return "unfinished"
     if copied < recipe.min_copied:
         return "not copied"

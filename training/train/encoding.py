@@ -64,7 +64,7 @@ def _answer(document: str, summary: str, sentences: Sequence[Sentence], reads_on
     if quote:
         at, text = quote.start(), quote[0] + (following(document, quote[0]) if reads_on else "")
     else:
-        opening = summary[: next(iter(sentence_ends(f"{summary} A")), None)]
+        opening = summary[: next(iter(sentence_ends(f"{summary} The ")), None)]
         sources = attribute(opening, CleanDocument(document, source=document)).sources
         at, text = sources[0][0] if sources else 0, summary
     begin = place_of(sentences, at)

@@ -6,7 +6,7 @@ from typing import Literal, Protocol, Self
 
 from querygist.prompting.templates import NO_ANSWER, Marks, marks_of
 from querygist.prompting.tokenizer import Tokenizer
-from querygist.text.sentences import sentence_ends
+from querygist.text.sentences import ends_with_sentence, first_sentence, sentence_ends
 from querygist.text.unicode import one_line
 
 _INCOMPLETE = "\ufffd"  # what bytes decode to that are no character, or none yet
@@ -65,7 +65,7 @@ class Detokenizer:
         self._text = self._decoded(whole=False)
         if NO_ANSWER.startswith(self._text):
             return ""
-        safe = self._finished_sentences() or self._bounded()
+        safe = self._finished_sentences() or self._bounded(first_sentence(self._text))
         new, self._sent = safe[len(self._sent) :], safe
         return new
 
@@ -77,8 +77,8 @@ class Detokenizer:
         self._text = self._decoded(whole=True)
         if self._text in ("", NO_ANSWER):
             return Final("", "", answerable=False)
-        text = self._bounded()
-        if text != self._text or (reason == "length" and not self._is_over()):
+        text = self._bounded(self._text)
+        if text != self._text or (reason == "length" and not ends_with_sentence(self._text)):
             text = self._finished_sentences() or text
         return Final(text[len(self._sent) :], text, answerable=True)
 
@@ -86,15 +86,11 @@ class Detokenizer:
         ids = self._marks.text_ids(self._ids, whole=whole)
         return one_line(self._tokenizer.decode(ids).replace(_INCOMPLETE, ""))
 
-    def _bounded(self) -> str:
+    def _bounded(self, text: str) -> str:
         """The text, cut between words at the bound. A word there is what stands between two spaces."""
-        return " ".join(self._text.split(" ")[: self._max_words])
+        return " ".join(text.split(" ")[: self._max_words])
 
     def _finished_sentences(self) -> str:
         """The sentences that are certainly over and within the bound; "" when the first is not."""
-        bound = len(self._bounded())
+        bound = len(self._bounded(self._text))
         return self._text[: max((end for end in sentence_ends(self._text) if end <= bound), default=0)]
-
-    def _is_over(self) -> bool:
-        """True when the text ends with a sentence, were another one to follow."""
-        return len(self._text) in sentence_ends(f"{self._text} A")

@@ -40,14 +40,25 @@ def sentence_ends(text: str) -> list[int]:
 
     The last sentence is not among them: only what follows a full stop tells whether it ended the sentence.
     """
-    return [end for end, _ in breaks(text, final=False)]
+    return [found.end for found in breaks(text, final=False) if found.certain]
+
+
+def first_sentence(text: str) -> str:
+    """The beginning of `text` that is certain to be in its first sentence, whatever may yet be appended."""
+    first = next(breaks(text, final=False), None)
+    return text[: first.end] if first else text
+
+
+def ends_with_sentence(text: str) -> bool:
+    """True when the last sentence of `text` is over, were another one to follow."""
+    return len(text) in sentence_ends(f"{text} The ")
 
 
 def sentence_spans(text: str) -> list[Span]:
     """The sentences in order, without blanks around them; together they hold every character that is not blank."""
     spans = []
     start = len(text) - len(text.lstrip())
-    for end, following in breaks(text, final=True):
+    for end, following, _ in breaks(text, final=True):
         while text[end - 1].isspace() and end > start:
             end -= 1  # noqa: PLW2901
         if end > start:
@@ -96,9 +107,9 @@ def _short_words(text: str, start: int, end: int, max_chars: int) -> Iterator[Sp
 
 def _cluster_start(text: str, begin: int, limit: int) -> int:
     """Return the last place up to `limit` that is not inside of a character as a reader sees it, but not `begin`."""
-    for cluster in _CLUSTER.finditer(text, begin, limit + 1):
-        if cluster.end() > limit:
-            return cluster.start() if cluster.start() > begin else limit
+    for cluster in _CLUSTER.finditer(text[begin : limit + 1]):
+        if begin + cluster.end() > limit:
+            return begin + cluster.start() if cluster.start() else limit
     return limit
 
 

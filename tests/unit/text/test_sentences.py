@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from querygist.text.sentences import bounded_spans, sentence_ends, sentence_spans, terms, words
+from querygist.text.sentences import bounded_spans, first_sentence, sentence_ends, sentence_spans, terms, words
 
 PIECES = [
     *" \n\n.!?…。！」”)[](“„\"'‘’«»「（12aAbé北とกเำส।-•,",
@@ -109,6 +109,12 @@ def test_bounded_spans_keep_their_bounds(text: str, max_words: int, max_chars: i
 def test_a_sentence_end_once_found_stands_whatever_follows(text: str, following: str) -> None:
     found = sentence_ends(text)
     assert sentence_ends(text + following)[: len(found)] == found
+
+
+@given(TEXTS, TEXTS)
+def test_no_end_appears_in_what_is_certainly_one_sentence(text: str, following: str) -> None:
+    first = first_sentence(text)
+    assert all(end >= len(first.rstrip()) for end in sentence_ends(text + following))
 
 
 def test_the_end_of_the_last_sentence_is_not_certain() -> None:

@@ -10,11 +10,14 @@ def _all_of(spaced: str) -> frozenset[str]:
 
 NEVER_LAST = _all_of(
     "dr mr mrs ms mx messrs prof hon gov sen rep capt lt sgt maj supt insp pres mgr fr hr dipl dipl.-ing ing med jur "
-    "mme mlle mm dra sra srta dña ing lic arq gral excmo ilmo डॉ प्रो e.g i.e eg ie cf vs v viz approx incl esp ca "
+    "mme mlle dra sra srta dña ing lic arq gral excmo ilmo डॉ प्रो e.g i.e eg ie cf vs v viz approx incl esp ca "
     "z.b d.h u.a bzw vgl sog ggf evtl inkl exkl zzgl abzgl einschl geb gest ehem bspw insb kath evang städt staatl "
-    "gesetzl allg dt frz engl österr p.ex p.ej ej pr c.-à-d av aprox"
+    "gesetzl allg dt frz engl österr p.ex p.ej ej c.-à-d av aprox"
 )
 """Titles before names, and words that announce what follows: no sentence ends in them."""
+
+NEVER_LAST_CASED = frozenset({"MM", "Pr"})
+"""Of these the capitals matter: "Mm." and "PR." end sentences."""
 
 RARELY_LAST = _all_of(
     "inc ltd co corp bros llc plc cie jr sr dept univ assn st mt ft rd ave blvd rev gen col al resp mio mrd mill tsp "

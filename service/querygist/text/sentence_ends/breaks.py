@@ -6,65 +6,88 @@ bracket that is open there closes. Where that is not known yet, neither this end
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from querygist.text.sentence_ends import abbreviations
 from querygist.text.sentence_ends.enclosures import Enclosures
-from querygist.text.sentence_ends.full_stops import begins_sentence, full_stop_ends, is_label, last_word, next_word
+from querygist.text.sentence_ends.full_stops import (
+    LONGEST_LABEL,
+    begins_sentence,
+    full_stop_ends,
+    is_label,
+    last_word,
+    next_word,
+)
 from querygist.text.sentence_ends.line_ends import is_short_line, line_ends
 
 _CLOSERS = r"\"'”’»›)\]}」』）】》〉"
 _STRONG = "。！？｡।॥؟۔።։។៕།༎"  # ends a sentence whatever follows, even without a space
 _PHRASED = "\u0e01-\u0e2e\u0e30-\u0e45\u0e47-\u0e4e\u0e81-\u0ec4\u0ec8-\u0ecd"  # Thai and Lao have no full stop
 _SPACE = r"[ \u00a0\u202f]"
-_END = re.compile(  # no backtracking may help: it would let a later character overturn an end
-    rf"([.!?…]+(?:[{_CLOSERS}“«]|{_SPACE}[»›](?!\w)|{_SPACE}?\[\d{{1,3}}\])*)"  # [3] is a footnote of an encyclopedia
+_BREAK = (  # one first set of characters, for a fast search. No backtracking may help: it would let ends be overturned
+    rf"[.!?…{_STRONG}\n](?:"
+    rf"(?<![{_STRONG}.!?…]{{2}})(?<!\n)(?:(?<=[.!?…])"
+    rf"([.!?…]*(?:[{_CLOSERS}“«]|{_SPACE}[»›](?!\w)|{_SPACE}?\[\d{{1,3}}\])*)"  # [3] is a footnote of an encyclopedia
     rf"(?:{_SPACE}(?=[^\s»›\[]|[»›]\w|\[(?:\d{{0,3}}[^\d\]]|\d{{4}}|\]))|(?:{_SPACE}\s|(?!{_SPACE})\s)\s*(?=\S))"
-    rf"|([{_STRONG}][{_STRONG}.!?…]*(?![{_STRONG}.!?…])[{_CLOSERS}]*(?![{_CLOSERS}]))\s*(?=\S)"
-    r"|()\n\s*(?=\S)"
-    rf"|() (?<=[{_PHRASED}] )(?=[{_PHRASED}])"
+    rf"|(?:(?<=[{_STRONG}])|[.!?…]*[{_STRONG}])([{_STRONG}.!?…]*(?![{_STRONG}.!?…])[{_CLOSERS}]*(?![{_CLOSERS}]))\s*(?=\S))"
+    r"|(?<=\n)()\s*(?=\S))"
 )
+_SPACED = re.compile(_BREAK)
+_UNSPACED = re.compile(rf"{_BREAK}|() (?<=[{_PHRASED}] )(?=[{_PHRASED}])")
+_PENDING = re.compile(r"(\S)\s+(?:[»›][^\w\s]*|\[\d{0,3}\]?)$")  # closes the sentence before, or opens the next
+_PENDING_REACH = 16
+_ANY_PHRASED = re.compile(f"[{_PHRASED}]")
 _WEAK, _SURE, _LINE, _PHRASE = 1, 2, 3, 4
 
-_ITEM = re.compile(r"(?:[-*•‣◦▪●⁃·–—]|\d{1,3}(?:\.|\.?\))|(?:[a-z]|[ivx]{1,5})\.?\))\s")
+_ITEM = re.compile(r"(?:[-*•‣◦▪●⁃·–—]|\d{1,3}(?:\.|\.?\))|(?:[a-z]|[ivx]{1,5})\.?\))")
 _MARKS = ".!?…,;)]"
 _LEFT_OUT = {"…]", "...]", "…)", "...)"}  # "[…]"
-_QUOTING = re.compile(
-    "と(?!ころ|にかく|ても|きどき)|って|[のがをは、，；：,;]|なんて|など"
-)  # what follows a quotation in its sentence
+_QUOTING = "とのがをはっ、，；：,;"  # what follows a quotation in its sentence
 _LONG_PHRASE = 100  # characters of Thai, from which on a space may end a sentence
 
 
-def _ends(text: str, start: int, found: re.Match[str], *, final: bool) -> bool | None:
+def _ends(text: str, start: int, end: int, found: re.Match[str], *, final: bool) -> bool | None:
     """True when the sentence that began at `start` ends at this candidate; None while that is unknown."""
-    after, kind = found.end(), found.lastindex or 0
-    end = found.end(kind)
-    line_feeds = text.count("\n", found.start(), after)
-    if line_feeds > 1 or (line_feeds and _ITEM.match(text, after)):
+    after = found.end()
+    line_feeds = text.count("\n", end, after)
+    if line_feeds > 1:
         return True
-    if kind == _SURE:
+    if line_feeds:
+        following = next_word(text, after, final=final)
+        if following is None:
+            return None
+        if _ITEM.fullmatch(following):
+            return True
+    return _decide(text, start, end, found, final=final)
+
+
+def _decide(text: str, start: int, end: int, found: re.Match[str], *, final: bool) -> bool | None:
+    """Decide on a candidate that no blank line and no item follows."""
+    after = found.end()
+    if found.lastindex == _SURE:
         return after > end or not _reads_on(text, start, end)
-    if kind == _PHRASE:
-        return found.start() - start >= _LONG_PHRASE
+    if found.lastindex == _PHRASE:
+        return end - start >= _LONG_PHRASE
     if text[after].islower():
         return False
-    return _line_or_mark_ends(text, start, found, final=final)
-
-
-def _line_or_mark_ends(text: str, start: int, found: re.Match[str], *, final: bool) -> bool | None:
-    """Decide on a line end or marks that no small letter follows."""
-    after, end = found.end(), found.end(found.lastindex or 0)
     if found.lastindex == _LINE:
         return line_ends(text, start, end, after, final=final)
-    if is_label(text, start, end):
+    return _weak_ends(text, start, end, found, final=final)
+
+
+def _weak_ends(text: str, start: int, end: int, found: re.Match[str], *, final: bool) -> bool | None:
+    """Decide on marks that end most sentences."""
+    first, after = found.start(), found.end()
+    marks = text[first:end]
+    if end - start <= LONGEST_LABEL and is_label(text, start, end):
         return False
-    if found[_WEAK] == "." and text[after] not in _MARKS:
-        new_line = "\n" in found[0] and is_short_line(text, start, end)
-        return full_stop_ends(text, start, found.start(), after, new_line=new_line, final=final)
-    if found[_WEAK] in _LEFT_OUT and found.start() and text[found.start() - 1] in "[(":
+    if marks in _LEFT_OUT and first > start and text[first - 1] in "[(":
         return False
+    if marks == "." and text[after] not in _MARKS:
+        new_line = "\n" in text[end:after] and is_short_line(text, start, end)
+        return full_stop_ends(text, start, first, after, new_line=new_line, final=final)
     following = next_word(text, after, final=final)
-    word = last_word(text, start, found.start()).casefold()
-    return None if following is None else _marks_end(found[_WEAK], word, following)
+    return None if following is None else _marks_end(marks, last_word(text, start, first).casefold(), following)
 
 
 def _marks_end(marks: str, word: str, following: str) -> bool:
@@ -84,22 +107,34 @@ def _reads_on(text: str, start: int, end: int) -> bool:
         return text[start] not in "（【《〈(["
     if text[end - 1] not in "”’」』":
         return False
-    return _QUOTING.match(text, end) is not None or (text[start] in "“‘「『" and "\u4e00" <= text[end] <= "\u9fff")
+    return text[end] in _QUOTING or (text[start] in "“‘「『" and "\u4e00" <= text[end] <= "\u9fff")
 
 
-def breaks(text: str, *, final: bool) -> Iterator[tuple[int, int]]:
-    """Yield where a sentence ends, and where the next one starts, up to the first place that cannot be decided yet."""
+class Break(NamedTuple):
+    """Where a sentence ends and the next one starts; not `certain`: perhaps, and what follows is not known either."""
+
+    end: int
+    start: int
+    certain: bool
+
+
+def breaks(text: str, *, final: bool) -> Iterator[Break]:
+    """Yield the breaks up to the first that cannot be decided yet, and that. `final`: the text is complete."""
     start = 0
     enclosures = Enclosures(text, final=final)
-    for found in _END.finditer(text):
-        end = found.end(found.lastindex or 0)
-        ends = _ends(text, start, found, final=final)
-        if ends is False:
+    pattern = _SPACED if text.isascii() or not _ANY_PHRASED.search(text) else _UNSPACED
+    length = len(text.rstrip())
+    for found in pattern.finditer(text, 0, length):
+        end = found.start() if found.lastindex in {_LINE, _PHRASE} else found.end(found.lastindex or 0)
+        ends = _ends(text, start, end, found, final=final)
+        enclosed = False if ends is False else enclosures.open_at(start, end)
+        if ends is False or enclosed:
             continue
-        enclosed = enclosures.open_at(start, end)
-        if enclosed:
-            continue
-        if ends is None or enclosed is None:
+        certain = ends is True and enclosed is False
+        yield Break(end, found.end(), certain)
+        if not certain:
             return
         start = found.end()
-        yield end, start
+    pending = None if final else _PENDING.search(text, max(start, length - _PENDING_REACH), length)
+    if pending:
+        yield Break(pending.end(1), len(text), certain=False)

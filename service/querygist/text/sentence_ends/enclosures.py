@@ -28,7 +28,7 @@ _PAIRS = (
 )
 _CLOSERS = {pair[0]: pair[1:] for pair in _PAIRS}
 _STOPS = {pair[0]: re.compile(rf"\n|[{re.escape(pair)}]") for pair in _PAIRS}
-_BREAK = re.compile(r"\n(?:[^\S\n]*\n|\s*(?:[-*•‣◦▪●]|\d{1,3}[.)])\s)")  # a blank line, an item: left open after all
+_BREAK = re.compile(r"\n(?:[^\S\n]*\n|\s*(?:[-*•‣◦▪●]|\d{1,3}\.)\s)")  # a blank line, an item: left open after all
 
 
 class Enclosures:
@@ -80,28 +80,27 @@ class Enclosures:
         limit = place + (_WIDE_REACH if mark in "「『（【《〈" else _REACH)
         depth = 1
         at = place + 1
-        while found := _STOPS[mark].search(text, at, limit):
+        while depth and (found := _STOPS[mark].search(text, at, limit)):
             at = found.end()
-            if found[0] == "\n":
-                if _BREAK.match(text, found.start()):
-                    return 0
-            elif found[0] in _CLOSERS[mark]:
-                if self._closes(mark, found.start()):
-                    depth -= 1
-                    if not depth:
-                        return at
-                elif mark == '"':
-                    return 0
-            else:
-                depth += 1
-                if depth > _DEEPEST:
-                    return 0
+            if at == len(text) and not self._final:
+                return None  # what follows the mark tells a quotation's end from an apostrophe
+            step = self._step(mark, found.start())
+            if step is None or depth + step > _DEEPEST:
+                return 0
+            depth += step
+        if not depth:
+            return at
         return 0 if self._final or len(text) >= limit else None
 
-    def _closes(self, mark: str, place: int) -> bool:
-        before, after = self._text[place - 1], self._text[place + 1 : place + 2]
-        if mark == "'":
-            return before in ".!?…," and not after.isalnum()
-        if mark in '‘‚"':
-            return not after.isalnum() and not (mark == '"' and before.isspace())
-        return True
+    def _step(self, mark: str, place: int) -> int | None:
+        """Return the change of depth at this place behind an opening `mark`; None if that was left open."""
+        stop, before, after = self._text[place], self._text[place - 1], self._text[place + 1 : place + 2]
+        if stop == "\n":
+            return None if _BREAK.match(self._text, place) else 0
+        if stop not in _CLOSERS[mark]:
+            return 1
+        if mark == '"':
+            return None if after.isalnum() or before.isspace() else -1  # None: another one opens
+        if mark in "'‘‚" and after.isalnum():
+            return 0  # an apostrophe
+        return None if mark == "'" and before not in ".!?…," else -1  # None: "the dogs' home"

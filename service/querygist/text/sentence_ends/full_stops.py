@@ -8,6 +8,8 @@ import re
 from querygist.text.sentence_ends import abbreviations
 from querygist.text.unicode import LETTER
 
+_KNOWN = abbreviations.NEVER_LAST | abbreviations.RARELY_LAST | abbreviations.BEFORE_NUMBER
+LONGEST_LABEL = 16
 _LONGEST_ABBREVIATION = 16
 _LONGEST_WORD = 24  # characters of the next word that are looked at
 _LONGEST_PART = 2  # letters of a part of "EE. UU."
@@ -16,7 +18,6 @@ _ITEM_REACH = 300  # characters back in which the number of the item before is l
 _OPENING = "([{\"'“”‘„‚«‹»"
 _LABEL = re.compile(r"\s*(?:[-*•‣◦▪●⁃]\s*)?[(\[]?(?:\w|\d{1,3}|[ivx]{1,5})[.)]*\s*")  # "1.", "b)", "iv."
 _LISTED = re.compile(r"[:;]\s+[(\[]?\w{1,2}$")  # "To log in: 1."
-_ITEM_NUMBER = re.compile(r"(?:^|\s)(\d{1,2})[.)]\s")
 _ITEM = re.compile(r"\d{1,2}[.)]")
 _NUMERAL = re.compile(r"\d{1,3}|[IVX]{2,5}")
 _ACRONYM = re.compile(r"(?:[^\W\d_]{1,3}\.-?)+[^\W\d_]{1,3}")  # U.S, Ph.D, J.-C
@@ -25,6 +26,7 @@ _SECOND_PART = re.compile(r"[^\W\d_]{1,2}\.|chr\.|J\.-?C", re.IGNORECASE)  # of 
 _SHORT_BEFORE = re.compile(r"\b[^\W\d_]\.\s?$")
 _COUNTED = re.compile(r"(?:[A-Z]|[IVXLC]+)\b(?!['’.])")  # "No. A", "Vol. IV"
 _DATED = re.compile(r"\d (?:B\.C|A\.D|B\.C\.E|C\.E)$")
+_SECTION = re.compile(r"\d+\.\d")
 _HOUR = re.compile(r"[ap]\.m", re.IGNORECASE)
 _ELISION = re.compile(r"(?:[ldn]|qu)['’](?=.)", re.IGNORECASE)  # "l'art. 5"
 _LETTERS = re.compile(r"[^\W\d_]+['’]?")
@@ -39,12 +41,15 @@ def next_word(text: str, place: int, *, final: bool) -> str | None:
 def last_word(text: str, start: int, end: int) -> str:
     """Return the last word, of a long one its end, without what opens it."""
     near = text[max(start, end - _LONGEST_ABBREVIATION) : end].split()
-    return _ELISION.sub("", near[-1].lstrip(_OPENING)) if near else ""
+    if not near:
+        return ""
+    word = near[-1] if near[-1].isalpha() else near[-1].lstrip(_OPENING)
+    return word if word.isalpha() else _ELISION.sub("", word)
 
 
 def is_label(text: str, start: int, end: int) -> bool:
-    """True when the text up to `end` only numbers or letters what begins there."""
-    return end - start <= _LONGEST_ABBREVIATION and _LABEL.fullmatch(text, start, end) is not None
+    """True when the text up to `end`, at most `LONGEST_LABEL`, only numbers or letters what begins there."""
+    return _LABEL.fullmatch(text, start, end) is not None
 
 
 def full_stop_ends(text: str, start: int, dot: int, after: int, *, new_line: bool, final: bool) -> bool | None:
@@ -54,9 +59,19 @@ def full_stop_ends(text: str, start: int, dot: int, after: int, *, new_line: boo
     """
     word = last_word(text, start, dot)
     folded = word.casefold()
+    if (
+        word.isalpha()
+        and word[-1].islower()
+        and len(word) > 1
+        and word not in abbreviations.NEVER_LAST_CASED
+        and folded not in _KNOWN
+        and not folded.endswith("str")
+    ):
+        return True  # nearly always
     number_follows = text[after].isdigit() or text[after] == "§"
     if (
         (folded in abbreviations.NEVER_LAST and word != "V")  # "e. V.", unlike "Marsh v. State"
+        or word in abbreviations.NEVER_LAST_CASED
         or (number_follows and (folded in abbreviations.BEFORE_NUMBER or folded.endswith("str")))
     ):
         return False
@@ -118,13 +133,14 @@ def _letter_ends(before: str, letter: str, following: str) -> bool:
 def _numeral_ends(near: str, numeral: str, following: str) -> bool:
     """Decide on a number: of an item, an ordinal, a part of a date, or one that ends its sentence. It ends `near`."""
     if numeral.isdigit():
-        items = _ITEM_NUMBER.findall(near)
-        if _LISTED.search(near) or (items and int(items[-1]) + 1 == int(numeral)):
+        before = int(numeral) - 1
+        if _LISTED.search(near, len(near) - 8) or f" {before}. " in f" {near}" or f" {before}) " in f" {near}":
             return False
-        if len(numeral) <= 2 and (following[0].isdigit() or _first_letters(following) in abbreviations.GERMAN_MONTHS):
+        dated = following[0].isdigit() and not _SECTION.match(following)
+        if len(numeral) <= 2 and (dated or _first_letters(following) in abbreviations.GERMAN_MONTHS):
             return False
-    before = near[: -len(numeral)].split()[-2:]
-    if before and before[-1].casefold() in abbreviations.BEFORE_ORDINAL and before != ["I", "am"]:
+    words = near[-_LONGEST_WORD : -len(numeral)].split()[-2:]
+    if words and words[-1].casefold() in abbreviations.BEFORE_ORDINAL and words != ["I", "am"]:
         return begins_sentence(following)
     return True
 
