@@ -7,7 +7,7 @@ Of models that write in their own words, sentences that are nearly none of the p
 
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from querygist.pipeline.alignment import Alignment
@@ -48,6 +48,7 @@ class Checker:
         self._shown = 0
         self._last: int | None = None
         self._seen: set[str] = set()
+        self._given: list[int] = []  # units, as many as segments where no own words are kept
         self._full = False
         self.text = ""
         self.segments: list[CheckedSegment] = []
@@ -68,7 +69,17 @@ class Checker:
         """Take the end of the model's text; return the rest that may be shown."""
         if self._keeps_own_words and (rest := self._draft.strip()):
             self._take_sentence(rest)
+        elif not self._keeps_own_words:
+            self._settle()
         return self._new()
+
+    def _settle(self) -> None:
+        """Call verbatim what the model went on to copy whole after it had been given."""
+        whole = dict(self._units_in(self._alignment.fragments(self._draft)))
+        self.segments = [
+            replace(one, support=whole.get(place, one.support))
+            for place, one in zip(self._given, self.segments, strict=True)
+        ]
 
     def _new(self) -> str:
         if not self.passed:
@@ -123,6 +134,7 @@ class Checker:
         if not line:
             return
         self._append(between, line, tuple((one.start, one.end) for one in slices), support)
+        self._given.append(place)
         self.text += ELLIPSIS if self._full else ""
         self._last = place
         self.passed = self.passed or place == self._best

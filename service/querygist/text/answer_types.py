@@ -20,13 +20,13 @@ def _pattern(words: str, *others: str) -> re.Pattern[str]:
 _TYPES = (
     (
         _pattern(
-            "how_much_does how_much_do how_much_did how_much_is how_much_are how_much_was how_much_were cost costs price "
-            "prices fee fees wie_viel_kostet was_kostet preis preise kosten gebühr combien_coûte prix tarif tarifs "
-            "cuánto_cuesta precio precios"
+            "how_much_does how_much_do how_much_did how_much_is how_much_are how_much_was how_much_were cost costs "
+            "price prices fee fees wie_viel_kostet was_kostet preis preise kosten gebühr combien_coûte prix tarif "
+            "tarifs cuánto_cuesta precio precios"
         ),
         _pattern(
-            "euro euros dollar dollars pound pounds pence cent cents franc francs kronor kr eur usd gbp chf percent free "
-            "gratis kostenlos",
+            "euro euros dollar dollars pound pounds pence cent cents franc francs kronor kr eur usd gbp chf percent "
+            "free gratis kostenlos",
             r"[€$£¥₹%]",
             r"\d[.,]\d\d\b",
         ),
@@ -52,10 +52,10 @@ _TYPES = (
     ),
     (
         _pattern(
-            "how_many how_much how_long how_old how_far how_tall how_high how_deep how_big how_large how_wide how_heavy "
-            "how_often how_fast age height length weight population capacity phone telephone dose dosage size percentage "
-            "salary wie_viel wie_viele wie_hoch wie_lang wie_lange wie_alt wie_weit wie_groß einwohner combien quel_âge "
-            "cuánto cuánta cuántos cuántas"
+            "how_many how_much how_long how_old how_far how_tall how_high how_deep how_big how_large how_wide "
+            "how_heavy how_often how_fast age height length weight population capacity phone telephone dose dosage "
+            "size percentage salary wie_viel wie_viele wie_hoch wie_lang wie_lange wie_alt wie_weit wie_groß einwohner "
+            "combien quel_âge cuánto cuánta cuántos cuántas"
         ),
         _pattern(
             "one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty hundred "

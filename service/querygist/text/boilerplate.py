@@ -39,12 +39,13 @@ _LABELS = re.compile(
 )
 _COPYRIGHT = re.compile(r"^(?:copyright|©|\(c\)) .*\b(?:19|20)\d\d\b|\ball rights reserved\b", re.IGNORECASE)
 _TRAIL = re.compile(r"(?:[^\s|›»>/•·][^|›»>/•·]{0,30}\s[|›»>/•·]\s){2,}[^|›»>/•·]{1,60}")
-_MENU = frozenset(
+_MENU_WORDS = (
     "home start about us contact contacts events news blog shop store login account cart basket search help support "
     "careers jobs products services catalogue catalog faq menu press team facebook twitter instagram linkedin youtube "
     "pinterest whatsapp rss email print startseite kontakt über uns aktuelles warenkorb suche accueil boutique inicio "
-    "contacto".split()
+    "contacto"
 )
+_MENU = frozenset(_MENU_WORDS.split())
 _BYLINE = re.compile(
     r"by [A-Z][\w'’.-]+(?: [\w'’.-]+){0,4}(?:,? .*\b(?:19|20)\d\d\b.*)?"
     r"|(?:last )?(?:[Uu]pdated|[Pp]ublished|[Mm]odified|[Pp]osted|[Rr]eviewed)\b.{0,30}\b(?:19|20)\d\d\b.{0,20}"

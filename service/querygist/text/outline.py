@@ -58,7 +58,7 @@ class Draft(Piece):
 
 
 class Scope(Enum):
-    """Where headings begin and cease to hold."""
+    """Places where headings begin and cease to hold."""
 
     OPEN = auto()
     MAIN = auto()  # only a title outside of it holds inside of it

@@ -141,9 +141,9 @@ def test_one_row_answers_a_question_about_one_thing() -> None:
         .table(["Phone", "Battery", "Price"], ["Pixel", "5,000 mAh", "$599"], ["Nova", "4,200 mAh", "$99"])
     )
     found = quote(page.document, "nova price", max_words=60)
-    assert found.text == "Phone: Nova; Battery: 4,200 mAh; Price: $99"
+    assert found.text == "Phone: Nova; Price: $99"
     assert [page.document.text[slice(*span)] for span in found.segments[0].sources] == [
-        "Phone", "Nova", "Battery", "4,200 mAh", "Price", "$99",
+        "Phone", "Nova", "Price", "$99",
     ]  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def test_unspaced_scripts_are_cut_between_characters(text: str, query: str) -> N
         assert found.text == f"{text[:end]}{ELLIPSIS}"
 
 
-def test_a_long_word_of_letters_is_cut_only_where_it_stands_alone() -> None:
+def test_a_long_word_is_cut_only_where_it_stands_alone() -> None:
     long = "Donaudampfschifffahrtsgesellschaftskapitän"
     assert text_of("owls", plain(f"Owls see a {long * 2} sail."), max_words=5) == "Owls see a…"
     assert text_of(long * 3, plain(long * 3), max_words=5) == f"{long * 3}"[:60] + ELLIPSIS

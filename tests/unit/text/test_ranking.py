@@ -106,10 +106,9 @@ def test_a_number_is_preferred_where_one_is_asked_for() -> None:
     page = plain("The tower is quite old. The tower opened in 1889. A dog.")
     assert best(rank(page, "when did the tower open")) == "The tower opened in 1889."
     tied = Page().add("item", "The harbour is large").add("item", "The harbour has 12 quays")
-    assert (
-        scores(tied, "how many harbour")["The harbour has 12 quays"]
-        > scores(tied, "harbour")["The harbour has 12 quays"]
-    )
+    asked, plain_ = scores(tied, "how many harbour"), scores(tied, "harbour")
+    assert asked["The harbour has 12 quays"] == plain_["The harbour has 12 quays"]
+    assert asked["The harbour is large"] < plain_["The harbour is large"]
 
 
 def test_neighbours_of_the_querys_words_rank_above_others() -> None:

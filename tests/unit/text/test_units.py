@@ -77,8 +77,9 @@ def test_headings_and_lead_in_are_a_units_context() -> None:
     lead_in = (page.end - len("You need:"), page.end)
     page.add("item", "Flour", lead_in=lead_in).heading(2, "Method").add("paragraph", "Mix.")
     text = page.document.text
-    contexts = [[text[slice(*span)] for span in unit.context] for unit in units_of(page)]
-    assert contexts == [["Pancakes", "Ingredients"], ["Pancakes", "Ingredients", "You need:"], ["Pancakes", "Method"]]
+    headings = [[text[slice(*span)] for span in unit.headings] for unit in units_of(page)]
+    assert headings == [["Pancakes", "Ingredients"], ["Pancakes", "Ingredients"], ["Pancakes", "Method"]]
+    assert [unit.lead_in for unit in units_of(page)] == [None, lead_in, None]
 
 
 def test_units_are_joined_by_what_stands_between_them() -> None:

@@ -69,7 +69,7 @@ def number(attributes: Attributes, name: str, otherwise: int = 1) -> int:
 
 
 def block_changes(tag: str, attributes: Attributes, context: Context) -> dict[str, Any]:
-    """What a block element changes of its context: the kind of its text, and that it is no part of the subject."""
+    """Changes that a block element makes to its context: the kind of its text, and if it is beside the subject."""
     role = attributes.get("role")
     changes: dict[str, Any] = {}
     if not context.boilerplate and tag not in _WHOLE_PAGE:

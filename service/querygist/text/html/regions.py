@@ -1,4 +1,4 @@
-"""What of a page is its subject and what stands around it."""
+"""Regions of a page: what is its subject and what stands around it."""
 
 from querygist.text.html.groups import Stream
 from querygist.text.outline import Draft, Scope
@@ -15,7 +15,7 @@ def _texts(draft: Draft) -> list[str]:
 
 
 def _region(stream: Stream, kind: Scope) -> tuple[int, int] | None:
-    """Where the page's one <main> or <article> begins and ends in the stream."""
+    """Places where the page's one <main> or <article> begins and ends in the stream."""
     found = None
     opened: list[int] = []
     for place, entry in enumerate(stream):

@@ -40,7 +40,7 @@ def subscript(text: str) -> str:
 
 
 def raised(content: str, before: str, after: str, *, linked: bool) -> str:  # noqa: PLR0911
-    """What stands for the text of a <sup> between `before` and `after`; "" for the mark of a note (`linked`)."""
+    """Return what stands for the text of a <sup> between `before` and `after`; "" for the mark of a note (`linked`)."""
     text = " ".join(content.split())
     if not text or _NOTE.fullmatch(text) or (linked and _NOTE_NUMBERS.fullmatch(text)):
         return ""
@@ -76,7 +76,7 @@ def small_cents(content: str, before: str) -> str | None:
 
 
 def lowered(content: str, before: str) -> str:
-    """What stands for the text of a <sub>: CO2 plainly, as people search for it, log₂ and x₁ lowered."""
+    """Return what stands for the text of a <sub>: CO2 plainly, as people search for it, log₂ and x₁ lowered."""
     text = " ".join(content.split())
     if not text:
         return ""

@@ -42,7 +42,7 @@ _ALWAYS_SEEN = frozenset(["html", "body", "main", "article"])
 
 
 class Looks(NamedTuple):
-    """What of an element's style its descendants inherit."""
+    """The part of an element's style that its descendants inherit."""
 
     background: str | None = "#ffffff"
     """None for one that is not known."""
@@ -54,7 +54,7 @@ PLAIN = Looks()
 
 @dataclass(slots=True)
 class Verdict:
-    """How an element is seen: `unseen` for good, `collapsed` until a control opens it."""
+    """An element as it is seen: `unseen` for good, `collapsed` until a control opens it."""
 
     looks: Looks
     unseen: bool = False

@@ -54,7 +54,7 @@ def mark_tables(lines: list[Line], gaps: frozenset[int]) -> None:
 
 
 def _cells_by(line: Line, gaps: frozenset[int], mark: str) -> int:
-    """How many cells a separator makes of a line; 0 when it does not look like a row."""
+    """Count how many cells a separator makes of a line; 0 when it does not look like a row."""
     count = len(_separators(line, gaps, mark)) + 1
     if mark in ",;":
         loose = line.text.count(f"{mark} ")

@@ -1,1 +1,1 @@
-"""Where a sentence ends: full stops, line ends, quotations and brackets."""
+"""Ends of sentences: full stops, line ends, quotations and brackets."""

@@ -111,7 +111,10 @@ def _reads_on(text: str, start: int, end: int) -> bool:
 
 
 class Break(NamedTuple):
-    """Where a sentence ends and the next one starts; not `certain`: perhaps, and what follows is not known either."""
+    """Place where a sentence ends, and where the next one starts; not `certain`: perhaps.
+
+    Behind one that is not certain nothing is known either.
+    """
 
     end: int
     start: int
