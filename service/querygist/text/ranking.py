@@ -14,7 +14,7 @@ from querygist.text.units import Unit, units, written
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What decides a quote. Fitted on the frozen validation rows: `python -m training fit-quote`.
+    """The weights that decide a quote. Fitted on the frozen validation rows: `python -m training fit-quote`.
 
     Scores are shares of what a unit would have that holds every term of the query once.
 

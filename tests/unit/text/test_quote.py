@@ -161,7 +161,7 @@ def test_unspaced_scripts_are_cut_between_characters(text: str, query: str) -> N
         assert found.text == f"{text[:end]}{ELLIPSIS}"
 
 
-def test_a_long_word_of_letters_is_cut_only_where_it_stands_alone() -> None:
+def test_a_long_word_of_letters_is_cut_only_if_it_is_alone() -> None:
     long = "Donaudampfschifffahrtsgesellschaftskapitän"
     assert text_of("owls", plain(f"Owls see a {long * 2} sail."), max_words=5) == "Owls see a…"
     assert text_of(long * 3, plain(long * 3), max_words=5) == f"{long * 3}"[:60] + ELLIPSIS
