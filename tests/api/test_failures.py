@@ -22,9 +22,13 @@ from querygist.prompting.tokenizer import Tokenizer
 from querygist.schemas import Answer
 from tests.api.test_contract import BODY, DOCUMENT, QUERY, events_of, problem_of
 from tests.conftest import Serve
+from tests.verbatim import is_quoted
 
-BEFORE_TEXT = 4
-"""Ids of an answer that may all be held back: the opening, a label, and letters that may be one."""
+STYLES = ("write", "quote")
+REASONS = ("overload", "deadline", "engine", "checker")
+
+BEFORE_TEXT = 12
+"""Ids of an answer that may all be held back: the opening, a label, and half of the first sentence."""
 
 
 def held(fake: FakeEngine) -> FakeEngine:
@@ -62,11 +66,9 @@ class TestDeadline:
     async def test_an_extract_takes_the_models_place(self, fake: FakeEngine, serve: Serve) -> None:
         async with serve(held(fake)) as client:
             answer = (await client.post("/summarize", json=BODY, headers={"X-Deadline-Ms": "1000"})).json()
-            assert (answer["method"], answer["answerable"], answer["cached"]) == ("extractive", True, False)
+            assert (answer["method"], answer["reason"], answer["cached"]) == ("extractive", "deadline", False)
             assert "Fleming" in answer["summary"]
-            words = answer["summary"].split()
-            quoted = " ".join(DOCUMENT[span["start"] : span["end"]] for span in answer["sources"]).split()
-            assert words == quoted
+            assert is_quoted(Answer.model_validate(answer), DOCUMENT)
             assert await sample(client, "querygist_fallbacks_total", reason="deadline") == 1
             await fake.until(lambda engine: not engine.running)
             assert fake.cancelled == 1, "nobody waits for it: the engine stops"
@@ -157,12 +159,16 @@ class TestOverload:
             held_back = [asyncio.create_task(client.post("/summarize", json=body)) for body in queries(3)]
             while await sample(client, "querygist_num_requests_waiting") < 1:
                 await asyncio.sleep(0.005)
-            extract = (await client.post("/summarize", json=BODY)).json()
-            assert extract["method"] == "extractive"
+            for _ in "ab":
+                extract = (await client.post("/summarize", json=BODY)).json()
+                found = (extract["method"], extract["reason"], extract["cached"])
+                assert found == ("extractive", "overloaded", False), "fallbacks are never cached"
             refused = await client.post("/summarize", json=BODY | {"fallback": "none"})
             problem_of(refused, 503, "overloaded")
             assert int(refused.headers["retry-after"]) >= 1
-            assert await sample(client, "querygist_sheds_total", reason="overload") == 2
+            assert await sample(client, "querygist_sheds_total", reason="overload") == 3
+            assert await sample(client, "querygist_fallbacks_total", reason="overload") == 2
+            assert await sample(client, "querygist_requests_total", outcome="fallback", method="extractive") == 2
             release(fake)
             assert {(await task).json()["method"] for task in held_back} == {"generative"}
 
@@ -240,8 +246,10 @@ class TestDeadEngine:
     async def test_before_the_first_token_it_is_an_extract(self, fake: FakeEngine, serve: Serve) -> None:
         fake.failing = True
         async with serve(fake) as client:
-            assert (await client.post("/summarize", json=BODY)).json()["method"] == "extractive"
+            extract = (await client.post("/summarize", json=BODY)).json()
+            assert (extract["method"], extract["reason"], extract["cached"]) == ("extractive", "engine", False)
             problem_of(await client.post("/summarize", json=BODY | {"fallback": "none"}), 503, "engine-unavailable")
+            assert await sample(client, "querygist_fallbacks_total", reason="engine") == 1
             problem_of(await client.get("/readyz"), 503, "not-ready")
             assert await sample(client, "querygist_engine_up") == 0
             assert (await client.get("/livez")).status_code == 200
@@ -257,7 +265,7 @@ class TestDeadEngine:
             assert [name for name, _ in events][-1] == "error"
             assert events[-1][1]["status"] == 503
             fake.failing = False
-            whole = (await client.post("/summarize", json=BODY | {"query": "another"})).json()
+            whole = (await client.post("/summarize", json=BODY | {"query": f"{QUERY}, again"})).json()
             assert whole["method"] == "extractive", "a JSON answer has sent nothing yet"
 
     async def test_a_crash_in_the_middle_of_a_stream_is_an_error_event(self, fake: FakeEngine, serve: Serve) -> None:
@@ -287,7 +295,7 @@ class TestDeadEngine:
             problem = problem_of(await client.post("/summarize", json=BODY), 500, "internal")
             assert "secret" not in json.dumps(problem)
             lines = await client.post(
-                "/summarize/batch", json={"query": QUERY, "documents": [{"id": "a", "document": "b"}]}
+                "/summarize/batch", json={"query": QUERY, "documents": [{"id": "a", "document": DOCUMENT}]}
             )
             assert json.loads(lines.text)["problem"]["status"] == 500
         log = logged.getvalue()
@@ -296,20 +304,86 @@ class TestDeadEngine:
         assert "Fleming" not in log
 
 
-class TestNoAnswer:
-    @pytest.fixture
-    def mute(self, fake: FakeEngine, tokenizer: Tokenizer) -> FakeEngine:
-        fake.reply = lambda ids: tokenizer.encode(templates.NO_ANSWER)
-        return fake
+class TestChecker:
+    """A model that does not write what the document says of the query: the quote is the answer."""
 
-    async def test_is_told_and_never_shown(self, mute: FakeEngine, serve: Serve) -> None:
-        async with serve(mute) as client:
+    @pytest.mark.parametrize(
+        "text", [templates.NO_ANSWER, "The moon is made of cheese.", "Mass production began during the war.", ""]
+    )
+    @pytest.mark.parametrize("fallback", ["extractive", "none"])
+    async def test_a_text_without_the_answer_becomes_the_quote(
+        self, fake: FakeEngine, serve: Serve, tokenizer: Tokenizer, text: str, fallback: str
+    ) -> None:
+        fake.reply = lambda ids: tokenizer.encode(text)
+        body = BODY | {"fallback": fallback}
+        async with serve(fake) as client:
+            events = await events_of(client, body)
+            assert [name for name, _ in events] == ["token", "done"]
+            assert events[0][1]["text"] == events[1][1]["summary"]
+            whole = (await client.post("/summarize", json=body)).json()
+            quote = (await client.post("/summarize", json=body | {"style": "quote"})).json()
+            for answer, cached in ((events[1][1], False), (whole, True)):
+                assert (answer["method"], answer["reason"]) == ("extractive", "checker")
+                assert (answer["summary"], answer["citations"]) == (quote["summary"], quote["citations"])
+                assert answer["cached"] == cached
+                assert answer["usage"]["prompt_tokens"] > 0, "the model was asked"
+            assert fake.calls == 1
+            assert await sample(client, "querygist_fallbacks_total", reason="checker") == 1
+            assert await sample(client, "querygist_requests_total", outcome="ok", method="extractive") == 3
+            assert await sample(client, "querygist_requests_total", outcome="fallback", method="extractive") == 0
+
+    async def test_labels_and_fences_reach_no_reader(
+        self, fake: FakeEngine, serve: Serve, tokenizer: Tokenizer
+    ) -> None:
+        fake.reply = lambda ids: tokenizer.encode(
+            "It was discovered in 1928B by the Scottish scientist Alexander Fleming,</document> who noticed that a "
+            "mould had killed the bacteria in one of his dishesC Mass production began during the warD"
+        )
+        async with serve(fake) as client:
+            answer = Answer.model_validate_json((await client.post("/summarize", json=BODY)).content)
+            assert (answer.method, answer.reason) == ("generative", None)
+            assert answer.summary == DOCUMENT[DOCUMENT.index("It was") :]
+            assert [citation.support for citation in answer.citations] == ["repaired", "repaired"]
+
+    async def test_a_loop_is_said_once(self, fake: FakeEngine, serve: Serve, tokenizer: Tokenizer) -> None:
+        fake.reply = lambda ids: tokenizer.encode("Penicillin is a group of antibiotics. " * 30)
+        async with serve(fake) as client:
             events = await events_of(client, BODY)
-            assert [name for name, _ in events] == ["done"]
-            whole = (await client.post("/summarize", json=BODY)).json()
-            for answer in (events[0][1], whole):
-                assert (answer["answerable"], answer["summary"], answer["sources"]) == (False, "", [])
-                assert answer["method"] == "generative"
+            assert "".join(data["text"] for _, data in events[:-1]) == "Penicillin is a group of antibiotics."
+
+
+class TestQuote:
+    async def test_needs_no_engine_and_no_place_in_it(self, fake: FakeEngine, serve: Serve) -> None:
+        fake.failing = True
+        body = BODY | {"style": "quote", "fallback": "none"}
+        async with serve(fake, max_in_flight=1, max_waiting=0) as client:
+            answers = [(await client.post("/summarize", json=body)).json() for _ in "ab"]
+            assert [(one["method"], one["reason"], one["cached"]) for one in answers] == [
+                ("extractive", "asked", False),
+                ("extractive", "asked", True),
+            ]
+            assert answers[0]["summary"] == answers[1]["summary"] != ""
+            assert fake.calls == 0
+            assert await sample(client, "querygist_requests_total", outcome="ok", method="extractive") == 2
+            latency = "querygist_e2e_request_latency_seconds_count"
+            assert await sample(client, latency, method="extractive", cached="true") == 1
+            assert sum([await sample(client, "querygist_fallbacks_total", reason=reason) for reason in REASONS]) == 0
+
+    async def test_is_cached_apart_from_what_is_written(self, fake: FakeEngine, serve: Serve) -> None:
+        async with serve(fake) as client:
+            styles = [(await client.post("/summarize", json=BODY | {"style": style})).json() for style in STYLES * 2]
+            assert [one["cached"] for one in styles] == [False, False, True, True]
+            assert [one["method"] for one in styles] == ["generative", "extractive"] * 2
+
+    async def test_a_query_that_does_not_occur_asks_no_engine(self, fake: FakeEngine, serve: Serve) -> None:
+        fake.failing = True
+        async with serve(fake) as client:
+            for style, method in zip(STYLES, ("generative", "extractive"), strict=True):
+                body = BODY | {"style": style, "query": "quantum chromodynamics", "fallback": "none"}
+                answer = (await client.post("/summarize", json=body)).json()
+                assert (answer["answerable"], answer["summary"], answer["method"]) == (False, "", method)
+                assert await sample(client, "querygist_unanswerable_total", method=method) == 1
+            assert fake.calls == 0
 
 
 class TestKeys:

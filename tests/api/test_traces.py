@@ -223,7 +223,8 @@ class Triton(TritonDouble):
 
 @contextlib.asynccontextmanager
 async def triton(identity: Identity, tokenizer: Tokenizer) -> AsyncGenerator[tuple[Triton, TritonEngine]]:
-    servicer, server = Triton(identity, list(tokenizer.encode("It was discovered in 1928."))), grpc.aio.server()
+    copied = "It was discovered in 1928 by the Scottish scientist Alexander Fleming, who noticed that a mould had"
+    servicer, server = Triton(identity, list(tokenizer.encode(copied))), grpc.aio.server()
     service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

@@ -1,8 +1,9 @@
 """The checker: what the model writes, held against the page while it is written.
 
-A unit of the page of which the model has copied half is given as the page has it: whole, word for word, once, in page
-order. So no label, no altered quotation and no repetition reaches a reader, and text is given before it is written.
-Of models that write in their own words, sentences that are nearly none of the page's are kept.
+A unit of the page of which the model has copied half is given as the page has it: whole, word for word, once. So no
+label, no altered quotation and no repetition reaches a reader, and text is given before it is written. Words are taken
+one by one: what is given does not depend on how many the engine sends at a time. Of models that write in their own
+words, sentences that are nearly none of the page's are kept.
 """
 
 from bisect import bisect_right
@@ -10,9 +11,10 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from querygist.pipeline.alignment import Alignment
+from querygist.pipeline.alignment import Alignment, Fragments
 from querygist.pipeline.attribution import merged
 from querygist.pipeline.summary import Support
+from querygist.text.cleaning import FENCE_CLOSE, FENCE_OPEN
 from querygist.text.quote import ELLIPSIS, Quote, Segment, fitting, words_in
 from querygist.text.ranking import WEIGHTS, Ranking
 from querygist.text.sentences import Span, sentence_ends, terms, words
@@ -31,7 +33,7 @@ class CheckedSegment(Segment):
 
 
 class Checker:
-    """One summary in the making: `text` and its `segments`. It `passed` when it holds what the page says best.
+    """One summary in the making: `text` and its `segments`. It `passed` when it holds what ranks first on the page.
 
     `keeps_own_words`: the model was not trained to quote only.
     """
@@ -40,16 +42,16 @@ class Checker:
         self._ranking = ranking
         self._alignment = Alignment(ranking.text)
         self._words_of = [self._alignment.places((unit.start, unit.end)) for unit in ranking.units]
-        self._best = ranking.order[0]
+        self._best = written(ranking.text, ranking.units[ranking.order[0]].slices)
         self._quoted_terms = set(terms(quote.text))
         self._max_words = max_words
         self._keeps_own_words = keeps_own_words
         self._draft = ""
+        self._fragments = Fragments(self._alignment)
         self._shown = 0
-        self._last: int | None = None
         self._seen: set[str] = set()
-        self._given: list[int] = []  # units, as many as segments where no own words are kept
         self._full = False
+        self._places: list[int | None] = []  # the unit of each segment
         self.text = ""
         self.segments: list[CheckedSegment] = []
         self.passed = False
@@ -58,7 +60,7 @@ class Checker:
         """Take a piece of the model's text; return what may be shown since the last call, often ""."""
         self._draft += piece
         if not self._keeps_own_words:
-            self._take_units(self._draft)
+            self._take_words()
         elif ends := sentence_ends(self._draft):
             for start, end in pairwise([0, *ends]):
                 self._take_sentence(self._draft[start:end].strip())
@@ -67,19 +69,13 @@ class Checker:
 
     def finish(self) -> str:
         """Take the end of the model's text; return the rest that may be shown."""
-        if self._keeps_own_words and (rest := self._draft.strip()):
+        if not self._keeps_own_words:
+            self._fragments.add(self._draft)
+            self._give_units(self._fragments.ended())
+            self._support_by(self._fragments.ended(), since=0)
+        elif rest := self._draft.strip():
             self._take_sentence(rest)
-        elif not self._keeps_own_words:
-            self._settle()
         return self._new()
-
-    def _settle(self) -> None:
-        """Call verbatim what the model went on to copy whole after it had been given."""
-        whole = dict(self._units_in(self._alignment.fragments(self._draft)))
-        self.segments = [
-            replace(one, support=whole.get(place, one.support))
-            for place, one in zip(self._given, self.segments, strict=True)
-        ]
 
     def _new(self) -> str:
         if not self.passed:
@@ -87,45 +83,62 @@ class Checker:
         new, self._shown = self.text[self._shown :], len(self.text)
         return new
 
-    def _take_units(self, text: str) -> None:
-        for place, support in self._units_in(self._alignment.fragments(text)):
-            self._give(place, support)
+    def _take_words(self) -> None:
+        """Take the words of the draft but for the last, which may still grow."""
+        found = words(self._draft)
+        for start, end in found[:-1]:
+            self._fragments.add(self._draft[start:end])
+            self._give_units(self._fragments.certain())
+        if found:
+            self._draft = self._draft[found[-1][0] :]
 
     def _take_sentence(self, sentence: str) -> None:
-        fragments = self._alignment.fragments(sentence)
+        if FENCE_OPEN in sentence or FENCE_CLOSE in sentence:
+            return
+        fragments, since = self._alignment.fragments(sentence), len(self.segments)
         if sum(end - start for start, end in fragments) >= _OWN_WORDS * len(words(sentence)):
-            self._take_units(sentence)
-        elif sentence not in self._seen and words_in(f"{self.text} {sentence}") <= self._max_words:
+            self._give_units(fragments)
+            self._support_by(fragments, since)
+        elif not self._full and sentence not in self._seen and self._fits(sentence):
             spans = self._alignment.words
             sources = tuple((spans[first][0], spans[last - 1][1]) for first, last in merged(fragments))
-            self._append(SPACE, sentence, sources, "paraphrase")
-            self._last = None
+            self._append(SPACE, sentence, sources, "paraphrase", None)
             self.passed = self.passed or len(self._quoted_terms.intersection(terms(sentence))) >= _SHARED_TERMS
 
-    def _units_in(self, fragments: list[Span]) -> list[tuple[int, Support]]:
-        """The units that the fragments cover to `_COPIED` or more, in page order."""
+    def _fits(self, sentence: str) -> bool:
+        return words_in(f"{self.text} {sentence}") <= self._max_words
+
+    def _give_units(self, fragments: list[Span]) -> None:
+        """Give the units that the fragments cover, in page order: all of one, or `_COPIED` of it with words that stand
+        nowhere else, for sentences may begin alike.
+        """
+        covered = self._covered(fragments)
+        for_certain = self._covered([span for span in fragments if self._alignment.stands_once(span)])
+        for place in sorted(covered):
+            first, last = self._words_of[place]
+            if covered[place] == last - first or for_certain[place] >= _COPIED * (last - first):
+                self._give(place)
+
+    def _covered(self, fragments: list[Span]) -> Counter[int]:
+        """Words of each unit that the fragments cover, where they cover any."""
         covered: Counter[int] = Counter()
         for start, end in merged(fragments):
             place = bisect_right(self._words_of, start, key=lambda words_: words_[1])
             while place < len(self._words_of) and self._words_of[place][0] < end:
                 first, last = self._words_of[place]
-                covered[place] += min(last, end) - max(first, start)
+                covered[place] += max(0, min(last, end) - max(first, start))
                 place += 1
-        sizes = {place: self._words_of[place][1] - self._words_of[place][0] for place in sorted(covered)}
-        return [
-            (place, "verbatim" if covered[place] == size else "repaired")
-            for place, size in sizes.items()
-            if covered[place] >= _COPIED * size > 0
-        ]
+        return +covered
 
-    def _give(self, place: int, support: Support) -> None:
+    def _give(self, place: int) -> None:
         """Append a unit as the page has it; cut, where the rest of it would be too long, and then nothing more."""
         text, units = self._ranking.text, self._ranking.units
         slices = units[place].slices
-        line = written(text, slices)
+        whole = line = written(text, slices)
         if self._full or line in self._seen:
             return
-        between = GAP if self._last is None else joiner(text, units, self._last, place)
+        before = self._places[-1] if self._places else None
+        between = GAP if before is None else joiner(text, units, before, place)
         room = self._max_words - words_in(self.text + between if self.text else "")
         if words_in(line) > room:
             self._full = True
@@ -133,14 +146,24 @@ class Checker:
             line = written(text, slices)
         if not line:
             return
-        self._append(between, line, tuple((one.start, one.end) for one in slices), support)
-        self._given.append(place)
+        self._append(between, line, tuple((one.start, one.end) for one in slices), "repaired", place)
         self.text += ELLIPSIS if self._full else ""
-        self._last = place
-        self.passed = self.passed or place == self._best
+        self.passed = self.passed or whole == self._best  # the unit itself, or the same said elsewhere
 
-    def _append(self, between: str, line: str, sources: tuple[Span, ...], support: Support) -> None:
+    def _support_by(self, fragments: list[Span], since: int) -> None:
+        """Say of the units given from segment `since` on which ones the model has copied in full."""
+        copied = merged(fragments)
+        for number, place in enumerate(self._places[since:], since):
+            if place is None:
+                continue
+            segment = self.segments[number]
+            first, last = self._alignment.places((self._ranking.units[place].start, segment.sources[-1][1]))
+            if any(start <= first and last <= end for start, end in copied):
+                self.segments[number] = replace(segment, support="verbatim")
+
+    def _append(self, between: str, line: str, sources: tuple[Span, ...], support: Support, place: int | None) -> None:
         self._seen.add(line)
+        self._places.append(place)
         self.text += between if self.text else ""
         self.segments.append(CheckedSegment(len(self.text), len(self.text) + len(line), sources, support))
         self.text += line

@@ -16,7 +16,7 @@ from querygist.text.units import HEADER, Slice, Unit, cells_of, units
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Weights of the choice of a quote. Fitted on the frozen validation rows: `python -m training fit-quote`.
+    """The weights that decide a quote. Fitted on the frozen validation rows: `python -m training fit-quote`.
 
     Scores are shares of what a unit would have that holds every term of the query once.
 

@@ -115,7 +115,7 @@ _OPEN_END = re.compile(r"[^\s.!?…:;,。！？｡।॥؟۔]$")
 
 
 def joiner(text: str, units: Sequence[Unit], before: int, here: int) -> str:
-    """Joiner written between two units of a page, given by their places."""
+    """The joiner between two units of a page, given by their places."""
     if here != before + 1:
         return GAP
     last, first = units[before].slices[-1], units[here].slices[0]
@@ -125,7 +125,7 @@ def joiner(text: str, units: Sequence[Unit], before: int, here: int) -> str:
 
 
 def joined(text: str, units: Sequence[Unit], chosen: Sequence[int]) -> list[tuple[Slice, ...]]:
-    """Return how the chosen units are written, one behind the other; `chosen` are places in page order."""
+    """Slices of each chosen unit, as they are written one behind the other; `chosen` are places in page order."""
     parts = [units[chosen[0]].slices] if chosen else []
     for before, here in pairwise(chosen):
         first, *others = units[here].slices

@@ -3,8 +3,7 @@
 import re
 import time
 import unicodedata
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -13,11 +12,10 @@ from hypothesis import strategies as st
 from querygist.text.cleaning import CleanDocument, clean_document
 from querygist.text.quote import ELLIPSIS, Segment, quote, quote_of
 from querygist.text.ranking import Weights, rank
-from querygist.text.sentences import Span
-from querygist.text.units import GAP, HEADER, LIST, SPACE, written
+from querygist.text.units import written
 from tests.unit.text.page_fixtures import Page, pages, plain
+from tests.verbatim import is_verbatim
 
-JOINERS = ("", SPACE, LIST, GAP, HEADER)
 QUERIES = st.sampled_from(["owls at night", "北京", "ดวง", "the", "OWLS", "hunnt", "1928", "site:x -the owl", "zzz"])
 WORDS = st.integers(5, 120)
 
@@ -25,38 +23,6 @@ TEA = (
     "Green tea is made from unoxidised leaves. It should be brewed at 80 degrees. Black tea is oxidised. "
     "Tea grows in Asia."
 )
-
-
-def is_written_from(shown: str, text: str, sources: Sequence[Span]) -> bool:
-    """True when `shown` is these slices of the text, with joiners of the closed list between them."""
-
-    @cache
-    def rest(at: int, source: int) -> bool:
-        if source == len(sources):
-            return at == len(shown)
-        piece = text[slice(*sources[source])]
-        return any(
-            shown.startswith(joiner + piece, at) and rest(at + len(joiner) + len(piece), source + 1)
-            for joiner in (JOINERS if source else ("",))
-        )
-
-    return rest(0, 0)
-
-
-def is_verbatim(shown: str, text: str, segments: Sequence[Segment]) -> bool:
-    """True when segments are slices of the text, and what stands between them is joiners and marks of cuts."""
-    between, end = [], 0
-    for one in segments:
-        between.append(shown[end : one.start])
-        end = one.end
-    first, *others = [*between, shown[end:]]
-    *others, last = others
-    return (
-        first == ""
-        and last in ("", ELLIPSIS)
-        and all(one.removeprefix(ELLIPSIS) in JOINERS or one in JOINERS for one in others)
-        and all(is_written_from(shown[one.start : one.end], text, one.sources) for one in segments)
-    )
 
 
 def text_of(query: str, page: Page | CleanDocument, *, max_words: int = 60) -> str:
@@ -195,7 +161,7 @@ def test_unspaced_scripts_are_cut_between_characters(text: str, query: str) -> N
         assert found.text == f"{text[:end]}{ELLIPSIS}"
 
 
-def test_a_long_word_is_cut_only_where_it_stands_alone() -> None:
+def test_a_long_word_of_letters_is_cut_only_if_it_is_alone() -> None:
     long = "Donaudampfschifffahrtsgesellschaftskapitän"
     assert text_of("owls", plain(f"Owls see a {long * 2} sail."), max_words=5) == "Owls see a…"
     assert text_of(long * 3, plain(long * 3), max_words=5) == f"{long * 3}"[:60] + ELLIPSIS
