@@ -22,6 +22,7 @@ from querygist.text.units import GAP, SPACE, joiner, written
 
 _COPIED = 0.5  # share of a unit's words in the text, from which on the text means that unit
 _OWN_WORDS = 0.4  # share of a sentence's words that are copied, from which on it is no sentence of the model's own
+_NEARLY = 0.7  # share of the best unit's score
 _SHARED_TERMS = 2  # of one in own words with the quote, for it to speak to the query
 
 
@@ -32,8 +33,22 @@ class CheckedSegment(Segment):
     support: Support
 
 
+def _wanted(ranking: Ranking, quote: Quote) -> set[int]:
+    """Places of the units of which a summary must hold one: of the quote's the best, and the sentences nearly as good.
+
+    Of a list all are as good as the first, and one of the others alone is a poor answer.
+    """
+    best = ranking.order[0]
+    least = _NEARLY * ranking.scores[best]
+    return {best} | {
+        place
+        for place in quote.chosen
+        if ranking.scores[place] >= least and ranking.units[place].kind in ("paragraph", "quotation", "caption")
+    }
+
+
 class Checker:
-    """One summary in the making: `text` and its `segments`. It `passed` when it holds what ranks first on the page.
+    """One summary in the making: `text` and its `segments`. It `passed` when it holds what ranks first on the page, or nearly so.
 
     `keeps_own_words`: the model was not trained to quote only.
     """
@@ -42,7 +57,7 @@ class Checker:
         self._ranking = ranking
         self._alignment = Alignment(ranking.text)
         self._words_of = [self._alignment.places((unit.start, unit.end)) for unit in ranking.units]
-        self._best = written(ranking.text, ranking.units[ranking.order[0]].slices)
+        self._wanted = {written(ranking.text, ranking.units[place].slices) for place in _wanted(ranking, quote)}
         self._quoted_terms = set(terms(quote.text))
         self._max_words = max_words
         self._keeps_own_words = keeps_own_words
@@ -148,7 +163,7 @@ class Checker:
             return
         self._append(between, line, tuple((one.start, one.end) for one in slices), "repaired", place)
         self.text += ELLIPSIS if self._full else ""
-        self.passed = self.passed or whole == self._best  # the unit itself, or the same said elsewhere
+        self.passed = self.passed or whole in self._wanted  # the unit itself, or the same said elsewhere
 
     def _support_by(self, fragments: list[Span], since: int) -> None:
         """Say of the units given from segment `since` on which ones the model has copied in full."""

@@ -93,7 +93,7 @@ def _cut(text: str, start: int, end: int, max_words: int, max_chars: int) -> Ite
 
 
 def _short_words(text: str, start: int, end: int, max_chars: int) -> Iterator[Span]:
-    """Yield what stands between blanks; what is too long, cut behind a comma or else between characters as seen."""
+    """Yield the runs without blanks; one too long is cut behind a comma, or else between two characters as seen."""
     for word in _BETWEEN_BLANKS.finditer(text, start, end):
         begin, stop = word.span()
         while stop - begin > max_chars:

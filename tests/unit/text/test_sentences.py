@@ -1,8 +1,12 @@
 """Run with."""
 
+import json
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
+import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,6 +49,12 @@ PIECES = [
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=30).map("".join) | st.text(max_size=80)
 
 
+GOLD = [
+    json.loads(line)
+    for line in (Path(__file__).parents[2] / "data/sentence_ends.jsonl").read_text(encoding="utf-8").splitlines()
+]
+
+
 def cut(text: str) -> list[str]:
     return [text[start:end] for start, end in sentence_spans(text)]
 
@@ -84,6 +94,35 @@ def test_sentences_of_running_text(sentences: list[str]) -> None:
 )
 def test_lines_and_scripts_without_spaces(text: str, sentences: list[str]) -> None:
     assert cut(text) == sentences
+
+
+@pytest.mark.parametrize("row", GOLD, ids=lambda row: f"{row['language']}-{row['kind']}")
+def test_sentence_ends_of_the_gold_set(row: dict[str, Any]) -> None:
+    assert [end for _, end in sentence_spans(row["text"])] == row["ends"]
+
+
+def test_an_open_quotation_does_not_swallow_the_text() -> None:
+    text = 'He said: "It was late. We left. ' + "Nothing else is known. " * 30
+    assert len(sentence_spans(text)) == 32
+
+
+def test_an_end_waits_for_the_quotation_that_is_open_there() -> None:
+    assert sentence_ends('He said: "It was late. We') == []
+    assert sentence_ends('He said: "It was late. We left." Then') == [32]
+
+
+def test_a_long_thai_text_is_cut_at_spaces() -> None:
+    phrase = "พิพิธภัณฑ์เปิดทุกวันยกเว้นวันจันทร์"
+    assert {text.count(phrase) for text in cut(" ".join([phrase] * 12))} == {3}
+
+
+@pytest.mark.parametrize("text", ["ค่าเข้า" * 30, "👨‍👩‍👧🇩🇪" * 30, "e\u0301" * 90, "क्षि" * 60, "각" * 90])
+def test_long_words_are_cut_between_characters_as_seen(text: str) -> None:
+    starts = {found.start() for found in regex.finditer(r"\X", text)}
+    cuts = [start for start, _ in bounded_spans(text, max_chars=25)]
+    assert len(cuts) > 3
+    assert set(cuts) <= starts
+    assert not any(text[start - 1] in "เแโใไ" for start in cuts[1:])
 
 
 @given(TEXTS)
@@ -144,5 +183,8 @@ def test_terms_are_folded_stemmed_and_rid_of_common_words() -> None:
 
 def test_long_texts_without_an_end_take_linear_time() -> None:
     """A quadratic rule would take minutes."""
-    for text in ("a. " * 66_000, "a\n" * 100_000, "x" * 200_000, ". " * 100_000, "[1]" * 66_000, "。」" * 100_000):
+    quoted = ("“a. " * 50_000, "(a. " * 50_000, "(()" * 66_000, "🇩🇪" * 50_000, "x. [1" * 40_000, ". »" * 66_000)
+    marks = ("." * 200_000, "。" * 200_000, ".。" * 100_000, "x" + " \n" * 100_000, "「。」" * 66_000, "1. " * 66_000)
+    plain = ("a. " * 66_000, "a\n" * 100_000, "x" * 200_000, ". " * 100_000, "[1]" * 66_000, "。」" * 100_000)
+    for text in (*quoted, *marks, *plain):
         assert bounded_spans(text)

@@ -79,25 +79,29 @@ def _weak_ends(text: str, start: int, end: int, found: re.Match[str], *, final: 
     """Decide on marks that end most sentences."""
     first, after = found.start(), found.end()
     marks = text[first:end]
-    if end - start <= LONGEST_LABEL and is_label(text, start, end):
+    left_out = marks in _LEFT_OUT and first > start and text[first - 1] in "[("
+    if left_out or (end - start <= LONGEST_LABEL and is_label(text, start, end)):
         return False
-    if marks in _LEFT_OUT and first > start and text[first - 1] in "[(":
-        return False
-    if marks == "." and text[after] not in _MARKS:
+    if text[after] in _MARKS:  # ". . .", "! !"
+        following = next_word(text, after, final=final)
+        if following is None or not following.strip(_MARKS):
+            return None if following is None else False
+    if marks == ".":
         new_line = "\n" in text[end:after] and is_short_line(text, start, end)
         return full_stop_ends(text, start, first, after, new_line=new_line, final=final)
+    exclaimed = marks == "!" and last_word(text, start, first).casefold() in abbreviations.EXCLAIMED
+    if not exclaimed and text[after] not in "(I":
+        return True
     following = next_word(text, after, final=final)
-    return None if following is None else _marks_end(marks, last_word(text, start, first).casefold(), following)
+    return None if following is None else _marks_end(marks, following, exclaimed=exclaimed)
 
 
-def _marks_end(marks: str, word: str, following: str) -> bool:
+def _marks_end(marks: str, following: str, *, exclaimed: bool) -> bool:
     """Decide on other marks than a lone full stop: they end a sentence, unless they belong to a name or a title."""
-    if not following.strip(_MARKS):  # ". . .", "! !"
-        return False
+    if exclaimed:
+        return begins_sentence(following)
     if marks in {"...", "…"}:
         return re.fullmatch(r"I(?:['’]\w+)?", following) is None  # "I thought... I would go."
-    if marks == "!" and word in abbreviations.EXCLAIMED:
-        return begins_sentence(following)
     return not (marks in {"!", "?"} and re.match(r"\(\d", following))  # "Virginia Woolf? (1962)"
 
 
@@ -111,10 +115,7 @@ def _reads_on(text: str, start: int, end: int) -> bool:
 
 
 class Break(NamedTuple):
-    """Place where a sentence ends, and where the next one starts; not `certain`: perhaps.
-
-    Behind one that is not certain nothing is known either.
-    """
+    """The end of a sentence and the start of the next one; not `certain`: perhaps, as is what follows."""
 
     end: int
     start: int
