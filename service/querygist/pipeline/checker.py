@@ -38,6 +38,8 @@ def _wanted(ranking: Ranking, quote: Quote) -> set[int]:
 
     Of a list all are as good as the first, and one of the others alone is a poor answer.
     """
+    if not ranking.order:
+        return set()
     best = ranking.order[0]
     least = _NEARLY * ranking.scores[best]
     return {best} | {
@@ -48,7 +50,7 @@ def _wanted(ranking: Ranking, quote: Quote) -> set[int]:
 
 
 class Checker:
-    """One summary in the making: `text` and its `segments`. It `passed` when it holds what ranks first on the page, or nearly so.
+    """One summary in the making: `text` and its `segments`. It `passed` when it holds what answers the query best.
 
     `keeps_own_words`: the model was not trained to quote only.
     """
