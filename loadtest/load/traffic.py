@@ -101,7 +101,7 @@ class Traffic:
         if kind == "page":
             documents = [{"id": str(number), **self._document(place + number)} for number in range(PAGE)]
             return Ask(kind, "/summarize/batch", {"query": query, "documents": documents}, PAGE)
-        return summary(kind, query, self._rows[place]["document"])
+        return summary(kind, query, self._rows[place]["document"], **self._options)
 
     def _document(self, place: int) -> dict[str, Any]:
         return {"document": self._rows[place % len(self._rows)]["document"], **self._options}

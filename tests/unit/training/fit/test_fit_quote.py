@@ -16,13 +16,13 @@ from training.data.examples import write_examples
 from training.fit import fit_quote
 from training.fit.quote_scores import RowScore, weights_of
 
-BOTH = "Owls hunt at night. Their eyes are large."
+ONE = "Owls hunt at night."
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    """Half of the answers go on with the sentence behind the one that has the query's words."""
-    people = (example(str(n), query=f"when do owls hunt {n}", references=(BOTH,), max_words=9) for n in range(6))
+    """People want the sentence that has the query's words, and nothing behind it."""
+    people = (example(str(n), query=f"when do owls hunt {n}", references=(ONE,), max_words=9) for n in range(6))
     write_examples(tmp_path / FILE, [*people, example("no", kind="hard", document=DOCUMENT)])
     return Config(
         seed=1,
@@ -36,11 +36,11 @@ def test_the_weights_found_gain_and_the_report_says_so(config: Config) -> None:
     fit_quote.run(config, Console(file=io.StringIO()))
     found = json.loads((config.fit_quote.folder / "quote.json").read_text())
     assert found["rows"] == 6, "who is not answered has no choice to score"
-    assert found["found"]["next_bonus"] == 1
+    assert found["found"]["next_bonus"] == 0
     assert found["means"]["found"]["sentence_f1"]["mean"] == 100
     assert found["gain"]["mean"] > 0
     assert found["cross_fitted_gain"]["mean"] == pytest.approx(found["gain"]["mean"])
-    assert {value: gain["mean"] for value, gain in found["curves"]["next_bonus"]}[1] == 0
+    assert {value: gain["mean"] for value, gain in found["curves"]["next_bonus"]}[0] == 0
     assert (config.fit_quote.folder / "quote.png").read_bytes().startswith(b"\x89PNG")
     looks = [json.loads(line) for line in (config.work_dir / fit_quote.LOOKS).read_text().splitlines()]
     assert [look["mean"] for look in looks] == [look["mean"] for look in found["looks"]]
