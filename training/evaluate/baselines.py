@@ -5,11 +5,13 @@ Each of them generates for one example. Only `oracle` looks at what people wrote
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from math import log
 
 from querygist.evaluation.rouge import rouge2
 from querygist.text.cleaning import clean_document
 from querygist.text.quote import quote
+from querygist.text.ranking import WEIGHTS, Weights
 from querygist.text.sentences import sentence_spans, terms
 from querygist.text.unicode import one_line
 from training.data.examples import Example
@@ -60,8 +62,19 @@ def bm25_run(example: Example) -> Generated:
 
 def bm25_set(example: Example) -> Generated:
     """The service's own quote, which is its fallback, too: a set of units in page order, no model."""
+    return _quote(example, WEIGHTS)
+
+
+def bm25_set_filled(example: Example) -> Generated:
+    """The same choice, filled up to `max_words` as the other control rows are: the quote adds only what is near enough
+    to its best unit.
+    """
+    return _quote(example, replace(WEIGHTS, entry=0))
+
+
+def _quote(example: Example, weights: Weights) -> Generated:
     document = clean_document(example.document, content_type="text/plain")
-    found = quote(document, example.query, max_words=example.max_words)
+    found = quote(document, example.query, max_words=example.max_words, weights=weights)
     return Generated(found.text, found.answerable)
 
 
@@ -94,12 +107,13 @@ BASELINES: dict[str, Baseline] = {
     "idf overlap": overlap,
     "BM25 run": bm25_run,
     "BM25 set": bm25_set,
+    "BM25 set, filled": bm25_set_filled,
     "whole document": whole,
     "oracle": oracle,
 }
 """By the names that they have in the report, in its order."""
 
-CONTROLS = ("lead", "idf overlap", "BM25 run", "BM25 set")
+CONTROLS = ("lead", "idf overlap", "BM25 run", "BM25 set", "BM25 set, filled")
 """The control rows without a model; evaluate.controls names the systems that are control rows, too."""
 
 

@@ -49,7 +49,7 @@ WEIGHTS = Weights()
 _OPERATOR = re.compile(r"(?<!\S)(?:-\w\S*|(?:site|intitle|inurl|filetype):\S+|AND|OR|NOT)(?!\S)")
 _WHOLE_LISTS = frozenset(["item", "row", "definition"])  # what a heading says of one it says of all
 _SHORTEST_MISSPELT = 4  # letters
-_LIKENESS = 0.6  # Dice's coefficient of two words' pairs of letters
+_LIKENESS = 0.75  # Dice's coefficient of two words' pairs of letters
 
 
 @dataclass(frozen=True, slots=True)
