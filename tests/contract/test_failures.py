@@ -38,7 +38,9 @@ class TestOverload:
                 *(post(client, body | {"fallback": "extractive"}) for body in questions(8 + 8)[8:])
             )
             assert {one.status_code for one in extracts} == {200}
-            assert {one.json()["method"] for one in extracts} == {"generative", "extractive"}
+            reasons = {one.json()["reason"] for one in extracts}
+            assert "overloaded" in reasons
+            assert len(reasons) > 1, "and some were written"
             server.script()
             assert {(await post(client, body)).status_code for body in questions(8)} == {200}
         assert "triton_endpoint_down" not in logged.getvalue(), "a full queue is no illness"
@@ -65,7 +67,7 @@ class TestModel:
             problem = problem_of(await post(client, STRICT), 503, "engine-unavailable")
             assert "script" not in problem["detail"], "the model's own words stay in Triton's log"
             assert (await post(client, BODY)).json()["method"] == "extractive"
-            server.script(error_after=2)
+            server.script(error_after=4, tokens=36)  # more than half of the sentence that answers
             events = await events_of(client, STRICT)
             assert [name for name, _ in events] == ["token"] * (len(events) - 1) + ["error"]
             assert events[-1][1]["type"] == "urn:querygist:problem:engine-unavailable"
@@ -73,12 +75,12 @@ class TestModel:
             assert (await post(client, STRICT)).status_code == 200
         assert "triton_endpoint_down" not in logged.getvalue()
 
-    @pytest.mark.parametrize("passes", [0, 2])
+    @pytest.mark.parametrize("passes", [0, 4])
     async def test_a_process_that_dies_ends_what_it_held(
         self, scripted: MakeScripted, engine_on: MakeEngine, serve: Serve, passes: int
     ) -> None:
         """Triton itself never tells those: they would wait for their deadlines."""
-        server = await scripted(die_after=passes)
+        server = await scripted(die_after=passes, tokens=36)
         async with gateway_on(serve, engine_on(server)) as client:
             if passes:
                 events = await events_of(client, STRICT, headers={"X-Deadline-Ms": "60000"})
@@ -92,7 +94,7 @@ class TestModel:
     async def test_a_model_that_falls_silent_ends_the_stream(
         self, scripted: MakeScripted, engine_on: MakeEngine, serve: Serve
     ) -> None:
-        server = await scripted(hang_after=2)
+        server = await scripted(hang_after=4, tokens=36)
         async with gateway_on(serve, engine_on(server, stall_seconds=0.5)) as client:
             events = await events_of(client, STRICT, headers={"X-Deadline-Ms": "60000"})
             assert [events[0][0], events[-1][0]] == ["token", "error"]
