@@ -73,6 +73,11 @@ class Checker:
         self.segments: list[CheckedSegment] = []
         self.passed = False
 
+    def open(self, place: int) -> str:
+        """Take the unit that the model's label says it quotes, before a word of it; return what may be shown."""
+        self._give(place)
+        return self._new()
+
     def push(self, piece: str) -> str:
         """Take a piece of the model's text; return what may be shown since the last call, often ""."""
         self._draft += piece

@@ -27,7 +27,7 @@ from querygist.pipeline.generation import Completion, token_limit
 from querygist.pipeline.job import Job
 from querygist.pipeline.summary import Reason, Summary
 from querygist.prompting.prompt_builder import Window, fit
-from querygist.prompting.templates import VERSIONS
+from querygist.prompting.templates import VERSIONS, label_of
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.schemas import Answer, DocumentFields
 from querygist.tracing import add_child_span, child_span, trace_headers
@@ -35,6 +35,8 @@ from querygist.tracing import add_child_span, child_span, trace_headers
 T = TypeVar("T")
 
 _LONG_TEXTS = ThreadPoolExecutor(1, thread_name_prefix="long-texts")
+
+_LABEL_TOKENS = 3  # in which the label of the first sentence has come
 
 OFFLOAD_CHARACTERS = 8_000
 """Longer texts are worked on in a thread: milliseconds of regular expressions would hold up every other request."""
@@ -146,7 +148,7 @@ class Summarizer:
 
         if piece := checker.finish():
             flight.publish(piece)
-        if completion.answerable and checker.passed:
+        if checker.passed:
             summary = await _off_loop(job.document.text, lambda: written(job, checker.text, checker.segments))
         else:
             self._metrics.fallbacks.labels(CHECKER).inc()
@@ -182,11 +184,22 @@ class Summarizer:
         """Have the engine write, and publish what the checker lets pass."""
         counts = self._metrics.count_generation(job.started, flight.queue_seconds, len(prompt.ids))
         with child_span(self._tracer, "generate", job.span) as span:
+            places = {sentence.letter: sentence.place for sentence in prompt.marked.sentences}
+            beginning: list[int] = []
+
+            def publish(text: str) -> None:
+                if text:
+                    flight.publish(text)
+                    place.began = flight.first_text_at
 
             def observe(chunk: Chunk) -> None:
                 if chunk.ids and not counts.tokens:
                     add_child_span(self._tracer, "prefill", span)
                 counts.observe(chunk)
+                if len(beginning) < _LABEL_TOKENS:
+                    beginning.extend(chunk.ids)
+                    letter = label_of(self._engine.identity.prompt_version, self._tokenizer, beginning)
+                    publish(checker.open(places[letter]) if letter in places else "")
 
             # Followers watch their own deadlines and cancel this by leaving; the engine gets the longest there is.
             pieces = generation.generate(
@@ -203,9 +216,7 @@ class Summarizer:
                 async for piece in pieces:
                     if isinstance(piece, Completion):
                         completion = piece
-                    if checked := checker.push(piece.tail if isinstance(piece, Completion) else piece):
-                        flight.publish(checked)
-                        place.began = flight.first_text_at
+                    publish(checker.push(piece.tail if isinstance(piece, Completion) else piece))
             span.set_attributes(
                 {"querygist.prompt_tokens": len(prompt.ids), "querygist.completion_tokens": counts.tokens}
             )

@@ -16,9 +16,10 @@ from querygist.text.ranking import Ranking
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A labelled unit: the prompt's text from `start` to `end`. `best`: it is the one that ranks first."""
+    """A labelled unit, at `place` in the ranking: the prompt's text from `start` to `end`. `best`: it ranks first."""
 
     letter: str
+    place: int
     start: int
     end: int
     best: bool
@@ -51,7 +52,7 @@ def mark(ranking: Ranking, places: Sequence[int]) -> Marked:
         if place in labelled:
             letter = LETTERS[len(sentences)]
             best = bool(ranking.order) and place == ranking.order[0]
-            sentences.append(Sentence(letter, start, start + len(own), best))
+            sentences.append(Sentence(letter, place, start, start + len(own), best))
         pieces += between, own
         length, previous = start + len(own), place
     if places and places[-1] == len(units) - 1:

@@ -110,6 +110,19 @@ def opening_id(version: str, tokenizer: Tokenizer) -> int | None:
     return tokenizer.id_of(LABEL) if VERSIONS[version].labelled else None
 
 
+def label_of(version: str, tokenizer: Tokenizer, ids: Sequence[int]) -> str | None:
+    """The letter of the sentence that an answer of these ids begins with; None before that is known, or where none is.
+
+    `BEST` may stand before the label, copied from the prompt.
+    """
+    control = {tokenizer.id_of(token) for token in (LABEL, BEST)}
+    after = next((place for place, id_ in enumerate(ids) if id_ not in control), None)
+    if not VERSIONS[version].labelled or not after:
+        return None
+    letter = tokenizer.decode([ids[after]])
+    return letter if letter in LETTERS else None
+
+
 @dataclass(frozen=True, slots=True)
 class Marks:
     """The ids of what is no text in an answer: `control` tokens, and the `letters` before and after them."""

@@ -252,3 +252,14 @@ def test_one_item_of_a_list_is_no_answer_for_all() -> None:
         page.add("item", item)
     assert told("two litres of water", page=page.document, query="what to bring") == ""
     assert told("a sleeping bag", page=page.document, query="what to bring") == "a sleeping bag"
+
+
+def test_a_label_opens_its_sentence_before_a_word_of_it() -> None:
+    ranking = rank(PENICILLIN, QUERY)
+    checker = Checker(ranking, quote_of(ranking, max_words=60), max_words=60, keeps_own_words=False)
+    best, other = ranking.order[0], ranking.order[-1]
+    assert checker.open(other) == "", "held back until what answers is there"
+    shown = checker.open(best)
+    assert written(PENICILLIN.text, ranking.units[best].slices) in shown
+    assert checker.push(written(PENICILLIN.text, ranking.units[best].slices)) + checker.finish() == ""
+    assert [one.support for one in checker.segments] == ["repaired", "verbatim"]

@@ -126,3 +126,13 @@ def test_the_text_of_an_answer_comes_after_opening_and_label(tokenizer: Tokenize
     assert marks.text_ids(refusal, whole=True) == refusal
     assert templates.opening_id("v1", tokenizer) is None
     assert templates.marks_of("v1", tokenizer).text_ids(beyond, whole=False) == beyond
+
+
+def test_the_label_of_an_answer_is_known_from_its_first_ids(tokenizer: Tokenizer) -> None:
+    for begin in (f"{templates.LABEL}C", f"{templates.BEST}{templates.LABEL}C"):
+        ids = tokenizer.encode_template(begin)
+        assert templates.label_of("v4", tokenizer, ids) == "C"
+        assert templates.label_of("v4", tokenizer, ids[:-1]) is None
+        assert templates.label_of("v1", tokenizer, ids) is None
+    assert templates.label_of("v4", tokenizer, tokenizer.encode(templates.NO_ANSWER)) is None
+    assert templates.label_of("v4", tokenizer, tokenizer.encode_template(f"{templates.LABEL}The")) is None
