@@ -1,0 +1,59 @@
+"""The page's score as a probability: one temperature, and how far from the truth what comes out is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+Floats = NDArray[np.float64]
+
+_BINS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Pages whose probability fell between two tenths: how many, their mean probability, the share that answers."""
+
+    pages: int
+    probability: float
+    answering: float
+
+
+def probability(logits: Floats, temperature: float) -> Floats:
+    """Return 1 / (1 + exp(-logit / temperature))."""
+    found: Floats = 0.5 * (1 + np.tanh(logits / temperature / 2))
+    return found
+
+
+def negative_log_likelihood(logits: Floats, answerable: Floats, temperature: float) -> float:
+    """Return the mean nats that the labels cost."""
+    scaled = logits / temperature
+    return float(np.mean(np.logaddexp(0, scaled) - answerable * scaled))
+
+
+def fit_temperature(logits: Floats, answerable: Floats) -> float:
+    """Return the temperature at which the labels are most likely (Guo et al. 2017), between 1/20 and 20."""
+
+    def loss(log_temperature: float) -> float:
+        return negative_log_likelihood(logits, answerable, float(np.exp(log_temperature)))
+
+    found = minimize_scalar(loss, bounds=(-np.log(20), np.log(20)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def reliability(probabilities: Floats, answerable: Floats) -> list[Bin]:
+    """Return the bins that have pages, of ten of equal width."""
+    places = np.minimum((probabilities * _BINS).astype(int), _BINS - 1)
+    return [
+        Bin(int(there.sum()), float(probabilities[there].mean()), float(answerable[there].mean()))
+        for there in (places == place for place in range(_BINS))
+        if there.any()
+    ]
+
+
+def expected_calibration_error(probabilities: Floats, answerable: Floats) -> float:
+    """Return the mean distance of probability and share that answers over the bins, weighted by pages."""
+    bins = reliability(probabilities, answerable)
+    total = sum(found.pages for found in bins)
+    return sum(found.pages * abs(found.probability - found.answering) for found in bins) / total

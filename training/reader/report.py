@@ -1,0 +1,70 @@
+"""The command `evaluate-reader`: the trained reader, and its int8, on the rows for choices and on validation rows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from safetensors.torch import load_file
+
+from querygist import settings
+from querygist.errors import ConfigurationError
+from training.config import Config
+from training.reader import base, quantize
+from training.reader.evaluation import Labelled, evaluate, labelled
+from training.reader.input_format import InputEncoder
+from training.reader.model import Reader
+from training.reader.rows import ReaderRow, read, validation_ids
+from training.reader.scoring import Scorer
+from training.reader.similarity import Similarity
+from training.reader.stage import FOLDER
+from training.reader.trainer import WEIGHTS
+
+
+def run(config: Config, console: Console) -> None:
+    """Write report-<rows>-<weights>.json beside the weights, and print their first lines. Raises QuerygistError."""
+    folder = config.work_dir / FOLDER
+    if not (folder / WEIGHTS).exists():
+        raise ConfigurationError(f"There is no {folder / WEIGHTS}. Run the reader stage first.")
+    files = base.fetch(settings.load().cache_dir)
+    autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=bool(config.student.bf16))
+    tokenizer = InputEncoder(base.load_tokenizer(files.tokenizer))
+    similarity = Similarity(base.load_encoder(files.weights), tokenizer, autocast)
+    quantize.save(load_file(folder / WEIGHTS), folder)
+    for title, items in _sets(config).items():
+        for name, weights in {"float": load_file(folder / WEIGHTS), "int8": quantize.load(folder)}.items():
+            model = Reader(base.load_encoder(files.weights))
+            model.load_state_dict(weights)
+            report = evaluate(items, Scorer(model, tokenizer, autocast), similarity, _path(folder, title, name))
+            show(report, f"{title}, {name}", console)
+
+
+def show(report: dict[str, Any], title: str, console: Console) -> None:
+    """Print what a report says of all sources together."""
+    table = Table(
+        "", "top-1 in answer", "ROUGE-2", title=f"{title}: {report['selection']['all']['rows']} answered rows"
+    )
+    for name, found in report["selection"]["all"].items():
+        if name != "rows":
+            table.add_row(name, str(found["top1"]), str(found["rouge2"]))
+    console.print(table)
+    for kind, found in report["refusals"].items():
+        if kind not in ("threshold", "sources"):
+            console.print(f"{kind}: AUC {found['auc']}, {found['refused']} % of {found['pages']} refused")
+    console.print({name: found for name, found in report["calibration"].items() if name != "reliability"})
+
+
+def _sets(config: Config) -> dict[str, Sequence[Labelled]]:
+    """Return the rows for choices, and those of the split validation, with hard negatives from both's documents."""
+    rows = read(config.reader.files)
+    chosen = validation_ids(config.reader.validation_file).rows if config.reader.validation_file else frozenset()
+    choices = [row for row in rows if row.id in chosen]
+    validation = [row for row in rows if row.split == "validation" and row.id not in chosen]
+    pool: list[ReaderRow] = choices + validation
+    return {"choices": labelled(choices, pool), "validation": labelled(validation, pool)}
+
+
+def _path(folder: Path, title: str, name: str) -> Path:
+    return folder / f"report-{title}-{name}.json"
