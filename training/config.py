@@ -221,6 +221,8 @@ class ReaderConfig(Section):
 
     files: list[Path] = Field(default=[], description="JSONL files of rows, gzipped or not")
     validation_file: Path | None = Field(default=None, description="JSON, `rows` and `excluded`: ids not learnt from")
+    test_files: list[Path] = Field(default=[], description="rows of the split test: reported on, never chosen by")
+    test_rows: int = Field(default=330, ge=1, description="most of each source")
     sources: dict[str, ReaderSource] = {}
     examples: int = Field(default=24_000, ge=1, description="pages to learn from, in one pass")
     max_steps: int | None = Field(default=None, ge=1, description="fewer than the pass has; none: all of it")

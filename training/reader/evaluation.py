@@ -23,7 +23,9 @@ from training.reader.similarity import Similarity
 from training.reader.units import Unit, units_of
 
 OWN_WORDS = frozenset({"pubmedqa", "qmsum_goldspan"})
-SAME_ANSWERS = frozenset({"policyqa", "policyqa_sent", "aclsum", "qmsum_goldspan", "feedbackqa", "conditionalqa_pool"})
+SAME_ANSWERS = frozenset(
+    {"policyqa", "policyqa_sent", "aclsum", "qmsum_goldspan", "feedbackqa", "conditionalqa_pool", "cast_snippets"}
+)
 """Sources whose most similar page may answer, too: no hard negatives are made of them."""
 
 

@@ -1,5 +1,6 @@
 """The command `evaluate-reader`: the trained reader, and its int8, on the rows for choices and on validation rows."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from training.reader.scoring import Scorer
 from training.reader.similarity import Similarity
 from training.reader.stage import FOLDER
 from training.reader.trainer import WEIGHTS
+from training.stable_random import draw
 
 
 def run(config: Config, console: Console) -> None:
@@ -57,13 +59,31 @@ def show(report: dict[str, Any], title: str, console: Console) -> None:
 
 
 def _sets(config: Config) -> dict[str, Sequence[Labelled]]:
-    """Return the rows for choices, and those of the split validation, with hard negatives from both's documents."""
+    """Return the rows for choices and those of the split validation, with hard negatives from both's documents.
+
+    Where `test_files` are set, the test rows instead: they are looked at once, when everything has been chosen.
+    """
     rows = read(config.reader.files)
     chosen = validation_ids(config.reader.validation_file).rows if config.reader.validation_file else frozenset()
     choices = [row for row in rows if row.id in chosen]
     validation = [row for row in rows if row.split == "validation" and row.id not in chosen]
     pool: list[ReaderRow] = choices + validation
-    return {"choices": labelled(choices, pool), "validation": labelled(validation, pool)}
+    sets = {"choices": labelled(choices, pool), "validation": labelled(validation, pool)}
+    if config.reader.test_files:
+        test = [row for row in read(config.reader.test_files) if row.split == "test"]
+        sets = {"test": labelled(_first(test, config), test)}
+    return sets
+
+
+def _first(rows: Sequence[ReaderRow], config: Config) -> list[ReaderRow]:
+    """Return at most `test_rows` rows of each source, drawn by their id."""
+    counts: Counter[str] = Counter()
+    found: list[ReaderRow] = []
+    for row in sorted(rows, key=lambda row: draw(config.seed, "reader test", row.id)):
+        counts[row.source] += 1
+        if counts[row.source] <= config.reader.test_rows:
+            found.append(row)
+    return found
 
 
 def _path(folder: Path, title: str, name: str) -> Path:
