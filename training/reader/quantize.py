@@ -22,7 +22,7 @@ def quantize(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return matrices as int8 with their scales, and heads and vectors as they are."""
     found: dict[str, Tensor] = {}
     for name, value in weights.items():
-        if value.ndim == 2 and "head" not in name:
+        if value.ndim == 2 and name.startswith("encoder."):
             scale = value.abs().amax(dim=1).clamp(min=torch.finfo(torch.float32).tiny) / _HIGHEST
             found[name] = (value / scale[:, None]).round().clamp(-_HIGHEST, _HIGHEST).to(torch.int8)
             found[name + _SCALE] = scale

@@ -12,7 +12,7 @@ from querygist.errors import ConfigurationError
 from tests.unit.training.reader.fixtures import encoder, some_examples, tiny_bert, tiny_reader
 from training.config import ReaderConfig
 from training.reader import losses
-from training.reader.model import Reader, Scores, collate
+from training.reader.model import Reader, collate
 from training.reader.similarity import Similarity
 from training.reader.trainer import ReaderTrainer
 
@@ -94,13 +94,3 @@ def test_folder_of_another_run_is_refused(tmp_path: Path) -> None:
     trainer(tmp_path, seed=1)
     with pytest.raises(ConfigurationError, match="seed"):
         trainer(tmp_path, seed=2)
-
-
-def test_padding_changes_no_score() -> None:
-    model, examples = tiny_reader().eval(), some_examples(6)
-    with torch.no_grad():
-        together: Scores = model(collate(examples))
-        alone: Scores = model(collate(examples[:1]))
-    count = len(examples[0].places)
-    assert torch.allclose(together.units[0, :count], alone.units[0], atol=1e-5)
-    assert torch.allclose(together.page[0], alone.page[0], atol=1e-5)
