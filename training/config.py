@@ -224,7 +224,7 @@ class ReaderConfig(Section):
     test_files: list[Path] = Field(default=[], description="rows of the split test: reported on, never chosen by")
     test_rows: int = Field(default=330, ge=1, description="most of each source")
     sources: dict[str, ReaderSource] = {}
-    examples: int = Field(default=24_000, ge=1, description="pages to learn from, in one pass")
+    examples: int = Field(default=11_200, ge=1, description="pages to learn from, in one pass")
     max_steps: int | None = Field(default=None, ge=1, description="fewer than the pass has; none: all of it")
     answerable_share: float = Field(default=0.58, gt=0, lt=1, description="of the pages of every source")
     headings_share: float = Field(default=0.5, ge=0, le=1, description="of pages with lines: short ones as headings")
@@ -238,7 +238,7 @@ class ReaderConfig(Section):
     positive_weight: float = Field(default=2.0, gt=0, description="of units that answer, beside those that do not")
     listwise_weight: float = Field(default=0.5, ge=0, description="of the loss of which units of a page answer")
     page_weight: float = Field(default=1.0, ge=0, description="of the loss of the page's answerability")
-    similarity_weight: float = Field(default=0.2, ge=0, description="of the loss of the base's own similarity")
+    similarity_weight: float = Field(default=0.5, ge=0, description="of the loss of the base's own similarity")
     average_decay: float = Field(default=0.99, ge=0, lt=1, description="of the moving average of weights that is kept")
     save_seconds: float = Field(default=180, gt=0, description="between checkpoints")
 

@@ -1,6 +1,7 @@
 """The page's score as a probability: one temperature, and how far from the truth what comes out is."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,9 @@ class Bin:
     answering: float
 
 
-def probability(logits: Floats, temperature: float) -> Floats:
-    """Return 1 / (1 + exp(-logit / temperature))."""
-    found: Floats = 0.5 * (1 + np.tanh(logits / temperature / 2))
-    return found
+def probability(logits: Any, temperature: float) -> Any:
+    """Return 1 / (1 + exp(-logit / temperature)), of a number or of an array."""
+    return 0.5 * (1 + np.tanh(logits / temperature / 2))
 
 
 def negative_log_likelihood(logits: Floats, answerable: Floats, temperature: float) -> float:

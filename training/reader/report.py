@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from querygist import settings
 from querygist.errors import ConfigurationError
 from training.config import Config
-from training.reader import base, quantize
+from training.reader import base, card, quantize
 from training.reader.evaluation import Labelled, evaluate, labelled
 from training.reader.input_format import InputEncoder
 from training.reader.model import Reader
@@ -34,13 +34,15 @@ def run(config: Config, console: Console) -> None:
     autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=bool(config.student.bf16))
     tokenizer = InputEncoder(base.load_tokenizer(files.tokenizer))
     similarity = Similarity(base.load_encoder(files.weights), tokenizer, autocast)
-    quantize.save(load_file(folder / WEIGHTS), folder)
+    shipped = quantize.save(load_file(folder / WEIGHTS), folder)
     for title, items in _sets(config).items():
         for name, weights in {"float": load_file(folder / WEIGHTS), "int8": quantize.load(folder)}.items():
             model = Reader(base.load_encoder(files.weights))
             model.load_state_dict(weights)
             report = evaluate(items, Scorer(model, tokenizer, autocast), similarity, _path(folder, title, name))
             show(report, f"{title}, {name}", console)
+            if (title, name) == ("choices", "int8"):
+                card.write(folder, report, [*shipped, files.tokenizer])
 
 
 def show(report: dict[str, Any], title: str, console: Console) -> None:

@@ -1,0 +1,19 @@
+"""What serving reads beside the weights."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from querygist.files import sha256_of
+from training.reader import card
+
+
+def test_card_names_files_and_turns_the_threshold_into_a_probability(tmp_path: Path) -> None:
+    weights = tmp_path / "reader-layers.safetensors"
+    weights.write_bytes(b"weights")
+    report = {"calibration": {"temperature": 2.0}, "refusals": {"threshold": 0.0}}
+    made = json.loads(card.write(tmp_path, report, [weights]).read_text())
+    assert made["files"] == {"reader-layers.safetensors": sha256_of(weights)}
+    assert made["threshold"] == pytest.approx(0.5)
+    assert made["temperature"] == 2.0
