@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from training.data.deduplication import Runs
 from training.data.negatives import Pool
-from training.reader import calibration, measures
+from training.reader import calibration, fusion, measures
 from training.reader.mixture import Page
 from training.reader.rows import ReaderRow
 from training.reader.scoring import PageScores, Scorer
 from training.reader.selection import bm25
 from training.reader.similarity import Similarity
 from training.reader.units import Unit, units_of
+
+Floats = NDArray[np.float32]
 
 OWN_WORDS = frozenset({"pubmedqa", "qmsum_goldspan"})
 SAME_ANSWERS = frozenset(
@@ -53,9 +55,11 @@ def labelled(rows: Sequence[ReaderRow], pool_rows: Sequence[ReaderRow]) -> list[
 
 
 def rankings(
-    items: Sequence[Labelled], scores: Sequence[PageScores], similarity: Similarity
-) -> dict[str, list[NDArray[np.float32]]]:
-    """Return, by name, the scores of the units of each page."""
+    items: Sequence[Labelled], scores: Sequence[PageScores], similarity: Similarity, weights: Floats | None
+) -> dict[str, list[Floats]]:
+    """Return, by name, the scores of the units of each page. Without weights, halves are fused by the other's."""
+    pages = [item.page for item in items]
+    columns = [fusion.features(page, found) for page, found in zip(pages, scores, strict=True)]
     lexical = [bm25(item.page.query, [unit.text for unit in item.page.units]) for item in items]
     cosine = [similarity.of(item.page.query, [unit.text for unit in item.page.units]) for item in items]
     units = [found.units for found in scores]
@@ -69,15 +73,16 @@ def rankings(
         "reader + its cosine": summed(units, own),
         "BM25 + reader + its cosine": summed(lexical, units, own),
         "BM25 + reader + cosine": summed(lexical, units, cosine),
+        "fused": fusion.crossed(pages, columns) if weights is None else [found @ weights for found in columns],
     }
 
 
-def summed(*scores: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+def summed(*scores: Sequence[Floats]) -> list[Floats]:
     """Return the sums of scores, each standardized within its page."""
     return [np.sum([measures.standardized(one) for one in page], axis=0) for page in zip(*scores, strict=True)]
 
 
-def selection(items: Sequence[Labelled], found: Mapping[str, Sequence[NDArray[np.float32]]]) -> dict[str, Any]:
+def selection(items: Sequence[Labelled], found: Mapping[str, Sequence[Floats]]) -> dict[str, Any]:
     """Return, by source and for all, top-1 in the answer and ROUGE-2 at the people's mean length of each ranking."""
     places = [place for place, item in enumerate(items) if item.answers]
     sources = {place: items[place].page.source for place in places}
@@ -145,17 +150,23 @@ def calibrated(logits: NDArray[np.float64], answerable: NDArray[np.float64]) -> 
     }
 
 
-def evaluate(items: Sequence[Labelled], scorer: Scorer, similarity: Similarity, out: Path) -> dict[str, Any]:
-    """Measure everything on the items, and write it as JSON."""
+def evaluate(
+    items: Sequence[Labelled], scorer: Scorer, similarity: Similarity, out: Path, weights: Floats | None = None
+) -> dict[str, Any]:
+    """Measure everything on the items, and write it as JSON. `weights`: of `fusion`; none: fitted here, in halves."""
     similarity.add(text for item in items for text in (item.page.query, *(unit.text for unit in item.page.units)))
-    scores = scorer.score([item.page for item in items])
+    pages = [item.page for item in items]
+    scores = scorer.score(pages)
     logits = np.array([found.page for found in scores])
     answerable = np.array([float(item.kind == "answerable") for item in items])
     report = {
-        "selection": selection(items, rankings(items, scores, similarity)),
+        "selection": selection(items, rankings(items, scores, similarity, weights)),
         "refusals": refusals(items, logits),
         "calibration": calibrated(logits, answerable),
     }
+    if weights is None:
+        weights = fusion.fit(pages, [fusion.features(page, found) for page, found in zip(pages, scores, strict=True)])
+    report["fusion"] = dict(zip(fusion.FEATURES, weights.tolist(), strict=True))
     out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return report
 

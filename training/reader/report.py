@@ -39,7 +39,8 @@ def run(config: Config, console: Console) -> None:
         for name, weights in {"float": load_file(folder / WEIGHTS), "int8": quantize.load(folder)}.items():
             model = Reader(base.load_encoder(files.weights))
             model.load_state_dict(weights)
-            report = evaluate(items, Scorer(model, tokenizer, autocast), similarity, _path(folder, title, name))
+            fused = None if title == "choices" else card.fusion_weights(folder)
+            report = evaluate(items, Scorer(model, tokenizer, autocast), similarity, _path(folder, title, name), fused)
             show(report, f"{title}, {name}", console)
             if (title, name) == ("choices", "int8"):
                 card.write(folder, report, [*shipped, files.tokenizer])
