@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 Floats = NDArray[np.float64]
 
 _BINS = 10
+_TEMPERATURES = np.geomspace(1 / 20, 20, 2000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,8 @@ def negative_log_likelihood(logits: Floats, answerable: Floats, temperature: flo
 
 
 def fit_temperature(logits: Floats, answerable: Floats) -> float:
-    """Return the temperature at which the labels are most likely (Guo et al. 2017), between 1/20 and 20."""
-
-    def loss(log_temperature: float) -> float:
-        return negative_log_likelihood(logits, answerable, float(np.exp(log_temperature)))
-
-    found = minimize_scalar(loss, bounds=(-np.log(20), np.log(20)), method="bounded")
-    return float(np.exp(found.x))
+    """Return the temperature at which the labels are most likely (Guo et al. 2017): of 2,000 from 1/20 to 20."""
+    return min(_TEMPERATURES.tolist(), key=lambda temperature: negative_log_likelihood(logits, answerable, temperature))
 
 
 def reliability(probabilities: Floats, answerable: Floats) -> list[Bin]:

@@ -31,6 +31,6 @@ def load(path: Path) -> list[Example]:
         parts = {name: np.split(found[name], found[f"{name}_ends"][:-1]) for name in _ARRAYS}
         told = json.loads(str(found["told"]))
     return [
-        Example(id_, source, *(parts[name][place] for name in _ARRAYS), page, query, tuple(texts))
-        for place, (id_, source, page, query, texts) in enumerate(told)
+        Example(id_, source, *arrays, page=page, query=query, texts=tuple(texts))
+        for (id_, source, page, query, texts), *arrays in zip(told, *(parts[name] for name in _ARRAYS), strict=True)
     ]

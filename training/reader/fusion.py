@@ -55,7 +55,7 @@ def fit(pages: Sequence[Page], found: Sequence[Floats]) -> Floats:
         torch.autograd.backward(value)
         return value
 
-    optimizer.step(loss)
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
     fitted: Floats = weights.detach().numpy()
     return fitted
 

@@ -61,7 +61,7 @@ def show(report: dict[str, Any], title: str, console: Console) -> None:
     console.print({name: found for name, found in report["calibration"].items() if name != "reliability"})
 
 
-def _sets(config: Config) -> dict[str, Sequence[Labelled]]:
+def _sets(config: Config) -> dict[str, list[Labelled]]:
     """Return the rows for choices and those of the split validation, with hard negatives from both's documents.
 
     Where `test_files` are set, the test rows instead: they are looked at once, when everything has been chosen.
