@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _BINS = 10
-_TEMPERATURES = np.geomspace(1 / 20, 20, 2000)
+_TEMPERATURES = np.geomspace(1 / 20, 20, 400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,9 @@ def negative_log_likelihood(logits: Floats, answerable: Floats, temperature: flo
 
 
 def fit_temperature(logits: Floats, answerable: Floats) -> float:
-    """Return the temperature at which the labels are most likely (Guo et al. 2017): of 2,000 from 1/20 to 20."""
-    return min(_TEMPERATURES.tolist(), key=lambda temperature: negative_log_likelihood(logits, answerable, temperature))
+    """Return the temperature at which the labels are most likely (Guo et al. 2017): of 400 from 1/20 to 20."""
+    costs = [negative_log_likelihood(logits, answerable, temperature) for temperature in _TEMPERATURES]
+    return float(_TEMPERATURES[np.argmin(costs)])
 
 
 def reliability(probabilities: Floats, answerable: Floats) -> list[Bin]:

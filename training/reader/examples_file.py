@@ -31,6 +31,8 @@ def load(path: Path) -> list[Example]:
         parts = {name: np.split(found[name], found[f"{name}_ends"][:-1]) for name in _ARRAYS}
         told = json.loads(str(found["told"]))
     return [
-        Example(id_, source, *arrays, page=page, query=query, texts=tuple(texts))
-        for (id_, source, page, query, texts), *arrays in zip(told, *(parts[name] for name in _ARRAYS), strict=True)
+        Example(id_, source, ids, types, places, answers, page, query, tuple(texts))
+        for (id_, source, page, query, texts), ids, types, places, answers in zip(
+            told, *(parts[name] for name in _ARRAYS), strict=True
+        )
     ]

@@ -94,7 +94,9 @@ def _made_from(config: Config, examples: Sequence[Example]) -> dict[str, str]:
             seen.update(values.tobytes())
     return {
         "examples": seen.hexdigest(),
-        "recipe": config.reader.model_dump_json(exclude={"files", "validation_file", "sources", "save_seconds"}),
+        "recipe": config.reader.model_dump_json(
+            exclude={"files", "validation_file", "test_files", "test_rows", "sources", "save_seconds"}
+        ),
         "seed": str(config.seed),
         "base": base.WEIGHTS.sha256,
     }
