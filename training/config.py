@@ -238,7 +238,7 @@ class ReaderConfig(Section):
     positive_weight: float = Field(default=2.0, gt=0, description="of units that answer, beside those that do not")
     listwise_weight: float = Field(default=0.5, ge=0, description="of the loss of which units of a page answer")
     page_weight: float = Field(default=1.0, ge=0, description="of the loss of the page's answerability")
-    similarity_weight: float = Field(default=0.5, ge=0, description="of the loss of the base's own similarity")
+    similarity_weight: float = Field(default=0.2, ge=0, description="of the loss of the base's own similarity")
     average_decay: float = Field(default=0.99, ge=0, lt=1, description="of the moving average of weights that is kept")
     save_seconds: float = Field(default=180, gt=0, description="between checkpoints")
 
