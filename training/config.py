@@ -222,6 +222,50 @@ class GeneratorConfig(Section):
     )
 
 
+class ReaderSource(Section):
+    """One source's part in what the reader learns from; see training/reader/mixture.py."""
+
+    weight: float = Field(default=1.0, ge=0, description="pages drawn for each answered row, relative to other sources")
+    units: bool = Field(default=True, description="false where answers are in people's own words")
+    page: bool = Field(default=True, description="false where no page that does not answer is to be had")
+    human_negatives: float = Field(default=0.8, ge=0, le=1, description="share of negatives that people wrote or rated")
+    human_repeats: int = Field(default=2, ge=1, description="most times that each of them is drawn")
+    hard: float = Field(default=0.75, ge=0, description="relative share of made negatives: the most similar page")
+    emptied: float = Field(default=0.15, ge=0, description="the row's own page without what answers")
+    far: float = Field(default=0.1, ge=0, description="a page with nothing in common")
+
+
+class ReaderConfig(Section):
+    """The reader: one network that scores a page's units, and the page; see training/reader."""
+
+    files: list[Path] = Field(default=[], description="JSONL files of rows, gzipped or not")
+    validation_file: Path | None = Field(default=None, description="JSON, `rows` and `excluded`: ids not learnt from")
+    test_files: list[Path] = Field(default=[], description="rows of the split test: reported on, never chosen by")
+    test_rows: int = Field(default=330, ge=1, description="most of each source")
+    sources: dict[str, ReaderSource] = {}
+    examples: int = Field(default=11_200, ge=1, description="pages to learn from, in one pass")
+    max_steps: int | None = Field(default=None, ge=1, description="fewer than the pass has; none: all of it")
+    answerable_share: float = Field(default=0.58, gt=0, lt=1, description="of the pages of every source")
+    headings_share: float = Field(default=0.5, ge=0, le=1, description="of pages with lines: short ones as headings")
+    batch_size: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=1.5e-4, gt=0, description="of the encoder; linear to zero")
+    head_learning_rate: float = Field(default=1e-3, gt=0)
+    warmup_share: float = Field(default=0.05, ge=0, lt=1, description="of the steps")
+    weight_decay: float = Field(default=0.01, ge=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    unit_weight: float = Field(default=1.0, ge=0, description="of the loss of each unit's answer")
+    positive_weight: float = Field(default=2.0, gt=0, description="of units that answer, beside those that do not")
+    listwise_weight: float = Field(default=0.5, ge=0, description="of the loss of which units of a page answer")
+    page_weight: float = Field(default=1.0, ge=0, description="of the loss of the page's answerability")
+    similarity_weight: float = Field(default=0.2, ge=0, description="of the loss of the base's own similarity")
+    average_decay: float = Field(default=0.99, ge=0, lt=1, description="of the moving average of weights that is kept")
+    save_seconds: float = Field(default=180, gt=0, description="between checkpoints")
+
+    def source(self, name: str) -> ReaderSource:
+        """Return the part of a source, or the part of those that have none of their own."""
+        return self.sources.get(name, ReaderSource())
+
+
 class ReportConfig(Section):
     """One report: a folder of tables and plots."""
 
@@ -317,6 +361,7 @@ class Config(Section):
     label: LabelConfig = LabelConfig()
     preferences: PreferencesConfig = PreferencesConfig()
     dpo: DpoConfig = DpoConfig()
+    reader: ReaderConfig = ReaderConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
     export: ExportConfig = ExportConfig()
     fp8: Fp8Config = Field(default_factory=Fp8Config)

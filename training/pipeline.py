@@ -48,6 +48,7 @@ STAGES: dict[str, Stage] = {
     "distill": _stage("training.train.distill", "Train on the teacher's labels, and on its probabilities if asked to."),
     "preferences": preferences,
     "dpo": _stage("training.train.dpo", "Train on the pairs."),
+    "reader": _stage("training.reader.stage", "Train the reader, which scores a page and its units for a query."),
     "evaluate": _stage("training.evaluate.evaluation", "Measure every system on the frozen test files."),
     "export": _stage("training.export.release", "Put the best student where it is served from."),
 }
@@ -68,6 +69,7 @@ COMMANDS: dict[str, Stage] = {
         "training.data.choice_validation", "The frozen validation set for choices of sentences, checked."
     ),
     "fit-quote": _stage("training.fit.fit_quote", "Search the quote's weights on the validation set for choices."),
+    "evaluate-reader": _stage("training.reader.report", "Measure the reader on rows that it has not learnt from."),
     "quantize": _stage(
         "training.fp8.quantize", "FP8 checkpoints of the shipped student for TensorRT-LLM, checked, and what FP8 costs."
     ),

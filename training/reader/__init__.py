@@ -1,0 +1,1 @@
+"""The reader: a small cross-encoder that scores each unit of a page, and the page, for a query."""
