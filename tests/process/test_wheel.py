@@ -78,5 +78,6 @@ async def test_it_serves_from_any_folder(
     cache = str(settings.load().cache_dir)
     async with start(program=[str(programs / "querygist")], cwd=tmp_path, CACHE_DIR=cache) as gateway:
         answer = (await gateway.client.post("/summarize", json={"query": QUERY, "document": DOCUMENT})).json()
-    assert answer["method"] == "generative"
+    assert answer["reason"] in (None, "checker"), "the model was asked"
+    assert answer["usage"]["completion_tokens"]
     assert answer["summary"]
