@@ -57,4 +57,4 @@ async def test_from_rows_to_a_served_summary(tmp_path: Path, start: Start) -> No
     async with start(WEIGHTS_DIR=str(weights)) as gateway:
         answer = (await gateway.client.post("/summarize", json=BODY)).json()
         assert answer["model"] == {"name": manifest.name, "version": manifest.version}
-        assert answer["method"] == "generative"
+        assert answer["reason"] in (None, "checker"), "the model was asked"
