@@ -8,15 +8,14 @@ import pytest
 
 from querygist.engines.fake import FakeEngine
 from querygist.errors import ConfigurationError, EngineUnavailable
-from querygist.prompting.templates import NO_ANSWER
 from querygist.prompting.tokenizer import Tokenizer
 from tests.conftest import Live
 from training.data.examples import Example
 from training.generate.generator import Sampling
 from training.generate.http import HttpGenerator
 
-OWLS = Example("1", "s", "why", "Owls hunt at night. Their eyes are big. So it is.", "", 20, "positive", derived=False)
-DOGS = replace(OWLS, id="2", document="Dogs bark at cats, which run away. Nobody knows why. So it is.")
+OWLS = Example("1", "s", "owls", "Owls hunt at night. Their eyes are big. So it is.", "", 20, "positive", derived=False)
+DOGS = replace(OWLS, id="2", query="dogs", document="Dogs bark at cats, which run away. Nobody knows why. So it is.")
 
 
 @pytest.fixture
@@ -41,9 +40,8 @@ def test_the_requested_length_is_asked_for(generator: HttpGenerator) -> None:
     assert short.text == "Owls hunt at night."
 
 
-def test_a_refusal(generator: HttpGenerator, fake: FakeEngine, tokenizer: Tokenizer) -> None:
-    fake.reply = lambda ids: tokenizer.encode(NO_ANSWER)
-    [[refusal]] = generator.generate([OWLS])
+def test_a_refusal(generator: HttpGenerator) -> None:
+    [[refusal]] = generator.generate([replace(OWLS, query="trains")])
     assert (refusal.text, refusal.answerable) == ("", False)
 
 
