@@ -102,18 +102,21 @@ def oracle(example: Example) -> Generated:
     return Generated(_joined(sentences, chosen), answerable=bool(chosen))
 
 
+QUOTE = "BM25 set"
+"""The row of the service's own quote."""
+
 BASELINES: dict[str, Baseline] = {
     "lead": lead,
     "idf overlap": overlap,
     "BM25 run": bm25_run,
-    "BM25 set": bm25_set,
+    QUOTE: bm25_set,
     "BM25 set, filled": bm25_set_filled,
     "whole document": whole,
     "oracle": oracle,
 }
 """By the names that they have in the report, in its order."""
 
-CONTROLS = ("lead", "idf overlap", "BM25 run", "BM25 set", "BM25 set, filled")
+CONTROLS = ("lead", "idf overlap", "BM25 run", QUOTE, "BM25 set, filled")
 """The control rows without a model; evaluate.controls names the systems that are control rows, too."""
 
 

@@ -15,6 +15,7 @@ from querygist.files import replacing
 from training.config import Config
 from training.data.dataset_card import DERIVED
 from training.evaluate import report as reports
+from training.evaluate.baselines import QUOTE
 from training.export import weights_folder
 from training.train.select_best import select_best
 from training.train.trainer import BEST, stage_adapter
@@ -95,10 +96,10 @@ def _score_table(found: Mapping[str, Any], system: str) -> str:
     by_source = {source: one["quality"] for source, one in found["systems"].get(system, {}).items() if one["quality"]}
     if not by_source:
         return "Not evaluated."
-    fallback = found["systems"][found["fallback"]]
+    quote = found["systems"][QUOTE]
 
     def cells(source: str, quality: Mapping[str, Any]) -> tuple[object, ...]:
-        beside = fallback[source]["quality"]["rouge"]
+        beside = quote[source]["quality"]["rouge"]
         names = ("rouge1", "rouge2", "rouge_l")
         rouge = (f"{quality['rouge'][name]['mean']:.1f} ({beside[name]['mean']:.1f})" for name in names)
         words, copied = quality["words"]["mean"], quality["copied"]["mean"]
@@ -106,5 +107,5 @@ def _score_table(found: Mapping[str, Any], system: str) -> str:
 
     header = ("source", "rows", "ROUGE-1", "ROUGE-2", "ROUGE-L", "words", "copied")
     table = report_files.table(header, (cells(source, quality) for source, quality in by_source.items()))
-    note = "The served int8 model on the test rows; ROUGE F1 x 100, and in brackets the extractive fallback's."
+    note = "The served int8 model on the test rows; ROUGE F1 x 100, and in brackets those of the quote, which needs no model."
     return f"{note}\n\n{table}"
