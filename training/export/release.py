@@ -107,5 +107,5 @@ def _score_table(found: Mapping[str, Any], system: str) -> str:
 
     header = ("source", "rows", "ROUGE-1", "ROUGE-2", "ROUGE-L", "words", "copied")
     table = report_files.table(header, (cells(source, quality) for source, quality in by_source.items()))
-    note = "The served int8 model on the test rows; ROUGE F1 x 100, and in brackets those of the quote, which needs no model."
+    note = "The served int8 model on the test rows; ROUGE F1 x 100, and in brackets those of the quote."
     return f"{note}\n\n{table}"
