@@ -49,6 +49,13 @@ def _wanted(ranking: Ranking, quote: Quote) -> set[int]:
     }
 
 
+def _listed(ranking: Ranking, quote: Quote) -> set[str]:
+    """The items, rows and lines of code of the quote, where it has several: what heads a list is said of all of it."""
+    units = [ranking.units[place] for place in quote.chosen]
+    lines = {written(ranking.text, unit.slices) for unit in units if unit.kind in ("item", "row", "definition", "code")}
+    return lines if len(lines) > 1 else set()
+
+
 class Checker:
     """One summary in the making: `text` and its `segments`. It `passed` when it holds what answers the query best.
 
@@ -60,6 +67,7 @@ class Checker:
         self._alignment = Alignment(ranking.text)
         self._words_of = [self._alignment.places((unit.start, unit.end)) for unit in ranking.units]
         self._wanted = {written(ranking.text, ranking.units[place].slices) for place in _wanted(ranking, quote)}
+        self._listed = _listed(ranking, quote)
         self._quoted_terms = set(terms(quote.text))
         self._max_words = max_words
         self._keeps_own_words = keeps_own_words
@@ -71,7 +79,12 @@ class Checker:
         self._places: list[int | None] = []  # the unit of each segment
         self.text = ""
         self.segments: list[CheckedSegment] = []
-        self.passed = False
+        self._answers = False
+
+    @property
+    def passed(self) -> bool:
+        """True when it may be shown: it holds what answers, and of a list all that the quote holds of it."""
+        return self._answers and self._listed <= self._seen
 
     def open(self, place: int) -> str:
         """Take the unit that the model's label says it quotes, before a word of it; return what may be shown."""
@@ -125,7 +138,7 @@ class Checker:
             spans = self._alignment.words
             sources = tuple((spans[first][0], spans[last - 1][1]) for first, last in merged(fragments))
             self._append(SPACE, sentence, sources, "paraphrase", None)
-            self.passed = self.passed or len(self._quoted_terms.intersection(terms(sentence))) >= _SHARED_TERMS
+            self._answers |= len(self._quoted_terms.intersection(terms(sentence))) >= _SHARED_TERMS
 
     def _fits(self, sentence: str) -> bool:
         return words_in(f"{self.text} {sentence}") <= self._max_words
@@ -170,7 +183,7 @@ class Checker:
             return
         self._append(between, line, tuple((one.start, one.end) for one in slices), "repaired", place)
         self.text += ELLIPSIS if self._full else ""
-        self.passed = self.passed or whole in self._wanted  # the unit itself, or the same said elsewhere
+        self._answers = self._answers or whole in self._wanted  # the unit itself, or the same said elsewhere
 
     def _support_by(self, fragments: list[Span], since: int) -> None:
         """Say of the units given from segment `since` on which ones the model has copied in full."""
