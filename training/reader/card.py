@@ -1,4 +1,4 @@
-"""What serving must know of a reader beside its weights: limits, temperature, threshold, hashes."""
+"""The card of a reader: what serving must know beside its weights: limits, temperature, threshold, hashes."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What serving reads beside the weights."""
+"""The card beside the weights."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.training
 WEIGHTS = dict.fromkeys(fusion.FEATURES, 0.5)
 
 
-def test_card_names_files_and_turns_the_threshold_into_a_probability(tmp_path: Path) -> None:
+def test_card_names_files_and_has_the_threshold_as_probability(tmp_path: Path) -> None:
     weights = tmp_path / "reader-layers.safetensors"
     weights.write_bytes(b"weights")
     report = {"calibration": {"temperature": 2.0}, "refusals": {"threshold": 0.0}, "fusion": WEIGHTS}
