@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from querygist.engines.base import Identity
 from querygist.errors import DeadlineExceeded, EngineUnavailable, NotReady, Overloaded
-from querygist.pipeline.alignment import Alignment
 from querygist.pipeline.attribution import merged
 from querygist.pipeline.cache import Flight
 from querygist.pipeline.checker import CheckedSegment
@@ -45,7 +44,7 @@ def _summary(job: Job, text: str, answerable: bool, segments: Iterable[Segment],
         )
         for one in segments
     ]
-    copied = Alignment(job.document.text).copied(text) if text else 0.0
+    copied = job.alignment.copied(text) if text else 0.0
     return Summary(text, answerable, "extractive", reason, tuple(citations), copied)
 
 

@@ -62,9 +62,11 @@ class Checker:
     `keeps_own_words`: the model was not trained to quote only.
     """
 
-    def __init__(self, ranking: Ranking, quote: Quote, *, max_words: int, keeps_own_words: bool) -> None:
+    def __init__(
+        self, ranking: Ranking, quote: Quote, alignment: Alignment, *, max_words: int, keeps_own_words: bool
+    ) -> None:
         self._ranking = ranking
-        self._alignment = Alignment(ranking.text)
+        self._alignment = alignment
         self._words_of = [self._alignment.places((unit.start, unit.end)) for unit in ranking.units]
         self._wanted = {written(ranking.text, ranking.units[place].slices) for place in _wanted(ranking, quote)}
         self._listed = _listed(ranking, quote)

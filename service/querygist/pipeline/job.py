@@ -8,6 +8,7 @@ from typing import Self
 from opentelemetry.trace import Span
 
 from querygist.deadline import Deadline
+from querygist.pipeline.alignment import Alignment
 from querygist.schemas import DocumentFields
 from querygist.text.cleaning import CleanDocument, clean_document, clean_query, clean_title
 from querygist.text.quote import Quote, quote_of
@@ -50,6 +51,11 @@ class Job:
     def quote(self) -> Quote:
         """The extractive answer."""
         return quote_of(self.ranking, max_words=self.fields.max_words)
+
+    @cached_property
+    def alignment(self) -> Alignment:
+        """The document's words, to find a summary in. Takes a quarter of a second of the longest document."""
+        return Alignment(self.document.text)
 
     @property
     def extracted_text(self) -> str | None:

@@ -178,7 +178,8 @@ class Summarizer:
             max_words=max_words,
         )
         own_words = not VERSIONS[identity.prompt_version].labelled
-        return prompt, Checker(job.ranking, job.quote, max_words=max_words, keeps_own_words=own_words)
+        checker = Checker(job.ranking, job.quote, job.alignment, max_words=max_words, keeps_own_words=own_words)
+        return prompt, checker
 
     async def _generate(self, job: Job, flight: Flight, place: Place, prompt: Window, checker: Checker) -> Completion:
         """Have the engine write, and publish what the checker lets pass."""

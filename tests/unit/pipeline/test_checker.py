@@ -36,7 +36,7 @@ class Told:
     ) -> None:
         ranking = rank(page, query)
         quote = quote_of(ranking, max_words=max_words)
-        checker = Checker(ranking, quote, max_words=max_words, keeps_own_words=own_words)
+        checker = Checker(ranking, quote, Alignment(page.text), max_words=max_words, keeps_own_words=own_words)
         self.pieces = [checker.push(piece) for piece in pieces] + [checker.finish()]
         self.text, self.passed = checker.text if checker.passed else "", checker.passed
         self.segments: list[CheckedSegment] = checker.segments if checker.passed else []
@@ -261,7 +261,8 @@ def test_one_item_of_a_list_is_no_answer_for_all() -> None:
 
 def test_a_label_opens_its_sentence_before_a_word_of_it() -> None:
     ranking = rank(PENICILLIN, QUERY)
-    checker = Checker(ranking, quote_of(ranking, max_words=60), max_words=60, keeps_own_words=False)
+    quote, alignment = quote_of(ranking, max_words=60), Alignment(PENICILLIN.text)
+    checker = Checker(ranking, quote, alignment, max_words=60, keeps_own_words=False)
     best, other = ranking.order[0], ranking.order[-1]
     assert checker.open(other) == "", "held back until what answers is there"
     shown = checker.open(best)
