@@ -18,6 +18,7 @@ from training.data.examples import Example, write_examples
 from training.data.raw_dataset import read
 from training.fp8 import environment
 from training.fp8.check import check_logits
+from training.fp8.float64 import in_float64
 from training.fp8.source_model import expand_kv_heads, shipped_student
 
 pytestmark = [pytest.mark.fp8, pytest.mark.timeout(1800)]
@@ -145,9 +146,9 @@ def test_what_is_there_is_not_made_again(made: Path, venv: Path) -> None:
 
 
 def test_expanding_kv_heads_changes_no_logit_of_the_real_student() -> None:
-    student = shipped_student(settings.load()).double()
+    student = shipped_student(settings.load())
     assert student.config.num_attention_heads == 3 * student.config.num_key_value_heads
     ids = torch.randint(49152, (1, 48), generator=torch.Generator().manual_seed(0))
-    with torch.inference_mode():
-        before, after = student(ids).logits, expand_kv_heads(student)(ids).logits
+    with torch.inference_mode(), in_float64(expand_kv_heads(student)) as expanded, in_float64(student):
+        before, after = student(ids).logits, expanded(ids).logits
     torch.testing.assert_close(after, before, rtol=0, atol=1e-6)

@@ -27,6 +27,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from training.fp8.e4m3 import LARGEST, exact_scale, rounded
+from training.fp8.float64 import in_float64
 
 LOGITS = 8
 
@@ -114,12 +115,11 @@ def _is_quantized(module: Any) -> bool:
 
 def _logits(model: Any, probes: list[torch.Tensor]) -> dict[str, torch.Tensor]:
     """In float64: what differs in the last bit, and there is always something, is not rounded to another FP8 number."""
-    model.double()
     found = {}
-    for number, ids in enumerate(track(probes, description="simulating")):
-        found[f"ids_{number}"] = ids[0]
-        found[f"logits_{number}"] = model(ids, use_cache=False, logits_to_keep=LOGITS).logits[0, -LOGITS:].contiguous()
-    model.float()
+    with in_float64(model):
+        for number, ids in enumerate(track(probes, description="simulating")):
+            logits = model(ids, use_cache=False, logits_to_keep=LOGITS).logits
+            found |= {f"ids_{number}": ids[0], f"logits_{number}": logits[0, -LOGITS:].contiguous()}
     return found
 
 

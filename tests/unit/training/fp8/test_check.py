@@ -13,6 +13,7 @@ from tests.unit.training.fp8.checkpoint_fixtures import Made, Tensors
 from training.fp8 import readback
 from training.fp8.check import MOST_DIFFERENCE, check, check_config, check_hugging_face, check_logits, check_tensors
 from training.fp8.expected import expected_config
+from training.fp8.float64 import in_float64
 
 QKV = "transformer.layers.1.attention.qkv"
 
@@ -138,9 +139,8 @@ def test_layers_that_run_as_one_have_one_scale(llama: Made) -> None:
 
 
 def logits(made: Made, folder: Path) -> Tensors:
-    model = readback.load(made.write(folder)).double()
     ids = torch.tensor([5, 9, 2, 33, 59, 1, 1, 17])
-    with torch.no_grad():
+    with torch.no_grad(), in_float64(readback.load(made.write(folder))) as model:
         return {"ids_0": ids, "logits_0": model(ids[None]).logits[0, -4:].clone()}
 
 

@@ -7,6 +7,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from training.fp8.float64 import in_float64
 from training.fp8.source_model import expand_kv_heads
 
 
@@ -17,7 +18,7 @@ def llama(kv_heads: int, group: int, head: int, seed: int, **config: object) -> 
         vocab_size=50, hidden_size=heads * head, intermediate_size=24, num_hidden_layers=2, num_attention_heads=heads,
         num_key_value_heads=kv_heads, initializer_range=0.4, **config,
     )  # fmt: skip
-    return LlamaForCausalLM(shape).double().eval()
+    return LlamaForCausalLM(shape).eval()
 
 
 @examples(max_examples=25)
@@ -36,7 +37,7 @@ def test_it_computes_the_same(
     expanded = expand_kv_heads(model)
     assert expanded.config.num_key_value_heads == kv_heads * group
     ids = torch.randint(50, (2, length), generator=torch.Generator().manual_seed(seed))
-    with torch.inference_mode():
+    with torch.inference_mode(), in_float64(model), in_float64(expanded):
         torch.testing.assert_close(expanded(ids).logits, model(ids).logits, rtol=0, atol=1e-6)
 
 
@@ -52,7 +53,7 @@ def test_the_order_of_heads_matters() -> None:
 
 
 def test_the_original_and_everything_else_stay() -> None:
-    model = llama(1, 3, 4, seed=1, rope_parameters={"rope_type": "default", "rope_theta": 77.0}, rms_norm_eps=0.01)
+    model = llama(1, 3, 4, seed=1, rope_parameters={"rope_type": "default", "rope_theta": 77.0}, rms_norm_eps=0.01).double()
     expanded = expand_kv_heads(model)
     assert model.config.num_key_value_heads == 1
     assert model.model.layers[0].self_attn.k_proj.weight.shape == (4, 12)
