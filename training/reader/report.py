@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 
 from querygist import settings
 from querygist.errors import ConfigurationError
+from querygist.reader.input_format import InputEncoder
 from training.config import Config
 from training.reader import base, card, quantize
 from training.reader.evaluation import Labelled, evaluate, labelled
-from training.reader.input_format import InputEncoder
 from training.reader.model import Reader
 from training.reader.rows import ReaderRow, read, validation_ids
 from training.reader.scoring import Scorer
@@ -43,7 +43,7 @@ def run(config: Config, console: Console) -> None:
             report = evaluate(items, Scorer(model, tokenizer, autocast), similarity, _path(folder, title, name), fused)
             show(report, f"{title}, {name}", console)
             if (title, name) == ("choices", "int8"):
-                card.write(folder, report, [*shipped, files.tokenizer])
+                card.write(folder, report, shipped, files.tokenizer)
 
 
 def show(report: dict[str, Any], title: str, console: Console) -> None:

@@ -13,10 +13,10 @@ from rich.progress import Progress
 
 from querygist import settings
 from querygist.errors import ConfigurationError
+from querygist.reader.input_format import InputEncoder
 from training.config import Config
 from training.reader import base, examples_file
 from training.reader.examples import Example, augmented
-from training.reader.input_format import InputEncoder
 from training.reader.mixture import Mixture
 from training.reader.model import Reader
 from training.reader.rows import ReaderRow, read, validation_ids, without
