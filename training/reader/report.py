@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from querygist import settings
 from querygist.errors import ConfigurationError
 from querygist.reader.input_format import InputEncoder
+from querygist.reader.pages import load_tokenizer
 from training.config import Config
 from training.reader import base, card, quantize
 from training.reader.evaluation import Labelled, evaluate, labelled
@@ -32,7 +33,7 @@ def run(config: Config, console: Console) -> None:
         raise ConfigurationError(f"There is no {folder / WEIGHTS}. Run the reader stage first.")
     files = base.fetch(settings.load().cache_dir)
     autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=bool(config.student.bf16))
-    tokenizer = InputEncoder(base.load_tokenizer(files.tokenizer))
+    tokenizer = InputEncoder(load_tokenizer(files.tokenizer))
     similarity = Similarity(base.load_encoder(files.weights), tokenizer, autocast)
     shipped = quantize.save(load_file(folder / WEIGHTS), folder)
     for title, items in _sets(config).items():

@@ -21,12 +21,15 @@ class Gateway:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
         self._socket = socket.socket(fileno=int(sys.argv[1]))
+        self._sending = threading.Lock()
         self.options: dict[str, Any] = json.loads(sys.argv[2])
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send one message; end the process when nobody is there to take it. From any thread, one at a time."""
+        """Send one message, from any thread; end the process when nobody is there to take it."""
+        line = json.dumps(message, separators=(",", ":")).encode() + b"\n"
         try:
-            self._socket.sendall(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+            with self._sending:
+                self._socket.sendall(line)
         except OSError:
             os._exit(0)
 

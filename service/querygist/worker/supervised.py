@@ -42,6 +42,7 @@ class SupervisedWorker:
         lost: Callable[[], None] = lambda: None,
     ) -> None:
         self.state = "not started"
+        self.loaded = asyncio.Event()  # set while there is a worker that has loaded
         self._kind = kind
         self._log = structlog.get_logger(f"querygist.{kind}")
         self._command = command
@@ -73,8 +74,9 @@ class SupervisedWorker:
                 await self._supervisor
 
     def submit(self, key: str, line: bytes, sink: Sink) -> None:
-        """Send a request, which `key` names among those in flight; there must be a worker that has loaded (`pid`)."""
-        assert self._loaded is not None
+        """Send a request, which `key` names among those in flight. Raises RuntimeError while no worker has loaded."""
+        if self._loaded is None:
+            raise RuntimeError(f"the {self._kind} is {self.state}")
         if not self._outstanding:
             self._last_message = time.monotonic()  # silence counts from the moment there is something to say
         self._sinks[key] = sink
@@ -116,6 +118,7 @@ class SupervisedWorker:
             return
         self._log.info(f"{self._kind}_loaded", pid=worker.pid, seconds=round(time.monotonic() - started, 2))
         self._loaded, self.state = worker, "restarting after a failure"
+        self.loaded.set()
         watchdog = asyncio.create_task(self._watch(worker))
         try:
             while (message := await worker.receive()) is not None:
@@ -141,6 +144,7 @@ class SupervisedWorker:
     def _fail_pending(self) -> None:
         """Tell the requests that the worker held."""
         self._loaded = None
+        self.loaded.clear()
         self._outstanding.clear()
         self._lost()
         for sink in self._sinks.values():
