@@ -26,7 +26,7 @@ class PageToRead:
 
     @property
     def characters(self) -> int:
-        """How much text it is, about."""
+        """About as many as will be tokenized."""
         return len(self.query) + sum(map(len, self.units))
 
 

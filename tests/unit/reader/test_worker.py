@@ -33,10 +33,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def reader(
-    folder: Path, stall_seconds: float = 1000, worker: tuple[str, ...] = WORKER
-) -> AsyncGenerator[Reader, None]:
-    one = Reader(ReaderCard.load(folder), folder, threads=1, stall_seconds=stall_seconds, precise=True, worker=worker)
+async def reader(folder: Path, stall_seconds: float = 1000) -> AsyncGenerator[Reader, None]:
+    one = Reader(ReaderCard.load(folder), folder, threads=1, stall_seconds=stall_seconds, precise=True)
     assert one.status == "not started"
     await one.start()
     async with asyncio.timeout(60):
