@@ -1,10 +1,11 @@
 """The reader as an OpenVINO model, built from its two files of weights (training/reader/quantize.py).
 
 A BERT encoder (post-norm, erf GELU) with two heads. Widths and layers are those of the tensors. Matrices stay int8 in
-the graph, each behind a conversion and the scale of its rows, which the CPU plugin runs as a compressed product.
+the graph, each behind a conversion and the scale of its rows, which the CPU plugin runs as a compressed product; or
+they are expanded to float32, of which it keeps a copy in its own precision.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ class Sizes:
     positions: int
 
 
-def build(files: Iterable[Path]) -> tuple[openvino.Model, Sizes]:
+def build(files: Iterable[Path], *, expanded: bool = False) -> tuple[openvino.Model, Sizes]:
     """Return the model and its sizes. Raises OSError, SafetensorError or KeyError for files that are no reader's.
 
     In, int32: `ids`, `types`, `mask` [rows, length]; `places` [rows, units]. Out, float32: `units` (logits) and
@@ -41,14 +42,15 @@ def build(files: Iterable[Path]) -> tuple[openvino.Model, Sizes]:
         stored |= load_file(file)
     tables = ("word", "token_type", "position")
     sizes = Sizes(*(len(stored[f"{_EMBEDDINGS}{name}_embeddings.weight"]) for name in tables))
-    return _Builder(stored).model(), sizes
+    return _Builder(stored, expanded=expanded).model(), sizes
 
 
 class _Builder:
     """Makes the graph of named tensors."""
 
-    def __init__(self, stored: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(self, stored: Mapping[str, NDArray[Any]], *, expanded: bool) -> None:
         self._stored = stored
+        self._expanded = expanded
 
     def model(self) -> openvino.Model:
         """Return the whole model, with its inputs and outputs named."""
@@ -93,33 +95,30 @@ class _Builder:
         """Return the states [rows, length, width] behind one layer."""
         mixed = ops.add(states, self._attention(name, states, bias))
         attended = self._normalized(f"{name}attention.output.LayerNorm", mixed)
-        wide = ops.gelu(self._linear([f"{name}intermediate.dense"], attended), "erf")
-        narrow = self._linear([f"{name}output.dense"], wide)
+        wide = ops.gelu(self._linear(f"{name}intermediate.dense", attended), "erf")
+        narrow = self._linear(f"{name}output.dense", wide)
         return self._normalized(f"{name}output.LayerNorm", ops.add(attended, narrow))
 
     def _attention(self, name: str, states: Any, bias: Any) -> Any:
         """Attention in plain products, which the CPU plugin fuses; the factor before the softmax is in the query's
         weights.
         """
-        own = [f"{name}attention.self.{part}" for part in ("query", "key", "value")]
-        together = self._linear(own, states, factors=[HEAD_SIZE**-0.5, 1.0, 1.0])
-        query, key, value = map(_heads, ops.split(together, _integer(-1), 3).outputs())
+        query = _heads(self._linear(f"{name}attention.self.query", states, factor=HEAD_SIZE**-0.5))
+        key, value = (_heads(self._linear(f"{name}attention.self.{part}", states)) for part in ("key", "value"))
         weights = ops.softmax(ops.add(ops.matmul(query, key, False, True), bias), -1)
         mixed = ops.transpose(ops.matmul(weights, value, False, False), _integers(0, 2, 1, 3))
         joined = ops.reshape(mixed, _integers(0, 0, -1), special_zero=True)
-        return self._linear([f"{name}attention.output.dense"], joined)
+        return self._linear(f"{name}attention.output.dense", joined)
 
-    def _linear(self, names: Sequence[str], values: Any, factors: Sequence[float] = (1.0,)) -> Any:
-        """Layers as one: each with its factor, their outputs one behind the other."""
-
-        def joined(part: str, factors: Sequence[float]) -> NDArray[np.float32]:
-            stored = [self._stored[f"{name}.{part}"] for name in names]
-            return np.concatenate([np.float32(factor) * one for factor, one in zip(factors, stored, strict=True)])
-
-        matrix = np.concatenate([self._stored[f"{name}.weight"] for name in names])
-        scale = joined("weight.scale", factors)[:, None]
-        weight = ops.multiply(ops.convert(ops.constant(matrix), "f32"), ops.constant(scale))
-        return ops.add(ops.matmul(values, weight, False, True), ops.constant(joined("bias", factors)))
+    def _linear(self, name: str, values: Any, factor: float = 1.0) -> Any:
+        """Return factor * (values W' + b)."""
+        matrix, scale, bias = (self._stored[f"{name}.{part}"] for part in ("weight", "weight.scale", "bias"))
+        scale, bias = np.float32(factor) * scale[:, None], np.float32(factor) * bias
+        if self._expanded:
+            weight = ops.constant(matrix * scale)
+        else:
+            weight = ops.multiply(ops.convert(ops.constant(matrix), "f32"), ops.constant(scale))
+        return ops.add(ops.matmul(values, weight, False, True), ops.constant(bias))
 
     def _normalized(self, name: str, values: Any) -> Any:
         weight, bias = (ops.constant(self._stored[f"{name}.{part}"]) for part in ("weight", "bias"))

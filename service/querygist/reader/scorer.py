@@ -1,6 +1,7 @@
 """The compiled network, and how it is compiled."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,28 +17,39 @@ _STEP = 16
 rows."""
 
 
-def compile_options(threads: int, *, precise: bool = False) -> dict[str, Any]:
-    """Return the CPU plugin's properties for `threads` threads (0: one for each core). `precise`: all in float32.
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """The CPU plugin's properties, and the form of the matrices that goes with them; see `network.build`."""
 
-    With AMX bfloat16 is the fastest, and closer to float32 than int8 activations. Without AMX OpenVINO would choose it
-    too where the CPU has AVX-512 BF16, and is then slowest; there float32 with activations quantized in groups of 32
-    (the plugin's default) is. Times and errors: `python -m loadtest.micro.reader_bench`.
+    options: Mapping[str, Any]
+    expanded: bool = False
+
+
+def compilation(threads: int, *, precise: bool = False) -> Compilation:
+    """Return how this machine compiles for `threads` threads (0: one for each core). `precise`: all in float32.
+
+    With AMX bfloat16 is the fastest, and closer to float32 than int8 activations; int8 matrices would be expanded
+    again in every pass, a fifth of its time. Without AMX OpenVINO would choose bfloat16 too where the CPU has AVX-512
+    BF16, and it is slowest; float32 with activations quantized in groups of 32 is two thirds of float32's time, and
+    larger groups cost more of the order than they save. Times and errors: `python -m loadtest reader-bench`.
     """
-    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+    options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
     if threads:
         options["INFERENCE_NUM_THREADS"] = threads
     if precise:
-        return options | {"DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
-    return options | ({"INFERENCE_PRECISION_HINT": "bf16"} if _has_amx() else {"DYNAMIC_QUANTIZATION_GROUP_SIZE": 32})
+        return Compilation(options | {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0})
+    if _has_amx():
+        return Compilation(options | {"INFERENCE_PRECISION_HINT": "bf16"}, expanded=True)
+    return Compilation(options | {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 32})
 
 
 class Scorer:
     """A compiled reader; for one thread."""
 
-    def __init__(self, files: Iterable[Path], options: dict[str, Any]) -> None:
+    def __init__(self, files: Iterable[Path], chosen: Compilation) -> None:
         """Build and compile; takes a second. Raises what `network.build` raises, and RuntimeError from OpenVINO."""
-        model, self._sizes = network.build(files)
-        self._request = openvino.Core().compile_model(model, "CPU", options).create_infer_request()
+        model, self._sizes = network.build(files, expanded=chosen.expanded)
+        self._request = openvino.Core().compile_model(model, "CPU", dict(chosen.options)).create_infer_request()
 
     def score(self, inputs: Sequence[ReaderInput]) -> list[WindowScores]:
         """Return the scores of each input, in one forward pass. Raises ValueError for one the network cannot take."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from querygist.reader.input_format import ReaderInput
 from querygist.reader.scheduler import Scheduler
-from querygist.reader.scorer import Scorer, compile_options
+from querygist.reader.scorer import Scorer, compilation
 from querygist.reader.windows import WindowScores
 from querygist.worker.gateway import Gateway
 
@@ -27,8 +27,8 @@ def main() -> None:
     """Compile the network, say so, and score until the gateway hangs up."""
     gateway = Gateway()
     options = gateway.options
-    compiled = compile_options(options["threads"], precise=options["precise"])
-    scorer = Scorer([Path(file) for file in options["files"]], compiled)
+    chosen = compilation(options["threads"], precise=options["precise"])
+    scorer = Scorer([Path(file) for file in options["files"]], chosen)
     scorer.warm_up(options["max_tokens"])
     scheduler = Scheduler(scorer.score)
     gateway.send({"loaded": True})

@@ -13,7 +13,7 @@ from transformers import BertConfig, BertModel
 
 from querygist.reader.batching import padded
 from querygist.reader.input_format import CLS, SEP, ReaderInput
-from querygist.reader.scorer import Scorer, compile_options
+from querygist.reader.scorer import Compilation, Scorer, compilation
 from tests.unit.reader import tiny
 from training.reader import attention, quantize
 from training.reader.model import Reader
@@ -40,7 +40,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[Reader, Scorer]:
     folder, model = tmp_path_factory.mktemp("reader"), trained()
     files = quantize.save(model.state_dict(), folder)
     model.load_state_dict(quantize.load(folder))
-    return model, Scorer(files, compile_options(1, precise=True))
+    return model, Scorer(files, compilation(1, precise=True))
 
 
 inputs = st.lists(
@@ -81,3 +81,21 @@ def test_matrices_stay_int8_in_the_served_network(tmp_path: Path) -> None:
     large = {node.get_element_type().get_type_name() for node in constants if min(node.get_shape()) > 1}
     assert large == {"i8"}
     assert (sizes.vocabulary, sizes.types, sizes.positions) == (tiny.VOCABULARY, 2, tiny.TOKENS)
+
+
+def test_expanded_matrices_give_the_same_scores(tmp_path: Path) -> None:
+    tiny.write(tmp_path)
+    files = [tmp_path / "embeddings.safetensors", tmp_path / "layers.safetensors"]
+    one = ReaderInput([CLS, 7, 8, SEP, 9, SEP], [0, 0, 0, 0, 1, 0], [3, 5])
+    precise = compilation(1, precise=True)
+    found, other = (Scorer(files, Compilation(precise.options, expanded)).score([one])[0] for expanded in (True, False))
+    assert found.units == pytest.approx(other.units, abs=1e-4)
+    assert found.page == pytest.approx(other.page, abs=1e-4)
+
+
+def test_lower_precision_stays_near_float32(tmp_path: Path) -> None:
+    tiny.write(tmp_path)
+    files = [tmp_path / "embeddings.safetensors", tmp_path / "layers.safetensors"]
+    one = ReaderInput([CLS, 7, 8, SEP, 9, SEP], [0, 0, 0, 0, 1, 0], [3, 5])
+    found, other = (Scorer(files, compilation(1, precise=precise)).score([one])[0] for precise in (True, False))
+    assert found.units == pytest.approx(other.units, abs=0.2)
