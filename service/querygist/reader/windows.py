@@ -93,12 +93,14 @@ def windows(
         ahead = places[start:]
         encoded = encoder.encode(query, [units[n] for n in ahead], [headings[n] for n in ahead], max_tokens)
         count = len(encoded.places)
+        if not count:
+            start += 1
+            continue
         total += len(encoded.ids)
-        if count and (chosen is None or total <= _MOST_READ):
-            found.append(Window(encoded, tuple(ahead[:count])))
-        elif count:
+        if chosen is not None and total > _MOST_READ:
             break
-        if start + count >= len(places) and count:
+        found.append(Window(encoded, tuple(ahead[:count])))
+        if start + count >= len(places):
             break
         start += max(1, round(count * (1 - OVERLAP)))
     return found
