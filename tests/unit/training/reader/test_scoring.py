@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.unit.training.reader.fixtures import encoder, tiny_reader
+from tests.unit.reader.fixtures import encoder
+from tests.unit.training.reader.fixtures import tiny_reader
 from training.reader.mixture import Page
 from training.reader.scoring import Scorer
 from training.reader.selection import bm25, fill
@@ -35,7 +36,7 @@ def test_page_in_one_window_scores_alike_in_any_batch(scorer: Scorer) -> None:
 
 
 def test_unit_that_never_fits_is_an_error(scorer: Scorer) -> None:
-    with pytest.raises(ValueError, match="no unit that fits"):
+    with pytest.raises(ValueError, match="fits no window"):
         scorer.score([page(1)], max_tokens=4)
 
 

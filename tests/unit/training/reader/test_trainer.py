@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from querygist.errors import ConfigurationError
-from tests.unit.training.reader.fixtures import encoder, some_examples, tiny_bert, tiny_reader
+from tests.unit.reader.fixtures import encoder
+from tests.unit.training.reader.fixtures import some_examples, tiny_bert, tiny_reader
 from training.config import ReaderConfig
 from training.reader import losses
 from training.reader.model import Reader, collate

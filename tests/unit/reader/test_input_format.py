@@ -1,13 +1,10 @@
 """The reader's input, id by id."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.training.reader.fixtures import WORDS, encoder
-from training.reader.input_format import CLS, MAX_QUERY_TOKENS, SEP, new_headings
-
-pytestmark = pytest.mark.training
+from querygist.reader.input_format import CLS, LIMITS, SEP, new_headings
+from tests.unit.reader.fixtures import WORDS, encoder
 
 MOON, IS, COLD, SUN, HOT, WHY, TOPICS = 2, 3, 4, 5, 6, 7, 9
 
@@ -26,7 +23,7 @@ def test_input_is_query_headings_and_units() -> None:
 
 def test_query_is_cut_to_its_limit() -> None:
     made = encoder().encode("why " * 100, ["moon"], [()])
-    assert made.ids == [CLS, *[WHY] * MAX_QUERY_TOKENS, SEP, MOON, SEP]
+    assert made.ids == [CLS, *[WHY] * LIMITS.query, SEP, MOON, SEP]
 
 
 def test_units_that_do_not_fit_are_left_out() -> None:

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
+from querygist.artifact.reader_card import TokenLimits
+
 CLS, SEP, PAD = 101, 102, 0
-MAX_TOKENS = 512
-MAX_QUERY_TOKENS = 64
-MAX_HEADING_TOKENS = 32
-MAX_UNIT_TOKENS = 160
-"""Of a longer one the first are read."""
+LIMITS = TokenLimits(tokens=512, query=64, heading=32, unit=160)
+"""Limits that a reader is trained with; serving takes them from its card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +31,14 @@ class ReaderInput:
 
 
 class InputEncoder:
-    """Texts to inputs. A text that comes again is tokenized once."""
+    """Texts to inputs. A text that comes again is tokenized once.
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    It keeps every text it has seen, so it must not outlive the pages it is for: training makes one for its run, serving
+    one for each page. Not for several threads at once.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, limits: TokenLimits = LIMITS) -> None:
+        self.limits = limits
         self._tokenizer = tokenizer
         self._known: dict[str, list[int]] = {}
 
@@ -43,23 +47,34 @@ class InputEncoder:
         query: str,
         units: Sequence[str],
         headings: Sequence[Sequence[str]],
-        max_tokens: int = MAX_TOKENS,
+        max_tokens: int | None = None,
     ) -> ReaderInput:
-        """Return the input of a query and units in page order, each with the path of headings above it."""
-        ids = [CLS, *self.tokens(query)[:MAX_QUERY_TOKENS], SEP]
+        """Return the input of a query and units in page order, each with the path of headings above it.
+
+        It has at most `max_tokens` tokens; None: as many as the limits allow.
+        """
+        most = self.limits.tokens if max_tokens is None else max_tokens
+        ids = [CLS, *self.tokens(query)[: self.limits.query], SEP]
         types = [0] * len(ids)
         places: list[int] = []
         before: Sequence[str] = ()
         for unit, path in zip(units, headings, strict=True):
-            heading = [token for text in new_headings(before, path) for token in self.tokens(text)[:MAX_HEADING_TOKENS]]
-            body = [*self.tokens(unit)[:MAX_UNIT_TOKENS], SEP]
-            if len(ids) + len(heading) + len(body) > max_tokens:
+            heading, body = self.heading(new_headings(before, path)), self.body(unit)
+            if len(ids) + len(heading) + len(body) > most:
                 break
             ids += heading + body
             types += [1] * len(heading) + [0] * len(body)
             places.append(len(ids) - 1)
             before = path
         return ReaderInput(ids, types, places)
+
+    def heading(self, path: Sequence[str]) -> list[int]:
+        """Return the ids of headings as they are written before a unit."""
+        return [token for text in path for token in self.tokens(text)[: self.limits.heading]]
+
+    def body(self, unit: str) -> list[int]:
+        """Return the ids of a unit and its separator."""
+        return [*self.tokens(unit)[: self.limits.unit], SEP]
 
     def tokens(self, text: str) -> list[int]:
         """Return the ids of a text, without special tokens."""

@@ -1,19 +1,14 @@
-"""The gateway's end of an engine worker: a process, and a socket with JSON lines both ways."""
+"""The gateway's end of a worker: a process, and a socket with JSON lines both ways."""
 
 import asyncio
 import contextlib
 import json
 import socket
-import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from typing import Any
 
-from querygist.engines.openvino.options import EngineOptions
-
-WORKER = (sys.executable, "-m", "querygist.engines.openvino.worker")
-LINE_LIMIT = 1 << 20
+LINE_LIMIT = 1 << 24
 
 
 class WorkerProcess:
@@ -31,10 +26,10 @@ class WorkerProcess:
         """The worker's process id."""
         return self._process.pid
 
-    def send(self, message: dict[str, Any]) -> None:
-        """Send one line; one that cannot arrive any more is dropped, as `receive` will tell."""
+    def send(self, line: bytes) -> None:
+        """Send one line of `as_line`; one that cannot arrive any more is dropped, as `receive` will tell."""
         if not self._writer.is_closing():
-            self._writer.write(json.dumps(message, separators=(",", ":")).encode() + b"\n")
+            self._writer.write(line)
 
     async def receive(self) -> dict[str, Any] | None:
         """The next message; None when the worker has ended, in whatever way."""
@@ -57,13 +52,18 @@ class WorkerProcess:
         return await self._process.wait()
 
 
+def as_line(message: Mapping[str, Any]) -> bytes:
+    """Return a message as it goes through the socket."""
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
 @asynccontextmanager
-async def running(command: Sequence[str], options: EngineOptions) -> AsyncGenerator[WorkerProcess, None]:
-    """Start `command FD OPTIONS`; at the end of the block nothing of it is left."""
+async def running(command: Sequence[str], options: Mapping[str, Any]) -> AsyncGenerator[WorkerProcess, None]:
+    """Start `command FD OPTIONS`, the options as JSON; at the end of the block nothing of it is left."""
     ours, theirs = socket.socketpair()
     with theirs:
         process = await asyncio.create_subprocess_exec(
-            *command, str(theirs.fileno()), json.dumps(asdict(options), default=str),
+            *command, str(theirs.fileno()), json.dumps(options, default=str),
             pass_fds=[theirs.fileno()], start_new_session=True, stdin=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
     reader, writer = await asyncio.open_connection(sock=ours, limit=LINE_LIMIT)
