@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from querygist import settings
 from querygist.errors import ConfigurationError
 from querygist.prompting import templates
+from querygist.schemas import Style
 from training.renamed_keys import RENAMED
 
 REPOSITORY = Path(__file__).parent.parent
@@ -207,7 +208,10 @@ class PreferencesConfig(Section):
 class GeneratorConfig(Section):
     """A generator of summaries: an engine, and the student in it; see training/generate."""
 
-    engine: Literal["embedded", "hf", "http", "openai"] = "embedded"
+    engine: Literal["embedded", "service", "hf", "http", "openai"] = Field(
+        default="embedded", description="embedded: the model alone; service: all that a request goes through"
+    )
+    style: Style = Field(default="write", description="service: the style that is asked for")
     stage: str | None = Field(
         default=None,
         description="whose best model the student is; served: the one in service now; none: the base model",
@@ -242,7 +246,12 @@ class ReaderConfig(Section):
     validation_file: Path | None = Field(default=None, description="JSON, `rows` and `excluded`: ids not learnt from")
     test_files: list[Path] = Field(default=[], description="rows of the split test: reported on, never chosen by")
     test_rows: int = Field(default=330, ge=1, description="most of each source")
+    folder: Path = Field(default=Path("docs/results/reader"), description="for the reports")
+    false_refusals: float = Field(
+        default=0.04, ge=0, lt=1, description="share of the validation pages that answer and may be refused"
+    )
     sources: dict[str, ReaderSource] = {}
+    init_from: Path | None = Field(default=None, description="weights of an earlier run; none: the base's")
     examples: int = Field(default=11_200, ge=1, description="pages to learn from, in one pass")
     max_steps: int | None = Field(default=None, ge=1, description="fewer than the pass has; none: all of it")
     answerable_share: float = Field(default=0.58, gt=0, lt=1, description="of the pages of every source")

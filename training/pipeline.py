@@ -49,6 +49,9 @@ STAGES: dict[str, Stage] = {
     "preferences": preferences,
     "dpo": _stage("training.train.dpo", "Train on the pairs."),
     "reader": _stage("training.reader.stage", "Train the reader, which scores a page and its units for a query."),
+    "fit-fusion": _stage("training.reader.fit_fusion", "Fit what the reader's scores mean, and write its card."),
+    "export-reader": _stage("training.reader.export", "Put the reader where it is served from."),
+    "evaluate-reader": _stage("training.reader.evaluate", "Measure the reader in service on the test rows."),
     "evaluate": _stage("training.evaluate.evaluation", "Measure every system on the frozen test files."),
     "export": _stage("training.export.release", "Put the best student where it is served from."),
 }
@@ -69,7 +72,6 @@ COMMANDS: dict[str, Stage] = {
         "training.data.choice_validation", "The frozen validation set for choices of sentences, checked."
     ),
     "fit-quote": _stage("training.fit.fit_quote", "Search the quote's weights on the validation set for choices."),
-    "evaluate-reader": _stage("training.reader.report", "Measure the reader on rows that it has not learnt from."),
     "quantize": _stage(
         "training.fp8.quantize", "FP8 checkpoints of the shipped student for TensorRT-LLM, checked, and what FP8 costs."
     ),

@@ -61,7 +61,7 @@ def bm25_run(example: Example) -> Generated:
 
 
 def bm25_set(example: Example) -> Generated:
-    """The service's own quote, which is its fallback, too: a set of units in page order, no model."""
+    """The service's quote while it has no reader: a set of units in page order, by BM25, no model."""
     return _quote(example, WEIGHTS)
 
 
@@ -103,7 +103,7 @@ def oracle(example: Example) -> Generated:
 
 
 QUOTE = "BM25 set"
-"""The row of the service's own quote."""
+"""The row of the service's quote without its reader."""
 
 BASELINES: dict[str, Baseline] = {
     "lead": lead,

@@ -30,6 +30,8 @@ def assemble(
     folder.mkdir(parents=True, exist_ok=True)
     if folder.resolve() != shipped.resolve():
         shutil.copyfile(shipped / manifest.tokenizer.file, folder / manifest.tokenizer.file)
+        if manifest.reader is not None:
+            shutil.copytree(shipped / manifest.reader.folder, folder / manifest.reader.folder, dirs_exist_ok=True)
     described = manifest.model_dump(mode="json") | {
         "adapter": None if adapter is None else _bring(adapter, folder),
         "prompt_version": prompt_version,

@@ -115,7 +115,7 @@ def _is_quantized(module: Any) -> bool:
 
 def _logits(model: Any, probes: list[torch.Tensor]) -> dict[str, torch.Tensor]:
     """In float64: what differs in the last bit, and there is always something, is not rounded to another FP8 number."""
-    found = {}
+    found: dict[str, torch.Tensor] = {}
     with in_float64(model):
         for number, ids in enumerate(track(probes, description="simulating")):
             logits = model(ids, use_cache=False, logits_to_keep=LOGITS).logits

@@ -82,7 +82,15 @@ def name(of: GeneratorConfig, config: Config) -> str:
     student = resolve(of, config)
     model = "base" if student.adapter_sha256 is None else student.adapter_sha256[:12]
     candidates = None if of.candidate_tokens is None else f"{of.candidate_tokens} candidates"
-    return " ".join(filter(None, (of.engine, of.base_url, of.model, model, student.prompt_version, candidates)))
+    service = f"{of.style} {_reader()}" if of.engine == "service" else None
+    parts = (of.engine, service, of.base_url, of.model, model, student.prompt_version, candidates)
+    return " ".join(filter(None, parts))
+
+
+def _reader() -> str:
+    """Return what tells one reader in service from another."""
+    entry = Manifest.load(settings.load().weights_dir).reader
+    return entry.card_sha256[:12] if entry else "no reader"
 
 
 def create(of: GeneratorConfig, config: Config, *, sampling: bool = False) -> Generator:
@@ -97,6 +105,11 @@ def create(of: GeneratorConfig, config: Config, *, sampling: bool = False) -> Ge
         from training.generate.embedded import EmbeddedGenerator  # noqa: PLC0415
 
         return EmbeddedGenerator(serving, name=name(of, config), concurrency=of.concurrency)
+    if of.engine == "service":
+        from training.generate.service import ServiceGenerator  # noqa: PLC0415
+
+        serving = _settings(of, materialize(resolve(of, config)))
+        return ServiceGenerator(serving, name=name(of, config), style=of.style, concurrency=of.concurrency)
     if of.engine == "hf":
         from training.generate.transformers_generator import TransformersGenerator  # noqa: PLC0415
 

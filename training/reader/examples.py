@@ -68,11 +68,6 @@ def augmented(
     return made
 
 
-def plain(page: Page, encoder: InputEncoder, max_tokens: int = LIMITS.tokens) -> Example | None:
-    """Return an example of a page as it is, from its beginning; None when not one unit fits."""
-    return encode(page, page.query, page.units, encoder, max_tokens, None)
-
-
 def encode(
     page: Page, query: str, units: Sequence[Unit], encoder: InputEncoder, max_tokens: int, random: Random | None
 ) -> Example | None:

@@ -1,39 +1,32 @@
 """Measures of a reader over pages with labels."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from querygist.evaluation.rouge import rouge2
-from training.reader.mixture import Page
-from training.reader.selection import fill
-
 Floats = NDArray[np.float64]
 
+_ENOUGH = 0.85
+"""Share of the wanted words from which nothing more is looked for."""
 
-def top1(pages: Sequence[Page], scores: Sequence[NDArray[np.float32]]) -> list[bool]:
-    """Return of each page that has a unit that answers if the best-scored one does."""
-    return [
-        bool(page.units[int(found.argmax())].answers)
-        for page, found in zip(pages, scores, strict=True)
-        if any(unit.answers for unit in page.units)
-    ]
+_MOST = 1.1
+"""Share of the wanted words that a further unit must stay below."""
 
 
-def quotes(
-    pages: Sequence[Page], scores: Sequence[NDArray[np.float32]], answers: Sequence[Sequence[str]], words: float
-) -> list[float]:
-    """Return the ROUGE-2 F1 of the quote of `words` words that the scores choose, for each page."""
-    return [
-        rouge2(fill([unit.text for unit in page.units], found, words), wanted)
-        for page, found, wanted in zip(pages, scores, answers, strict=True)
-    ]
-
-
-def mean_words(answers: Sequence[Sequence[str]]) -> float:
-    """Return the mean length of the first answers."""
-    return float(np.mean([len(wanted[0].split()) for wanted in answers]))
+def fill(texts: Sequence[str], scores: Floats, words: float) -> str:
+    """Return the best unit, and the next best that fit, in the page's order."""
+    lengths = [len(text.split()) for text in texts]
+    chosen: list[int] = []
+    total = 0
+    for place in np.argsort(-scores, kind="stable").tolist():
+        if total >= _ENOUGH * words:
+            break
+        if not chosen or total + lengths[place] <= _MOST * words:
+            chosen.append(place)
+            total += lengths[place]
+    return " ".join(texts[place] for place in sorted(chosen))
 
 
 def auc(answering: Floats, others: Floats) -> float:
@@ -43,12 +36,12 @@ def auc(answering: Floats, others: Floats) -> float:
     return float((below + 0.5 * equal).mean())
 
 
-def refused(answering: Floats, others: Floats, false_refusals: float = 0.05) -> float:
-    """Return the share of `others` below the score that `false_refusals` of the answering pages are below."""
-    return float((others < np.quantile(answering, false_refusals)).mean())
-
-
-def standardized(scores: NDArray[np.float32]) -> NDArray[np.float32]:
+def standardized(scores: Floats) -> Floats:
     """Return scores of mean 0 and deviation 1 within their page, 0 where all are equal."""
-    found: NDArray[np.float32] = (scores - scores.mean()) / max(float(scores.std()), 1e-6)
+    found: Floats = (scores - np.nanmean(scores)) / max(float(np.nanstd(scores)), 1e-6)
     return found
+
+
+def percent(values: Any) -> float:
+    """Return the share of truths, x 100."""
+    return 100 * float(np.mean(values)) if len(values) else float("nan")

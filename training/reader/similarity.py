@@ -10,8 +10,12 @@ import torch
 from numpy.typing import NDArray
 from rich.progress import track
 
+from querygist import settings
 from querygist.files import replacing
 from querygist.reader.input_format import CLS, PAD, SEP, InputEncoder
+from querygist.reader.pages import load_tokenizer
+from training.config import Config
+from training.reader import base
 from training.reader.examples import Example
 
 MAX_TOKENS = 254
@@ -81,3 +85,10 @@ class Similarity:
         pooled = (states * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
         vectors: NDArray[np.float16] = torch.nn.functional.normalize(pooled, dim=1).to(torch.float16).numpy()
         return vectors
+
+
+def untouched(config: Config) -> Similarity:
+    """Return the similarity by the base's own weights, fetched if need be."""
+    files = base.fetch(settings.load().cache_dir)
+    autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=bool(config.student.bf16))
+    return Similarity(base.load_encoder(files.weights), InputEncoder(load_tokenizer(files.tokenizer)), autocast)

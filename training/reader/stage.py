@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import Progress
+from safetensors.torch import load_file
 
 from querygist import settings
 from querygist.errors import ConfigurationError
+from querygist.files import sha256_of
 from querygist.reader.input_format import InputEncoder
 from querygist.reader.pages import load_tokenizer
 from training.config import Config
@@ -44,8 +46,11 @@ def run(config: Config, console: Console) -> None:
     similarity.add(text for example in examples for text in (example.query, *example.texts))
     similarity.save(folder / _VECTORS)
     torch.manual_seed(config.seed)
+    model = Reader(base.load_encoder(files.weights))
+    if config.reader.init_from is not None:
+        model.load_state_dict(load_file(config.reader.init_from))
     trainer = ReaderTrainer(
-        Reader(base.load_encoder(files.weights)),
+        model,
         config.reader,
         folder,
         seed=config.seed,
@@ -96,8 +101,11 @@ def _made_from(config: Config, examples: Sequence[Example]) -> dict[str, str]:
     return {
         "examples": seen.hexdigest(),
         "recipe": config.reader.model_dump_json(
-            exclude={"files", "validation_file", "test_files", "test_rows", "sources", "save_seconds"}
+            exclude={
+                *("files", "validation_file", "init_from", "test_files", "test_rows", "sources", "save_seconds"),
+                *("folder", "false_refusals"),
+            }
         ),
         "seed": str(config.seed),
-        "base": base.WEIGHTS.sha256,
+        "base": sha256_of(config.reader.init_from) if config.reader.init_from else base.WEIGHTS.sha256,
     }

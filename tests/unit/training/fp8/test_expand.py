@@ -53,7 +53,8 @@ def test_the_order_of_heads_matters() -> None:
 
 
 def test_the_original_and_everything_else_stay() -> None:
-    model = llama(1, 3, 4, seed=1, rope_parameters={"rope_type": "default", "rope_theta": 77.0}, rms_norm_eps=0.01).double()
+    rope = {"rope_type": "default", "rope_theta": 77.0}
+    model = llama(1, 3, 4, seed=1, rope_parameters=rope, rms_norm_eps=0.01).double()
     expanded = expand_kv_heads(model)
     assert model.config.num_key_value_heads == 1
     assert model.model.layers[0].self_attn.k_proj.weight.shape == (4, 12)

@@ -11,7 +11,7 @@ from querygist.reader.input_format import SEP
 from tests.unit.reader.fixtures import WORDS, encoder
 from tests.unit.training.reader.fixtures import some_examples
 from training.reader import examples_file
-from training.reader.examples import UNKNOWN, augmented, encode, plain
+from training.reader.examples import UNKNOWN, augmented, encode
 from training.reader.mixture import Page
 from training.reader.units import Unit
 
@@ -31,13 +31,14 @@ def test_window_of_an_answered_page_holds_an_answer(page: list[str], answer: int
 
 def test_window_that_misses_every_answer_has_no_label() -> None:
     units = [Unit("the moon is cold", False), Unit("stars shine", True)]
-    made = plain(Page("1", "s", "why", units, True), encoder(), max_tokens=9)
+    made = encode(Page("1", "s", "why", units, True), "why", units, encoder(), 9, None)
     assert made is not None
     assert made.page == UNKNOWN
 
 
 def test_unknown_units_and_pages_stay_unknown() -> None:
-    made = plain(Page("1", "s", "why", [Unit("stars shine", None)], None), encoder())
+    units = [Unit("stars shine", None)]
+    made = encode(Page("1", "s", "why", units, None), "why", units, encoder(), 99, None)
     assert made is not None
     assert (made.page, made.answers.tolist()) == (UNKNOWN, [UNKNOWN])
 
