@@ -171,6 +171,18 @@ def gateway_bench(
 
 
 @app.command()
+def quote_bench(
+    data: Data = BUILT_IN,
+    limit: Annotated[int, typer.Option("--rows", min=1, help="How many rows.")] = 40,
+    out: Json = BENCHMARKS / "quote.json",
+) -> None:
+    """Measure quotes from outside: one page, ten in one call, and what the reader spends on them."""
+    from loadtest.micro import quote_bench as bench  # noqa: PLC0415
+
+    asyncio.run(bench.run(rows(data, limit), out, console))
+
+
+@app.command()
 def overhead_bench(
     seconds: Annotated[float, typer.Option(help="Length of one turn of one way; there are three of each.")] = 5.0,
     out: Json = BENCHMARKS / "overhead.json",
