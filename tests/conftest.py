@@ -22,12 +22,13 @@ from querygist import logs, settings
 from querygist.api.app import create_app
 from querygist.api.server import Server
 from querygist.artifact.manifest import Manifest
-from querygist.engine_factory import create_engine
+from querygist.engine_factory import create_engine, create_reader
 from querygist.engines.base import Engine, Identity
 from querygist.engines.fake import FakeEngine
 from querygist.errors import ConfigurationError
 from querygist.prompting.templates import BEST, LABEL, NO_ANSWER
 from querygist.prompting.tokenizer import Tokenizer
+from querygist.reader.reader import Reader
 from querygist.triton_server.installation import Installation
 from tests.suites import Suites
 from tests.triton_servers import TritonServer, cpu_model
@@ -105,8 +106,10 @@ def serve(tokenizer: Tokenizer) -> Serve:
     """`async with serve(engine, **settings) as client`: a server in this test's event loop."""
 
     @contextlib.asynccontextmanager
-    async def serving(engine: Engine, **overrides: object) -> AsyncGenerator[httpx.AsyncClient, None]:
-        app = create_app(settings.load(port=0, **overrides), engine, tokenizer)
+    async def serving(
+        engine: Engine, reader: Reader | None = None, **overrides: object
+    ) -> AsyncGenerator[httpx.AsyncClient, None]:
+        app = create_app(settings.load(port=0, **overrides), engine, tokenizer, reader)
         server = Server(app)
         task = asyncio.create_task(server.serve())
         while not server.started:
@@ -139,8 +142,10 @@ class Live:
 
 
 @contextlib.contextmanager
-def live_server(engine: Engine, tokenizer: Tokenizer, **overrides: object) -> Iterator[Live]:
-    app = create_app(settings.load(port=0, **overrides), engine, tokenizer)
+def live_server(
+    engine: Engine, tokenizer: Tokenizer, reader: Reader | None = None, **overrides: object
+) -> Iterator[Live]:
+    app = create_app(settings.load(port=0, **overrides), engine, tokenizer, reader)
     server = Server(app)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -171,13 +176,24 @@ async def until_ready(url: str, *, seconds: float = 120) -> None:
             await asyncio.sleep(0.1)
 
 
+async def until_read(url: str) -> None:
+    """Ask until the reader has read a page: what it has not is not cached, and asked anew."""
+    body = {"query": "which animal", "document": "An owl is an animal.", "style": "quote"}
+    async with httpx.AsyncClient(base_url=url, timeout=10) as client, asyncio.timeout(120):
+        while (await client.post("/summarize", json=body)).json()["score"] is None:
+            await asyncio.sleep(0.1)
+
+
 @contextlib.contextmanager
 def loaded(**overrides: object) -> Iterator[Live]:
-    """The engine that these settings name, behind a real server; ready when the block begins."""
-    engine, tokenizer = create_engine(settings.load(**overrides))
-    with live_server(engine, tokenizer, default_deadline_ms=60_000) as live:
+    """Engine and reader that these settings name, behind a real server; ready when the block begins."""
+    chosen = settings.load(**overrides)
+    (engine, tokenizer), reader = create_engine(chosen), create_reader(chosen)
+    with live_server(engine, tokenizer, reader, default_deadline_ms=60_000) as live:
         with ThreadPoolExecutor(1) as thread:  # this may be called inside of a test's event loop
             thread.submit(lambda: asyncio.run(until_ready(live.url))).result()
+            if reader is not None:
+                thread.submit(lambda: asyncio.run(until_read(live.url))).result()
         yield live
 
 

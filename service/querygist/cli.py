@@ -37,14 +37,14 @@ def serve(
     """Serve the API and the demo page."""
     from querygist.api import server
     from querygist.api.app import create_app
-    from querygist.engine_factory import create_engine
+    from querygist.engine_factory import create_engine, create_reader
     from querygist.tracing import provider_from_environment
 
     chosen = settings.load(engine=engine, host=host, port=port)
     logs.configure(log_format=chosen.log_format, level=chosen.log_level)
     traces = provider_from_environment()
     built_engine, tokenizer = create_engine(chosen)
-    server.serve(create_app(chosen, built_engine, tokenizer, traces))
+    server.serve(create_app(chosen, built_engine, tokenizer, create_reader(chosen), traces=traces))
 
 
 @app.command()
@@ -92,7 +92,7 @@ def summarize(
         command_line.fail("; ".join(f"{item['loc'][0]}: {item['msg']}" for item in error.errors(include_input=False)))
     logs.configure(log_format="console", level="warning")
     chosen = settings.load()
-    answer = quote_once(chosen, request) if style == "quote" else asyncio.run(summarize_once(chosen, request))
+    answer = asyncio.run((quote_once if style == "quote" else summarize_once)(chosen, request))
     if as_json:
         typer.echo(answer.model_dump_json(indent=2))
     elif answer.answerable:

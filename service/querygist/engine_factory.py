@@ -1,12 +1,14 @@
-"""Make an engine and its tokenizer from the settings, with everything about the model checked on the way."""
+"""Make engine, tokenizer and reader from the settings, with everything about the models checked on the way."""
 
 from querygist import artifact
 from querygist.artifact.manifest import Manifest
+from querygist.artifact.reader_card import ReaderCard
 from querygist.engines.base import Engine
 from querygist.engines.openvino.engine import EmbeddedEngine
 from querygist.engines.openvino.options import EngineOptions
 from querygist.extras import extra
 from querygist.prompting.tokenizer import Tokenizer
+from querygist.reader.reader import Reader
 from querygist.settings import Settings
 
 
@@ -41,6 +43,20 @@ def _triton(settings: Settings) -> tuple[Engine, Tokenizer]:
         identity, addresses, plain=settings.candidate_tokens == 0, stall_seconds=settings.stall_seconds
     )
     return engine, Tokenizer(tokenizer_path)
+
+
+def create_reader(settings: Settings) -> Reader | None:
+    """Return the reader of the manifest, not yet started; None if it has none, or the settings want none.
+
+    Raises ArtifactError when it is missing, damaged or not what the manifest says.
+    """
+    entry = Manifest.load(settings.weights_dir).reader if settings.reader else None
+    if entry is None:
+        return None
+    folder = settings.weights_dir / entry.folder
+    return Reader(
+        ReaderCard.load(folder), folder, threads=settings.reader_threads, stall_seconds=settings.stall_seconds
+    )
 
 
 def engine_options(settings: Settings, built: artifact.BuiltModel) -> EngineOptions:

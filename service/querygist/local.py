@@ -8,11 +8,14 @@ from opentelemetry.trace import INVALID_SPAN
 from querygist.api.app import create_app
 from querygist.artifact.manifest import Manifest
 from querygist.deadline import Deadline
-from querygist.engine_factory import create_engine
+from querygist.engine_factory import create_engine, create_reader
 from querygist.engines.base import Engine
 from querygist.errors import EngineUnavailable
+from querygist.metrics import Metrics
 from querygist.pipeline.answers import answer_of, quoted
+from querygist.pipeline.choice import Chooser
 from querygist.pipeline.job import Job
+from querygist.reader.reader import Reader
 from querygist.schemas import Answer, SummarizeRequest
 from querygist.settings import Settings
 
@@ -21,30 +24,46 @@ POLL_SECONDS = 0.05
 
 
 async def summarize_once(settings: Settings, request: SummarizeRequest) -> Answer:
-    """Load the engine, summarize, stop it. Raises what `Summarizer.answer` raises, and EngineUnavailable."""
-    engine, tokenizer = create_engine(settings)
-    app = create_app(settings, engine, tokenizer)
+    """Load the models, summarize, stop them. Raises what `Summarizer.answer` raises, and EngineUnavailable."""
+    (engine, tokenizer), reader = create_engine(settings), create_reader(settings)
+    app = create_app(settings, engine, tokenizer, reader)
     async with app.router.lifespan_context(app):
-        await until_loaded(engine)
+        await until_loaded(engine, reader)
         deadline = Deadline.after(settings.max_deadline_ms / 1000)
         answer: Answer = await app.state.gateway.summarizer.answer(request.query, request, deadline)
         return answer
 
 
-def quote_once(settings: Settings, request: SummarizeRequest) -> Answer:
-    """Quote the document: the answer of `style` "quote", for which no model is built or loaded.
+async def quote_once(settings: Settings, request: SummarizeRequest) -> Answer:
+    """Quote the document: the answer of `style` "quote", for which no engine is built or loaded.
 
     Raises UnprocessableText, and ArtifactError for weights whose manifest does not name what the answer says.
     """
     identity = Manifest.load(settings.weights_dir).identity(settings.precision)
     deadline = Deadline.after(settings.max_deadline_ms / 1000)
     job = Job.of(request.query, request, deadline, started=time.monotonic(), span=INVALID_SPAN)
-    return answer_of(job, quoted(job, "asked"), identity, None)
+    reader = create_reader(settings)
+    chooser = Chooser(reader, Metrics())
+    if reader is None:
+        choice = await chooser.choose(job)
+    else:
+        await reader.start()
+        try:
+            await asyncio.wait_for(reader.ready(), LOAD_SECONDS)
+            choice = await chooser.choose(job)
+        finally:
+            await reader.close()
+    return answer_of(job, quoted(job, choice, "asked"), identity, None)
 
 
-async def until_loaded(engine: Engine) -> None:
-    """Wait until a started engine answers. Raises EngineUnavailable when it does not within LOAD_SECONDS."""
+async def until_loaded(engine: Engine, reader: Reader | None = None) -> None:
+    """Wait until a started engine, and a started reader, answer.
+
+    Raises EngineUnavailable or TimeoutError when one does not within LOAD_SECONDS.
+    """
     given_up = Deadline.after(LOAD_SECONDS)
+    if reader is not None:
+        await asyncio.wait_for(reader.ready(), LOAD_SECONDS)
     while True:
         try:
             await engine.ready()

@@ -105,6 +105,12 @@ class Metrics:
         self.unanswerable = counter(
             "querygist_unanswerable", "Answers that the document does not speak to the query", ["method"]
         )
+        self.reader_latency = seconds(
+            "querygist_reader_latency_seconds", "From a page handed to the reader to its scores"
+        )
+        self.reader_failures = counter(
+            "querygist_reader_failures", "Pages that BM25 chose from because the reader could not read them"
+        )
         self.engine_up = gauge("querygist_engine_up", "1 when the last canary inference succeeded")
         self.engine_status: Callable[[], Status] = Status
         registry.register(_EngineCollector(self))

@@ -158,6 +158,10 @@ class Answer(_Strict):
     id: str
     summary: str
     answerable: bool = Field(description="false: the document does not speak to the query; `summary` is empty then")
+    score: Annotated[
+        float | None,
+        Field(ge=0, le=1, description="how likely the document answers, a probability; null when no reader read it"),
+    ] = None
     method: Literal["generative", "extractive"]
     reason: Annotated[
         Literal["asked", "overloaded", "deadline", "engine", "checker"] | None,

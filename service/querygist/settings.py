@@ -62,10 +62,12 @@ class Settings(BaseSettings):
         512, ge=64, le=8192, description="most tokens in one forward pass; longer prompts are prefilled in pieces"
     )
     kv_cache_gb: int = Field(1, ge=1, le=64, description="memory for keys and values, GB")
+    reader: bool = Field(True, description="choose what answers with the reader; false: by BM25 alone, and no score")
+    reader_threads: int = Field(2, ge=1, le=64, description="threads of the reader")
     stall_seconds: float = Field(
         30,
         gt=0,
-        description="an engine process that is silent this long with work in hand is killed and restarted, "
+        description="an engine or reader process that is silent this long with work in hand is killed and restarted, "
         "and a stream from Triton given up, s",
     )
     triton_venv: Path = Field(

@@ -62,7 +62,7 @@ async def traced(
     recorded = Recorded()
     tracing = TracerProvider(**provider)
     tracing.add_span_processor(SimpleSpanProcessor(recorded.memory))
-    server = Server(create_app(load(port=0), engine, tokenizer, tracing))
+    server = Server(create_app(load(port=0), engine, tokenizer, traces=tracing))
     task = asyncio.create_task(server.serve())
     while not server.started:
         await asyncio.sleep(0.005)

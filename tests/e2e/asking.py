@@ -50,7 +50,7 @@ def answer(summary: str, *citations: Citation, **fields: Any) -> Answer:
     usual: dict[str, Any] = {
         "id": "1", "summary": summary, "answerable": True, "method": "generative", "cached": False,
         "citations": list(citations), "sources": [span for one in citations for span in one.sources], "copied": 1.0,
-        "model": ModelName(name="m", version="1"),
+        "score": 0.9, "model": ModelName(name="m", version="1"),
         "usage": Usage(prompt_tokens=1, completion_tokens=1, truncated=False),
         "timings_ms": Timings(queue=0, first_token=1, total=2),
     }  # fmt: skip

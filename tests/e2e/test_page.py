@@ -30,7 +30,7 @@ async def test_an_example_is_one_click(live: Live, open_page: OpenPage, name: st
     assert marks
     assert all(words(mark) in words(answer.summary) for mark in marks)
     await expect(page.locator("#badges")).to_contain_text(answer.method)
-    for fact in ("queue", "first_token", "total", "copied", "usage", "model"):
+    for fact in ("queue", "first_token", "total", "score", "copied", "usage", "model"):
         await expect(page.locator(f"#facts [data-fact={fact}] dd")).to_have_text(re.compile(r"\w"))
 
 

@@ -25,9 +25,9 @@ class Gateway:
     log: Path
     client: httpx.AsyncClient
 
-    def worker_pid(self) -> int:
-        """The engine worker's process id, from the newest log line that tells it."""
-        pids = [event["pid"] for event in self.events() if event["event"] == "engine_loaded"]
+    def worker_pid(self, kind: str = "engine") -> int:
+        """The engine's or the reader's process id, from the newest log line that tells it."""
+        pids = [event["pid"] for event in self.events() if event["event"] == f"{kind}_loaded"]
         return int(pids[-1])
 
     def events(self) -> list[dict[str, object]]:

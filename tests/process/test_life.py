@@ -54,6 +54,25 @@ async def test_a_hung_worker_is_replaced(start: Start) -> None:
         assert gateway.worker_pid() != worker
 
 
+async def test_a_killed_reader_is_missed_and_comes_back(start: Start) -> None:
+    quote = BODY | {"style": "quote", "fallback": "none"}
+    other = quote | {"query": "what did the ship's crew see"}  # what was read is kept
+    async with start() as gateway:
+        await gateway.event("reader_loaded")
+        assert (await gateway.client.post("/summarize", json=quote)).json()["score"] is not None
+        reader = gateway.worker_pid("reader")
+        os.kill(reader, signal.SIGKILL)
+        await gateway.event("reader_died")
+        by_words = (await gateway.client.post("/summarize", json=other)).json()
+        assert (by_words["score"], by_words["reason"], by_words["answerable"]) == (None, "asked", True)
+        async with asyncio.timeout(60):
+            while gateway.worker_pid("reader") == reader:
+                await asyncio.sleep(0.02)
+        again = (await gateway.client.post("/summarize", json=other)).json()
+        assert again["score"] is not None
+        assert not again["cached"]
+
+
 async def test_sigterm_finishes_what_began_and_leaves_nothing_running(start: Start) -> None:
     async with start() as gateway:
         worker = gateway.worker_pid()

@@ -21,8 +21,10 @@ from querygist.extras import extra
 from querygist.metrics import Metrics
 from querygist.pipeline.admission import Admission
 from querygist.pipeline.cache import SummaryCache
+from querygist.pipeline.choice import Chooser
 from querygist.pipeline.summarizer import Summarizer
 from querygist.prompting.tokenizer import Tokenizer
+from querygist.reader.reader import Reader
 from querygist.schemas import BatchDocument, BatchLine
 from querygist.settings import Settings
 
@@ -31,7 +33,12 @@ if TYPE_CHECKING:  # an optional extra
 
 
 def create_app(
-    settings: Settings, engine: Engine, tokenizer: Tokenizer, traces: TracerProvider = tracing.OFF
+    settings: Settings,
+    engine: Engine,
+    tokenizer: Tokenizer,
+    reader: Reader | None = None,
+    *,
+    traces: TracerProvider = tracing.OFF,
 ) -> FastAPI:
     """The app, with a `AppState` in `app.state.gateway`. Raises ConfigurationError."""
     metrics = Metrics()
@@ -43,6 +50,7 @@ def create_app(
         summarizer=Summarizer(
             engine=engine,
             tokenizer=tokenizer,
+            chooser=Chooser(reader, metrics),
             cache=SummaryCache(
                 max_bytes=round(settings.cache_mb * 1e6),
                 ttl_seconds=settings.cache_ttl_seconds,
@@ -68,10 +76,14 @@ def create_app(
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None, None]:
         async with shared or contextlib.nullcontext():
             await engine.start()
+            if reader is not None:
+                await reader.start()
             try:
                 yield
             finally:
                 await engine.close()
+                if reader is not None:
+                    await reader.close()
                 await asyncio.to_thread(tracing.shut_down, traces)
 
     app = _api(lifespan)

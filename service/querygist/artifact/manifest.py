@@ -7,6 +7,7 @@ from pydantic import Field
 
 from querygist import json_files
 from querygist.artifact.pinned import FileName, PinnedFile, Sha256, Strict
+from querygist.artifact.reader_card import CARD_FILE
 from querygist.engines.base import Identity
 from querygist.errors import ArtifactError
 from querygist.prompting import templates
@@ -53,6 +54,13 @@ class TokenizerEntry(PinnedFile):
     end_id: int = Field(ge=0)
 
 
+class ReaderEntry(Strict):
+    """The folder of the reader, and the hash of the card in it, which has those of the other files."""
+
+    folder: FileName
+    card_sha256: Sha256
+
+
 class Context(Strict):
     """Token limits that bind every engine."""
 
@@ -61,13 +69,14 @@ class Context(Strict):
 
 
 class Manifest(Strict):
-    """The model artifact's identity: base, adapter, tokenizer, prompt version, context, evaluation scores."""
+    """The model artifact's identity: base, adapter, tokenizer, reader, prompt version, context, evaluation scores."""
 
     name: str = Field(min_length=1)
     version: str = Field(min_length=1)
     base: Base
     adapter: AdapterEntry | None
     tokenizer: TokenizerEntry
+    reader: ReaderEntry | None = None
     prompt_version: str
     context: Context
     scores: dict[str, float] | None
@@ -89,6 +98,9 @@ class Manifest(Strict):
         for entry in (manifest.tokenizer, manifest.adapter):
             if entry is not None:
                 entry.check(weights_dir, "model manifest")
+        if manifest.reader is not None:
+            card = PinnedFile(file=CARD_FILE, sha256=manifest.reader.card_sha256)
+            card.check(weights_dir / manifest.reader.folder, "model manifest")
         return manifest
 
     def identity(self, precision: Precision) -> Identity:

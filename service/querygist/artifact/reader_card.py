@@ -52,6 +52,11 @@ class ReaderCard(Strict):
     threshold: float = Field(ge=0, le=1)
     fusion: dict[str, float]
 
+    @property
+    def identity(self) -> str:
+        """All that a reader's choices follow from, as text."""
+        return repr(self)
+
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read `folder`/reader.json and check every file it names against its hash.

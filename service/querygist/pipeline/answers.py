@@ -9,6 +9,7 @@ from querygist.errors import DeadlineExceeded, EngineUnavailable, NotReady, Over
 from querygist.pipeline.attribution import merged
 from querygist.pipeline.cache import Flight
 from querygist.pipeline.checker import CheckedSegment
+from querygist.pipeline.choice import Choice
 from querygist.pipeline.job import Job
 from querygist.pipeline.summary import Cited, Reason, Summary
 from querygist.schemas import Answer, Citation, ModelName, Span, TextSpan, Timings, Usage
@@ -23,18 +24,18 @@ REASONS: dict[str, Reason] = {
 """The `reason` of a quote that stands in for an answer, by the error's."""
 
 
-def quoted(job: Job, reason: Reason) -> Summary:
+def quoted(job: Job, choice: Choice, reason: Reason) -> Summary:
     """Return the summary that is the page's quote, and why it is."""
-    quote = job.quote
-    return _summary(job, quote.text, quote.answerable, quote.segments, reason)
+    quote = choice.quote
+    return _summary(job, choice, quote.text, quote.segments, reason)
 
 
-def written(job: Job, text: str, segments: Iterable[CheckedSegment]) -> Summary:
-    """Return the summary of a checked text."""
-    return replace(_summary(job, text, True, segments, None), method="generative")
+def written(job: Job, choice: Choice, text: str, segments: Iterable[CheckedSegment]) -> Summary:
+    """Return the summary of a checked text; "" where the page does not answer."""
+    return replace(_summary(job, choice, text, segments, None), method="generative")
 
 
-def _summary(job: Job, text: str, answerable: bool, segments: Iterable[Segment], reason: Reason | None) -> Summary:
+def _summary(job: Job, choice: Choice, text: str, segments: Iterable[Segment], reason: Reason | None) -> Summary:
     citations = [
         Cited(
             one.start,
@@ -45,7 +46,9 @@ def _summary(job: Job, text: str, answerable: bool, segments: Iterable[Segment],
         for one in segments
     ]
     copied = job.alignment.copied(text) if text else 0.0
-    return Summary(text, answerable, "extractive", reason, tuple(citations), copied)
+    return Summary(
+        text, bool(text), "extractive", reason, tuple(citations), copied, choice.score, lasting=choice.lasting
+    )
 
 
 def answer_of(job: Job, summary: Summary, identity: Identity, flight: Flight | None) -> Answer:
@@ -58,6 +61,7 @@ def answer_of(job: Job, summary: Summary, identity: Identity, flight: Flight | N
         id=job.id,
         summary=summary.text,
         answerable=summary.answerable,
+        score=None if summary.score is None else round(summary.score, 4),
         method=summary.method,
         reason=summary.reason,
         cached=flight.cached if flight else False,

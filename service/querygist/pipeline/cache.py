@@ -21,6 +21,7 @@ from querygist.deadline import Deadline
 from querygist.engines.base import Identity
 from querygist.errors import DeadlineExceeded
 from querygist.metrics import Metrics
+from querygist.pipeline.choice import Choice
 from querygist.pipeline.summary import Summary
 
 if TYPE_CHECKING:  # an optional extra
@@ -28,15 +29,23 @@ if TYPE_CHECKING:  # an optional extra
 
 T = TypeVar("T")
 
-_FORMAT = "2"  # of what is chosen and kept: raised with either, so that gateways of two releases share no summaries
+_FORMAT = "3"  # of what is chosen and kept: raised with either, so that gateways of two releases share no summaries
 
 
 def cache_key(
-    identity: Identity, *, query: str, document: str, title: str | None, content_type: str, max_words: int, style: str
+    identity: Identity,
+    *,
+    reader: str,
+    query: str,
+    document: str,
+    title: str | None,
+    content_type: str,
+    max_words: int,
+    style: str,
 ) -> bytes:
     """Return the hash of all that a summary depends on; `query` and `document` as sent, the query normalised."""
     digest = hashlib.blake2b(digest_size=32)
-    for part in (_FORMAT, repr(identity), query, document, title, content_type, max_words, style):
+    for part in (_FORMAT, repr(identity), reader, query, document, title, content_type, max_words, style):
         encoded = repr(part).encode() if not isinstance(part, str) else part.encode()
         digest.update(f"{type(part).__name__}{len(encoded)}:".encode())
         digest.update(encoded)
@@ -45,13 +54,14 @@ def cache_key(
 
 @dataclass(eq=False, slots=True)
 class Flight:
-    """One summary, under way or finished: its text so far, its followers, its outcome.
+    """One summary, under way or finished: what was chosen for it, its text so far, its followers, its outcome.
 
     `cached`: it was not computed for this flight, but before or by another gateway. `deadline`: the latest of its
     followers'.
     """
 
     pieces: list[str] = field(default_factory=list)
+    choice: Choice | None = None
     queue_seconds: float = 0.0
     first_text_at: float | None = None
     followers: int = 0
@@ -185,7 +195,7 @@ class SummaryCache:
                         if lease.summary.text:
                             flight.publish(lease.summary.text)
                     summary = lease.summary
-            if summary.size <= self._finished.maxsize:
+            if summary.lasting and summary.size <= self._finished.maxsize:
                 self._finished[key] = summary
             return summary
         finally:

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from querygist.pipeline.alignment import Alignment, Fragments
 from querygist.pipeline.attribution import merged
+from querygist.pipeline.choice import Choice
 from querygist.pipeline.summary import Support
 from querygist.text.cleaning import FENCE_CLOSE, FENCE_OPEN
 from querygist.text.quote import ELLIPSIS, Quote, Segment, fitting, words_in
@@ -22,7 +23,6 @@ from querygist.text.units import GAP, SPACE, joiner, written
 
 _COPIED = 0.5  # share of a unit's words in the text, from which on the text means that unit
 _OWN_WORDS = 0.4  # share of a sentence's words that are copied, from which on it is no sentence of the model's own
-_NEARLY = 0.7  # share of the best unit's score
 _SHARED_TERMS = 2  # of one in own words with the quote, for it to speak to the query
 
 
@@ -33,18 +33,19 @@ class CheckedSegment(Segment):
     support: Support
 
 
-def _wanted(ranking: Ranking, quote: Quote) -> set[int]:
+def _wanted(choice: Choice) -> set[int]:
     """Places of the units of which a summary must hold one: of the quote's the best, and the sentences nearly as good.
 
     Of a list all are as good as the first, and one of the others alone is a poor answer.
     """
+    ranking = choice.ranking
     if not ranking.order:
         return set()
     best = ranking.order[0]
-    least = _NEARLY * ranking.scores[best]
+    least = choice.nearly * ranking.scores[best]
     return {best} | {
         place
-        for place in quote.chosen
+        for place in choice.quote.chosen
         if ranking.scores[place] >= least and ranking.units[place].kind in ("paragraph", "quotation", "caption")
     }
 
@@ -62,17 +63,17 @@ class Checker:
     `keeps_own_words`: the model was not trained to quote only.
     """
 
-    def __init__(
-        self, ranking: Ranking, quote: Quote, alignment: Alignment, *, max_words: int, keeps_own_words: bool
-    ) -> None:
+    def __init__(self, choice: Choice, alignment: Alignment, *, max_words: int, keeps_own_words: bool) -> None:
+        ranking, quote = choice.ranking, choice.quote
         self._ranking = ranking
         self._alignment = alignment
         self._words_of = [self._alignment.places((unit.start, unit.end)) for unit in ranking.units]
-        self._wanted = {written(ranking.text, ranking.units[place].slices) for place in _wanted(ranking, quote)}
+        self._wanted = {written(ranking.text, ranking.units[place].slices) for place in _wanted(choice)}
         self._listed = _listed(ranking, quote)
         self._quoted_terms = set(terms(quote.text))
         self._max_words = max_words
         self._keeps_own_words = keeps_own_words
+        self._least = choice.least * max(ranking.scores, default=0.0)
         self._draft = ""
         self._fragments = Fragments(self._alignment)
         self._shown = 0
@@ -172,7 +173,7 @@ class Checker:
         text, units = self._ranking.text, self._ranking.units
         slices = units[place].slices
         whole = line = written(text, slices)
-        if self._full or line in self._seen:
+        if self._full or line in self._seen or self._ranking.scores[place] < self._least:
             return
         before = self._places[-1] if self._places else None
         between = GAP if before is None else joiner(text, units, before, place)

@@ -11,7 +11,6 @@ from querygist.deadline import Deadline
 from querygist.pipeline.alignment import Alignment
 from querygist.schemas import DocumentFields
 from querygist.text.cleaning import CleanDocument, clean_document, clean_query, clean_title
-from querygist.text.quote import Quote, quote_of
 from querygist.text.ranking import Ranking, rank
 
 
@@ -44,13 +43,8 @@ class Job:
 
     @cached_property
     def ranking(self) -> Ranking:
-        """The units of the document by what they say about the query. Takes milliseconds, of a long document more."""
+        """The units of the document by their words. Takes milliseconds, of a long document more."""
         return rank(self.document, self.query, title=self.title)
-
-    @cached_property
-    def quote(self) -> Quote:
-        """The extractive answer."""
-        return quote_of(self.ranking, max_words=self.fields.max_words)
 
     @cached_property
     def alignment(self) -> Alignment:

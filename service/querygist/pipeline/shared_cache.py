@@ -126,7 +126,9 @@ class SharedCache:
             yield lease
         finally:
             renewing.cancel()
-            content = b"" if lease.summary is None else _summaries.dump_json(lease.summary)
+            content = b""
+            if lease.summary is not None and lease.summary.lasting:
+                content = _summaries.dump_json(lease.summary)
             # Shielded: a computation that everybody has left is cancelled, and another gateway may wait for its end.
             await asyncio.shield(self._land(name, token, content))
 

@@ -1,16 +1,15 @@
 """The use case: one query, one document, one summary.
 
 The way of a request: `answer` drains `stream`; `stream` follows the flight that the cache hands out; the flight runs
-`_compute`: the quote, and for a written summary admission, prompt, generation and the checker.
+`_compute`: the choice, and for a written summary admission, prompt, generation and the checker.
 """
 
-import asyncio
 import contextlib
 import time
-from collections.abc import AsyncGenerator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncGenerator
 from dataclasses import replace
-from typing import TypeVar, cast
+from functools import partial
+from typing import cast
 
 from opentelemetry.trace import Span, Tracer
 
@@ -23,8 +22,10 @@ from querygist.pipeline.admission import Admission, Place
 from querygist.pipeline.answers import REASONS, answer_of, quoted, written
 from querygist.pipeline.cache import Flight, SummaryCache, cache_key
 from querygist.pipeline.checker import Checker
+from querygist.pipeline.choice import Choice, Chooser, choose_by_words
 from querygist.pipeline.generation import Completion, token_limit
 from querygist.pipeline.job import Job
+from querygist.pipeline.offload import off_loop
 from querygist.pipeline.summary import Reason, Summary
 from querygist.prompting.prompt_builder import Window, fit
 from querygist.prompting.templates import VERSIONS, label_of
@@ -32,14 +33,7 @@ from querygist.prompting.tokenizer import Tokenizer
 from querygist.schemas import Answer, DocumentFields
 from querygist.tracing import add_child_span, child_span, trace_headers
 
-T = TypeVar("T")
-
-_LONG_TEXTS = ThreadPoolExecutor(1, thread_name_prefix="long-texts")
-
 _LABEL_TOKENS = 3  # in which the label of the first sentence has come
-
-OFFLOAD_CHARACTERS = 8_000
-"""Longer texts are worked on in a thread: milliseconds of regular expressions would hold up every other request."""
 
 FALLBACK_SECONDS, FALLBACK_SECONDS_PER_CHARACTER = 0.015, 1.5e-6
 """Kept in reserve before a deadline, so that the extractive answer still arrives in time (0.2 s for 200,000
@@ -54,6 +48,7 @@ class Summarizer:
         *,
         engine: Engine,
         tokenizer: Tokenizer,
+        chooser: Chooser,
         cache: SummaryCache,
         admission: Admission,
         metrics: Metrics,
@@ -62,6 +57,7 @@ class Summarizer:
     ) -> None:
         self._engine = engine
         self._tokenizer = tokenizer
+        self._chooser = chooser
         self._cache = cache
         self._admission = admission
         self._metrics = metrics
@@ -91,11 +87,9 @@ class Summarizer:
         """
         with child_span(self._tracer, "summarize") as span, self._metrics.count_request(span) as counted:
             job = await self._prepare(query, fields, deadline, span)
-            sent = False
+            sent, flight = False, None
             try:
-                async with self._cache.flight(
-                    self._key(job), job.deadline, lambda flight: self._compute(job, flight)
-                ) as flight:
+                async with self._cache.flight(self._key(job), job.deadline, partial(self._compute, job)) as flight:
                     async for piece in flight.text(job.deadline):
                         yield piece
                         sent = sends_pieces
@@ -105,21 +99,24 @@ class Summarizer:
                 if sent or fields.fallback == "none":
                     raise
                 self._metrics.fallbacks.labels(error.reason).inc()
-                reason = REASONS[error.reason]
-                summary = await _off_loop(job.document.text, lambda: quoted(job, reason))
+                choice = flight.choice if flight else None
+                if choice is None:
+                    choice = await off_loop(job.document.text, partial(choose_by_words, job))
+                summary = await off_loop(job.document.text, partial(quoted, job, choice, REASONS[error.reason]))
                 if summary.text:
                     yield summary.text
                 yield counted(answer_of(job, summary, self._engine.identity, None))
 
     async def _prepare(self, query: str, fields: DocumentFields, deadline: Deadline, span: Span) -> Job:
         started = time.monotonic()
-        job = await _off_loop(fields.document, lambda: Job.of(query, fields, deadline, started=started, span=span))
+        job = await off_loop(fields.document, partial(Job.of, query, fields, deadline, started=started, span=span))
         reserve = _reserve(job.document.text) if fields.fallback == "extractive" else 0
         return replace(job, deadline=deadline.earlier(reserve))
 
     def _key(self, job: Job) -> bytes:
         return cache_key(
             self._engine.identity,
+            reader=self._chooser.identity,
             query=job.query,
             document=job.document.source,
             title=job.title,
@@ -129,12 +126,14 @@ class Summarizer:
         )
 
     async def _compute(self, job: Job, flight: Flight) -> Summary:
-        """Choose the quote, and unless it is all that is asked for or nothing answers, write. A task of its own."""
-        quote = await _off_loop(job.document.text, lambda: job.quote)
+        """Choose what answers, and unless the quote is all that is asked for or nothing answers, write. A task of its
+        own.
+        """
+        choice = flight.choice = await self._chooser.choose(job)
         if job.fields.style == "quote":
-            return await self._publish_quote(job, flight, "asked")
-        if not quote.answerable:
-            return Summary("", False, "generative", None, (), 0.0)
+            return await self._publish_quote(job, flight, choice, "asked")
+        if not choice.quote.answerable:
+            return written(job, choice, "", ())
         identity = self._engine.identity
         expected_prompt = min(identity.prompt_limit, len(job.document.text) // 4 + 128)  # tokens
         output_tokens = token_limit(job.fields.max_words, identity.output_limit)
@@ -143,16 +142,16 @@ class Summarizer:
                 entering = self._admission.enter(expected_prompt, output_tokens, lambda: flight.deadline)
                 place = await places.enter_async_context(entering)
                 flight.queue_seconds = place.waited
-            prompt, checker = await _off_loop(job.document.text, lambda: self._prompt(job))
+            prompt, checker = await off_loop(job.document.text, partial(self._prompt, job, choice))
             completion = await self._generate(job, flight, place, prompt, checker)
 
         if piece := checker.finish():
             flight.publish(piece)
         if checker.passed:
-            summary = await _off_loop(job.document.text, lambda: written(job, checker.text, checker.segments))
+            summary = await off_loop(job.document.text, partial(written, job, choice, checker.text, checker.segments))
         else:
             self._metrics.fallbacks.labels(CHECKER).inc()
-            summary = await self._publish_quote(job, flight, "checker")
+            summary = await self._publish_quote(job, flight, choice, "checker")
         return replace(
             summary,
             prompt_tokens=len(prompt.ids),
@@ -160,17 +159,17 @@ class Summarizer:
             truncated=prompt.truncated,
         )
 
-    async def _publish_quote(self, job: Job, flight: Flight, reason: Reason) -> Summary:
-        summary = await _off_loop(job.document.text, lambda: quoted(job, reason))
+    async def _publish_quote(self, job: Job, flight: Flight, choice: Choice, reason: Reason) -> Summary:
+        summary = await off_loop(job.document.text, partial(quoted, job, choice, reason))
         if summary.text:
             flight.publish(summary.text)
         return summary
 
-    def _prompt(self, job: Job) -> tuple[Window, Checker]:
+    def _prompt(self, job: Job, choice: Choice) -> tuple[Window, Checker]:
         identity, max_words = self._engine.identity, job.fields.max_words
         prompt = fit(
             self._tokenizer,
-            job.ranking,
+            choice.ranking,
             prompt_version=identity.prompt_version,
             prompt_limit=identity.prompt_limit,
             query=job.query,
@@ -178,7 +177,7 @@ class Summarizer:
             max_words=max_words,
         )
         own_words = not VERSIONS[identity.prompt_version].labelled
-        checker = Checker(job.ranking, job.quote, job.alignment, max_words=max_words, keeps_own_words=own_words)
+        checker = Checker(choice, job.alignment, max_words=max_words, keeps_own_words=own_words)
         return prompt, checker
 
     async def _generate(self, job: Job, flight: Flight, place: Place, prompt: Window, checker: Checker) -> Completion:
@@ -226,13 +225,3 @@ class Summarizer:
 
 def _reserve(text: str) -> float:
     return FALLBACK_SECONDS + FALLBACK_SECONDS_PER_CHARACTER * len(text)
-
-
-async def _off_loop(text: str, work: Callable[[], T]) -> T:
-    """Do `work` on `text` here when it is short, in the one thread for this when it is long.
-
-    One, because threads would only fight for the GIL, and work whose request has left before its turn is dropped.
-    """
-    if len(text) <= OFFLOAD_CHARACTERS:
-        return work()
-    return await asyncio.get_running_loop().run_in_executor(_LONG_TEXTS, work)

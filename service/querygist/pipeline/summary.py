@@ -27,7 +27,8 @@ class Cited:
 class Summary:
     """A summary and all that a later identical request needs of it.
 
-    `reason`: of an extractive one. `copied`: share of its bigrams that the document has. Tokens are the model's.
+    `reason`: of an extractive one. `copied`: share of its bigrams that the document has. `score`: the probability that
+    the document answers, None where no reader read it. Tokens are the model's. `lasting`: worth keeping.
     """
 
     text: str
@@ -36,6 +37,8 @@ class Summary:
     reason: Reason | None
     citations: tuple[Cited, ...]
     copied: float
+    score: float | None = None
+    lasting: bool = True
     prompt_tokens: int = 0
     completion_tokens: int = 0
     truncated: bool = False

@@ -2,15 +2,16 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 
 from querygist.text import bm25
 from querygist.text.answer_types import expected
 from querygist.text.cleaning import CleanDocument
-from querygist.text.sentences import Span, terms
+from querygist.text.language import is_english
+from querygist.text.sentences import Span, grams, terms
 from querygist.text.units import HEADER, Slice, Unit, cells_of, units
 
 
@@ -55,16 +56,17 @@ _LIKENESS = 0.75  # Dice's coefficient of two words' pairs of letters
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """The units of a page and their scores, by the same index. `order`: best first; empty where nothing of the query
-    occurs.
+    occurs. `english`: of the page, by whose words it is ranked; of another, by pieces of them.
     """
 
     text: str
     units: list[Unit]
     scores: list[float]
     order: list[int]
+    english: bool
 
 
-NOTHING = Ranking("", [], [], [])
+NOTHING = Ranking("", [], [], [], english=True)
 """The ranking of an empty document."""
 
 
@@ -72,13 +74,14 @@ def rank(document: CleanDocument, query: str, *, title: str | None = None, weigh
     """Score every unit of the page. `title` is a heading over all of it."""
     text, found = document.text, units(document.text, document.blocks)
     query = _OPERATOR.sub(" ", query).strip() or query
-    common = not terms(query)  # a query of nothing but stop words asks for them
-    tokens = [terms(_own_text(text, unit), common=common) for unit in found]
-    contexts = _contexts(text, found, title, common)
+    english = is_english(text)
+    split = partial(terms, common=not terms(query)) if english else grams  # a query of stop words asks for them
+    tokens = [split(_own_text(text, unit)) for unit in found]
+    contexts = _contexts(text, found, title, split)
     vocabulary = {term for part in (*tokens, *chain.from_iterable(contexts)) for term in part}
-    wanted = {close for term in set(terms(query, common=common)) for close in _occurring(term, vocabulary)}
+    wanted = {close for term in set(split(query)) for close in _occurring(term, vocabulary)}
     if not wanted or not found:
-        return Ranking(text, found, [0.0] * len(found), [])
+        return Ranking(text, found, [0.0] * len(found), [], english)
     scores = _scores(found, tokens, contexts, wanted, weights)
     if (kind := expected(query)) is not None:
         scores = [
@@ -86,9 +89,12 @@ def rank(document: CleanDocument, query: str, *, title: str | None = None, weigh
             for score, unit in zip(scores, found, strict=True)
         ]
     order = sorted(range(len(found)), key=lambda place: -scores[place])
-    found = [_focused(text, unit, wanted, common) if unit.kind == "row" else unit for unit in found]
-    return Ranking(text, found, scores, order)
+    found = [_focused(text, unit, wanted, split) if unit.kind == "row" else unit for unit in found]
+    return Ranking(text, found, scores, order, english)
 
+
+Split = Callable[[str], list[str]]
+"""Text to the terms of it that count."""
 
 Context = tuple[set[str], set[str], set[str]]
 """Terms of what stands over a unit: of the line or header that leads to it, of the nearest heading, of the others."""
@@ -105,14 +111,14 @@ def _is_headed(cell: Sequence[Slice]) -> bool:
     return len(cell) > 1 and cell[1].joiner == HEADER
 
 
-def _contexts(text: str, found: Sequence[Unit], title: str | None, common: bool) -> list[Context]:
+def _contexts(text: str, found: Sequence[Unit], title: str | None, split: Split) -> list[Context]:
     """The context of each unit; the title is a heading of all."""
 
     @cache
     def of(span: Span) -> set[str]:
-        return set(terms(text[slice(*span)], common=common))
+        return set(split(text[slice(*span)]))
 
-    above = set(terms(title, common=common)) if title else set()
+    above = set(split(title)) if title else set()
     contexts: list[Context] = []
     for unit in found:
         headers = [(cell[0].start, cell[0].end) for cell in cells_of(unit) if _is_headed(cell)]
@@ -122,13 +128,11 @@ def _contexts(text: str, found: Sequence[Unit], title: str | None, common: bool)
     return contexts
 
 
-def _focused(text: str, unit: Unit, wanted: set[str], common: bool) -> Unit:
+def _focused(text: str, unit: Unit, wanted: set[str], split: Split) -> Unit:
     """A row with its first cell and those whose headers the query names; all of it where it names none."""
     first, *others = cells_of(unit)
     named = [
-        cell
-        for cell in others
-        if _is_headed(cell) and wanted.intersection(terms(text[cell[0].start : cell[0].end], common=common))
+        cell for cell in others if _is_headed(cell) and wanted.intersection(split(text[cell[0].start : cell[0].end]))
     ]
     return replace(unit, slices=tuple(chain(first, *named))) if named else unit
 

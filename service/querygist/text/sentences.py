@@ -17,6 +17,7 @@ Span = tuple[int, int]
 """Start and end of a piece of text, in code points, the end excluded."""
 
 _RUN = rf"{LETTER}+(?:{MARK}+{LETTER}*)*"
+_GRAM = 4
 _WORD = re.compile(rf"{_RUN}(?:(?:['’]|(?<=\d)[.,](?=\d)){_RUN})*|(?:(?=\S)[{UNSPACED}]|{SYMBOL}){MARK}*")
 
 
@@ -118,6 +119,14 @@ def words(text: str) -> list[Span]:
     of a script without spaces, each symbol. Punctuation is left out.
     """
     return [found.span() for found in _WORD.finditer(text)]
+
+
+def grams(text: str, *, common: bool = False) -> list[str]:  # noqa: ARG001  called as `terms` is
+    """Pieces of four characters of each word, casefolded; a shorter word as it is. For languages whose endings and
+    compounds nobody here knows.
+    """
+    found = _WORD.findall(text.casefold())
+    return [word[start : start + _GRAM] for word in found for start in range(max(1, len(word) - _GRAM + 1))]
 
 
 def terms(text: str, *, common: bool = False) -> list[str]:

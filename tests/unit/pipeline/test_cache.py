@@ -167,7 +167,8 @@ async def test_entries_expire(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await kept(one, b"k") is None
 
 
-FIELDS = {"query": "q", "document": "d", "title": None, "content_type": "text/plain", "max_words": 60, "style": "write"}
+OPTIONS = {"reader": "r", "title": None, "content_type": "text/plain", "max_words": 60, "style": "write"}
+FIELDS = OPTIONS | {"query": "q", "document": "d"}
 
 
 @pytest.mark.parametrize(
@@ -180,6 +181,7 @@ FIELDS = {"query": "q", "document": "d", "title": None, "content_type": "text/pl
         {"content_type": "text/html"},
         {"max_words": 61},
         {"style": "quote"},
+        {"reader": "s"},
     ],
 )
 def test_every_option_is_in_the_key(change: dict[str, object]) -> None:
@@ -196,7 +198,7 @@ def test_every_part_of_the_model_is_in_the_key(field: str) -> None:
 @given(st.lists(st.text(), min_size=2, max_size=2), st.lists(st.text(), min_size=2, max_size=2))
 def test_text_cannot_move_from_one_field_to_the_next(one: list[str], other: list[str]) -> None:
     keys = [
-        cache_key(IDENTITY, query=q, document=d, title=None, content_type="text/plain", max_words=60, style="write")
+        cache_key(IDENTITY, query=q, document=d, **OPTIONS)  # type: ignore[arg-type]
         for q, d in (one, other)
     ]
     assert (keys[0] == keys[1]) == (one == other)

@@ -1,5 +1,6 @@
 """pytest tests/unit/pipeline/test_checker.py"""
 
+import dataclasses
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from querygist.pipeline.alignment import Alignment
 from querygist.pipeline.checker import CheckedSegment, Checker
+from querygist.pipeline.choice import Choice
 from querygist.text.cleaning import FENCE_CLOSE, CleanDocument
 from querygist.text.quote import ELLIPSIS, quote_of
 from querygist.text.ranking import rank
@@ -36,7 +38,7 @@ class Told:
     ) -> None:
         ranking = rank(page, query)
         quote = quote_of(ranking, max_words=max_words)
-        checker = Checker(ranking, quote, Alignment(page.text), max_words=max_words, keeps_own_words=own_words)
+        checker = Checker(Choice(ranking, quote), Alignment(page.text), max_words=max_words, keeps_own_words=own_words)
         self.pieces = [checker.push(piece) for piece in pieces] + [checker.finish()]
         self.text, self.passed = checker.text if checker.passed else "", checker.passed
         self.segments: list[CheckedSegment] = checker.segments if checker.passed else []
@@ -262,10 +264,38 @@ def test_one_item_of_a_list_is_no_answer_for_all() -> None:
 def test_a_label_opens_its_sentence_before_a_word_of_it() -> None:
     ranking = rank(PENICILLIN, QUERY)
     quote, alignment = quote_of(ranking, max_words=60), Alignment(PENICILLIN.text)
-    checker = Checker(ranking, quote, alignment, max_words=60, keeps_own_words=False)
+    checker = Checker(Choice(ranking, quote), alignment, max_words=60, keeps_own_words=False)
     best, other = ranking.order[0], ranking.order[-1]
     assert checker.open(other) == "", "held back until what answers is there"
     shown = checker.open(best)
     assert written(PENICILLIN.text, ranking.units[best].slices) in shown
     assert checker.push(written(PENICILLIN.text, ranking.units[best].slices)) + checker.finish() == ""
     assert [one.support for one in checker.segments] == ["repaired", "verbatim"]
+
+
+def read_choice(*scores: float) -> Choice:
+    """A choice by a reader that gave the units of PENICILLIN these scores."""
+    ranking = rank(PENICILLIN, QUERY)
+    order = sorted(range(len(scores)), key=lambda place: -scores[place])
+    ranking = dataclasses.replace(ranking, scores=list(scores), order=order)
+    return Choice(ranking, quote_of(ranking, max_words=60), 0.9, nearly=0.9, least=0.5)
+
+
+def test_a_unit_that_a_reader_finds_poor_is_not_read_on_to() -> None:
+    first, second, *_ = (written(PENICILLIN.text, unit.slices) for unit in rank(PENICILLIN, QUERY).units)
+    for poor, expected in ((0.3, first), (0.5, f"{first} {second}")):
+        choice = read_choice(0.9, poor, *[0.1] * (len(rank(PENICILLIN, QUERY).units) - 2))
+        checker = Checker(choice, Alignment(PENICILLIN.text), max_words=60, keeps_own_words=False)
+        checker.push(f"{first} {second}")
+        checker.finish()
+        assert checker.text == expected
+
+
+def test_a_second_best_that_a_reader_tells_apart_is_no_answer() -> None:
+    texts = [written(PENICILLIN.text, unit.slices) for unit in rank(PENICILLIN, QUERY).units]
+    for second, passed in ((0.75, False), (0.85, True)):
+        choice = read_choice(0.9, second, *[0.1] * (len(texts) - 2))
+        checker = Checker(choice, Alignment(PENICILLIN.text), max_words=60, keeps_own_words=False)
+        checker.push(texts[1])
+        checker.finish()
+        assert checker.passed == passed
