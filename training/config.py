@@ -252,6 +252,9 @@ class ReaderConfig(Section):
     )
     sources: dict[str, ReaderSource] = {}
     init_from: Path | None = Field(default=None, description="weights of an earlier run; none: the base's")
+    start_share: float = Field(
+        default=0.0, ge=0, lt=1, description="of the weights that a run began with in those it ends with (WiSE-FT)"
+    )
     examples: int = Field(default=11_200, ge=1, description="pages to learn from, in one pass")
     max_steps: int | None = Field(default=None, ge=1, description="fewer than the pass has; none: all of it")
     answerable_share: float = Field(default=0.58, gt=0, lt=1, description="of the pages of every source")

@@ -3,7 +3,7 @@
 folder/
     metrics.jsonl   one line every few steps: losses, learning rate, tokens a second
     state.pt        weights, their moving average, optimizer and step: what a resumed run goes on from
-    reader.safetensors   the average of the weights, written when the run is over
+    reader.safetensors   the average of the weights, and of the start as much as is wanted; written when the run is over
 """
 
 import itertools
@@ -54,6 +54,7 @@ class ReaderTrainer:
         self._optimizer = torch.optim.AdamW(self._groups(), weight_decay=config.weight_decay, fused=True)
         self._peaks = [group["lr"] for group in self._optimizer.param_groups]
         self._average = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        self._start = {name: value.clone() for name, value in self._average.items()}
         folder.mkdir(parents=True, exist_ok=True)
         check_same_run(folder, made_from)
         self._resume()
@@ -72,8 +73,11 @@ class ReaderTrainer:
                     self.save()
                     saved = time.monotonic()
         self.save()
+        # Interpolated with the start, as in Wortsman et al., "Robust fine-tuning of zero-shot models", 2022.
+        share = self._config.start_share
+        found = {name: value.lerp(self._start[name], share) for name, value in self._average.items()}
         with replacing(self._folder / WEIGHTS) as partial:
-            save_file(self._average, partial)
+            save_file(found, partial)
         return self._folder / WEIGHTS
 
     def save(self) -> None:

@@ -23,10 +23,10 @@ STEPS = 12
 CONFIG = ReaderConfig(batch_size=4, learning_rate=3e-3, head_learning_rate=1e-2, average_decay=0.5)
 
 
-def trainer(folder: Path, steps: int = STEPS, seed: int = 1) -> ReaderTrainer:
+def trainer(folder: Path, steps: int = STEPS, seed: int = 1, config: ReaderConfig = CONFIG) -> ReaderTrainer:
     autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=False)
     made_from = {"seed": str(seed)}
-    return ReaderTrainer(tiny_reader(), CONFIG, folder, seed=seed, steps=steps, autocast=autocast, made_from=made_from)
+    return ReaderTrainer(tiny_reader(), config, folder, seed=seed, steps=steps, autocast=autocast, made_from=made_from)
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +95,13 @@ def test_folder_of_another_run_is_refused(tmp_path: Path) -> None:
     trainer(tmp_path, seed=1)
     with pytest.raises(ConfigurationError, match="seed"):
         trainer(tmp_path, seed=2)
+
+
+def test_weights_are_interpolated_with_the_start(tmp_path: Path, similarity: Similarity) -> None:
+    examples, start = some_examples(16), tiny_reader().state_dict()
+    learnt = load_file(trainer(tmp_path / "learnt").run(examples, similarity))
+    mixed_config = CONFIG.model_copy(update={"start_share": 0.25})
+    mixed = load_file(trainer(tmp_path / "mixed", config=mixed_config).run(examples, similarity))
+    assert not torch.equal(learnt["page_head.weight"], start["page_head.weight"])
+    for name, value in mixed.items():
+        torch.testing.assert_close(value, 0.75 * learnt[name] + 0.25 * start[name])
