@@ -77,6 +77,7 @@ def info(settings: Settings) -> dict[str, Any]:
         "base_sha256": model.base.sha256,
         "adapter_sha256": model.adapter.sha256 if model.adapter else None,
         "tokenizer_sha256": model.manifest.tokenizer.sha256 if model.is_shipped else None,
+        "reader": model.manifest.reader.model_dump() if model.manifest.reader else None,
         "prompt_version": model.prompt_version,
         "context": model.manifest.context.model_dump(),
         "scores": model.manifest.scores if model.is_shipped else None,

@@ -74,6 +74,11 @@ class Checker:
         self._max_words = max_words
         self._keeps_own_words = keeps_own_words
         self._least = choice.least * max(ranking.scores, default=0.0)
+        self._worth = {
+            written(ranking.text, unit.slices)
+            for unit, score in zip(ranking.units, ranking.scores, strict=True)
+            if self._least and score >= self._least
+        }
         self._draft = ""
         self._fragments = Fragments(self._alignment)
         self._shown = 0
@@ -88,6 +93,13 @@ class Checker:
     def passed(self) -> bool:
         """True when it may be shown: it holds what answers, and of a list all that the quote holds of it."""
         return self._answers and self._listed <= self._seen
+
+    @property
+    def complete(self) -> bool:
+        """True when nothing that a quoting model may still write would be shown: all that a reader likes is there."""
+        if self._keeps_own_words or not self.passed:
+            return False
+        return self._full or (bool(self._worth) and self._worth <= self._seen)
 
     def open(self, place: int) -> str:
         """Take the unit that the model's label says it quotes, before a word of it; return what may be shown."""
@@ -111,6 +123,8 @@ class Checker:
             self._fragments.add(self._draft)
             self._give_units(self._fragments.ended())
             self._support_by(self._fragments.ended(), since=0)
+            if self.complete and self.segments:  # the model was stopped while it copied: this one is quoted for it
+                self.segments[-1] = replace(self.segments[-1], support="verbatim")
         elif rest := self._draft.strip():
             self._take_sentence(rest)
         return self._new()

@@ -143,7 +143,7 @@ class Summarizer:
                 place = await places.enter_async_context(entering)
                 flight.queue_seconds = place.waited
             prompt, checker = await off_loop(job.document.text, partial(self._prompt, job, choice))
-            completion = await self._generate(job, flight, place, prompt, checker)
+            tokens = await self._generate(job, flight, place, prompt, checker)
 
         if piece := checker.finish():
             flight.publish(piece)
@@ -155,7 +155,7 @@ class Summarizer:
         return replace(
             summary,
             prompt_tokens=len(prompt.ids),
-            completion_tokens=completion.tokens,
+            completion_tokens=tokens,
             truncated=prompt.truncated,
         )
 
@@ -180,8 +180,8 @@ class Summarizer:
         checker = Checker(choice, job.alignment, max_words=max_words, keeps_own_words=own_words)
         return prompt, checker
 
-    async def _generate(self, job: Job, flight: Flight, place: Place, prompt: Window, checker: Checker) -> Completion:
-        """Have the engine write, and publish what the checker lets pass."""
+    async def _generate(self, job: Job, flight: Flight, place: Place, prompt: Window, checker: Checker) -> int:
+        """Have the engine write, and publish what the checker lets pass; return how many tokens it wrote."""
         counts = self._metrics.count_generation(job.started, flight.queue_seconds, len(prompt.ids))
         with child_span(self._tracer, "generate", job.span) as span:
             places = {sentence.letter: sentence.place for sentence in prompt.marked.sentences}
@@ -214,13 +214,13 @@ class Summarizer:
             )
             async with contextlib.aclosing(pieces):
                 async for piece in pieces:
-                    if isinstance(piece, Completion):
-                        completion = piece
                     publish(checker.push(piece.tail if isinstance(piece, Completion) else piece))
+                    if checker.complete:
+                        break
             span.set_attributes(
                 {"querygist.prompt_tokens": len(prompt.ids), "querygist.completion_tokens": counts.tokens}
             )
-        return completion
+        return counts.tokens
 
 
 def _reserve(text: str) -> float:

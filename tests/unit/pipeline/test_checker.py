@@ -299,3 +299,17 @@ def test_a_second_best_that_a_reader_tells_apart_is_no_answer() -> None:
         checker.push(texts[1])
         checker.finish()
         assert checker.passed == passed
+
+
+def test_the_writer_may_stop_when_all_that_is_good_is_there() -> None:
+    texts = [written(PENICILLIN.text, unit.slices) for unit in rank(PENICILLIN, QUERY).units]
+    checker = Checker(
+        read_choice(0.9, 0.6, *[0.1] * (len(texts) - 2)),
+        Alignment(PENICILLIN.text),
+        max_words=60,
+        keeps_own_words=False,
+    )
+    checker.push(f"{texts[0]} It")
+    assert not checker.complete
+    checker.push(f"{texts[1]} It")
+    assert checker.complete
