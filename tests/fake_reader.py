@@ -1,5 +1,6 @@
 """A reader without weights: it likes units that hold a word."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -16,10 +17,11 @@ FUSION = {
 
 @dataclass
 class FakeReader:
-    """Units with `word` answer, and so does a page with one. While `failing`, it cannot be asked."""
+    """Units with `word` answer, and so does a page with one. While `failing` it cannot be asked; `gate` holds it up."""
 
     word: str
     failing: bool = False
+    gate: asyncio.Event | None = None
     pages: list[PageToRead] = field(default_factory=list)
     card: Any = field(
         default_factory=lambda: SimpleNamespace(
@@ -37,6 +39,8 @@ class FakeReader:
         if self.failing:
             raise ReaderUnavailable("The fake reader was told to fail.")
         self.pages += pages
+        if self.gate is not None:
+            await self.gate.wait()
         return [self._read(page) for page in pages]
 
     def _read(self, page: PageToRead) -> Reading:

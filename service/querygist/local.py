@@ -45,12 +45,12 @@ async def quote_once(settings: Settings, request: SummarizeRequest) -> Answer:
     reader = create_reader(settings)
     chooser = Chooser(reader, Metrics())
     if reader is None:
-        choice = await chooser.choose(job)
+        choice = await chooser.choose(job, deadline)
     else:
         await reader.start()
         try:
             await asyncio.wait_for(reader.ready(), LOAD_SECONDS)
-            choice = await chooser.choose(job)
+            choice = await chooser.choose(job, deadline)
         finally:
             await reader.close()
     return answer_of(job, quoted(job, choice, "asked"), identity, None)

@@ -1,5 +1,6 @@
 """The reader chooses what answers, and says when nothing does; while it is gone, BM25 chooses."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -104,3 +105,22 @@ async def test_a_batch_has_a_score_for_each_document(serve: Serve, fake: FakeEng
         response = await client.post("/summarize/batch", json={"query": "how heavy", "documents": documents})
     lines = {line["id"]: line["answer"] for line in map(json.loads, response.text.splitlines())}
     assert [(lines[id_]["score"], lines[id_]["answerable"]) for id_ in "ab"] == [(0.9, True), (0.1, False)]
+
+
+async def test_who_waits_longer_gets_what_is_read(serve: Serve, fake: FakeEngine) -> None:
+    """Two ask for the same: the first one's deadline is no reason to stop reading for the second."""
+    gate = asyncio.Event()
+    reader = FakeReader("weighs", gate=gate)
+    async with serve(fake, reader) as client:
+        body = {"query": "how heavy is the lamp", "document": PAGE, "style": "quote"}
+        first = asyncio.create_task(client.post("/summarize", json=body, headers={"X-Deadline-Ms": "300"}))
+        async with asyncio.timeout(10):
+            while not reader.pages:
+                await asyncio.sleep(0.005)
+        second = asyncio.create_task(client.post("/summarize", json=body))
+        early = (await first).json()
+        assert (early["reason"], early["score"]) == ("deadline", None)
+        gate.set()
+        late = (await second).json()
+    assert (late["reason"], late["score"]) == ("asked", 0.9)
+    assert len(reader.pages) == 1

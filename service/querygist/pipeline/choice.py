@@ -8,6 +8,7 @@ from functools import partial
 from cachetools import LRUCache
 
 from querygist.artifact.reader_card import ReaderCard
+from querygist.deadline import Deadline
 from querygist.errors import ReaderUnavailable
 from querygist.metrics import Metrics
 from querygist.pipeline.backlog import Backlog
@@ -61,25 +62,28 @@ class Chooser:
         """Name of the reader, for the key of what is cached: choices depend on it."""
         return self._reader.card.identity if self._reader else ""
 
-    async def choose(self, job: Job) -> Choice:
-        """Choose what answers. Raises DeadlineExceeded when the reader has not come to the page in time."""
-        by_words = await off_loop(job.document.text, partial(choose_by_words, job))
-        if self._reader is None or not by_words.ranking.units or not job.ranking.english:
-            return by_words
+    async def choose(self, job: Job, deadline: Deadline) -> Choice:
+        """Choose what answers. `deadline`: of the reader, which others may wait for longer than the job's.
+
+        Raises DeadlineExceeded when the reader has not come to the page by then.
+        """
+        ranking = await off_loop(job.document.text, lambda: job.ranking)
+        if self._reader is None or not ranking.units or not ranking.english:
+            return await off_loop(job.document.text, partial(choose_by_words, job))
         try:
-            reading = await self._read(self._reader, job)
+            reading = await self._read(self._reader, job, deadline)
         except ReaderUnavailable:
             self._metrics.reader_failures.inc()
-            return replace(by_words, lasting=False)
+            return replace(await off_loop(job.document.text, partial(choose_by_words, job)), lasting=False)
         card = self._reader.card
         return await off_loop(job.document.text, partial(chosen, job, reading, card))
 
-    async def _read(self, reader: Reader, job: Job) -> Reading:
+    async def _read(self, reader: Reader, job: Job, deadline: Deadline) -> Reading:
         key = _key(job)
         if (reading := self._readings.get(key)) is None:
             page = await off_loop(job.document.text, partial(page_of, job.ranking, job.query, job.title))
             with self._backlog.page(page.characters, job.deadline), self._metrics.reader_latency.time():
-                (reading,) = await reader.read([page], job.deadline)
+                (reading,) = await reader.read([page], deadline)
             self._readings[key] = reading
         return reading
 

@@ -129,7 +129,8 @@ class Summarizer:
         """Choose what answers, and unless the quote is all that is asked for or nothing answers, write. A task of its
         own.
         """
-        choice = flight.choice = await self._chooser.choose(job)
+        # Followers watch their own deadlines and cancel this by leaving; reader and engine get the longest there is.
+        choice = flight.choice = await self._chooser.choose(job, Deadline.after(self._max_deadline_seconds))
         if job.fields.style == "quote":
             return await self._publish_quote(job, flight, choice, "asked")
         if not choice.quote.answerable:
@@ -201,7 +202,6 @@ class Summarizer:
                     letter = label_of(self._engine.identity.prompt_version, self._tokenizer, beginning)
                     publish(checker.open(places[letter]) if letter in places else "")
 
-            # Followers watch their own deadlines and cancel this by leaving; the engine gets the longest there is.
             pieces = generation.generate(
                 self._engine,
                 self._tokenizer,
