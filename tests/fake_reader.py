@@ -11,7 +11,8 @@ from querygist.errors import ReaderUnavailable
 from querygist.reader.pages import PageToRead, Reading
 
 FUSION = {
-    "bias": 0.0, "answer": 1.0, "similarity": 0.0, "words": 0.0, "first": 0.0, "entry": 0.5, "next_bonus": 0.0,
+    "bias": 0.0, "answer": 1.0, "similarity": 0.0, "words": 0.0, "first": 0.0, "listed": 0.0, "entry": 0.5,
+    "next_bonus": 0.0,
 }  # fmt: skip
 
 

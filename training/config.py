@@ -247,6 +247,7 @@ class ReaderConfig(Section):
     test_files: list[Path] = Field(default=[], description="rows of the split test: reported on, never chosen by")
     test_rows: int = Field(default=330, ge=1, description="most of each source")
     folder: Path = Field(default=Path("docs/results/reader"), description="for the reports")
+    listed_weight: float = Field(default=2.0, ge=0, description="of BM25 for items and rows: pipeline/fusion.py")
     false_refusals: float = Field(
         default=0.04, ge=0, lt=1, description="share of the validation pages that answer and may be refused"
     )

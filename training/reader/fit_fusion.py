@@ -56,7 +56,7 @@ def run(config: Config, console: Console) -> None:
     limit = np.quantile(logits[answerable == 1], config.reader.false_refusals)
     threshold = float(calibration.probability(limit, temperature))
     answered = [page for page in pages[: len(frozen)] if page.item.answers]
-    fusion = fit_quote(answered, fit_units(answered))
+    fusion = fit_quote(answered, fit_units(answered) | {"listed": config.reader.listed_weight})
     write_card(temperature=temperature, threshold=threshold, fusion=asdict(fusion))
     found = report.build(
         pages, fusion, untouched(config), temperature=temperature, threshold=threshold, seed=config.seed

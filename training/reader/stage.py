@@ -103,7 +103,7 @@ def _made_from(config: Config, examples: Sequence[Example]) -> dict[str, str]:
         "recipe": config.reader.model_dump_json(
             exclude={
                 *("files", "validation_file", "init_from", "test_files", "test_rows", "sources", "save_seconds"),
-                *("folder", "false_refusals", "start_share"),
+                *("folder", "false_refusals", "listed_weight", "start_share"),
             }
         ),
         "seed": str(config.seed),

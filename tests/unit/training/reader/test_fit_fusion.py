@@ -40,7 +40,7 @@ PAGES = [page(number % 3) for number in range(30)]
 
 
 def test_fitted_weights_follow_what_tells_the_answer() -> None:
-    fusion = Fusion(**fit_units(PAGES), entry=0.5, next_bonus=0.0)
+    fusion = Fusion(**fit_units(PAGES), listed=0.0, entry=0.5, next_bonus=0.0)
     assert fusion.answer > 0.5
     best = [fusion.fused(one.ranking, one.reading).order[0] for one in PAGES]
     assert np.mean([bool(one.marks[place]) for one, place in zip(PAGES, best, strict=True)]) > 0.9
@@ -49,9 +49,9 @@ def test_fitted_weights_follow_what_tells_the_answer() -> None:
 def test_a_quote_of_one_sentence_needs_a_high_entry() -> None:
     """All answers are of one sentence: what lets others in scores lower."""
     weights = fit_units(PAGES)
-    found = fit_quote(PAGES[:6], weights)
+    found = fit_quote(PAGES[:6], weights | {"listed": 0.0})
     low, high = (
-        np.mean([objective(one, Fusion(**weights, entry=entry, next_bonus=0.0)) for one in PAGES[:6]])
+        np.mean([objective(one, Fusion(**weights, listed=0.0, entry=entry, next_bonus=0.0)) for one in PAGES[:6]])
         for entry in (0.0, 0.8)
     )
     assert low < high
@@ -60,7 +60,7 @@ def test_a_quote_of_one_sentence_needs_a_high_entry() -> None:
 
 def test_the_report_counts_what_is_chosen_and_refused(tmp_path: Path) -> None:
     pages = [*PAGES, *(page(0, "hard") for _ in range(5))]
-    fusion = Fusion(**fit_units(PAGES), entry=0.5, next_bonus=0.0)
+    fusion = Fusion(**fit_units(PAGES), listed=0.0, entry=0.5, next_bonus=0.0)
     found = report.build(pages, fusion, _no_similarity(), temperature=1.0, threshold=0.5, seed=1)
     assert found.selection["all"]["fused"].top1 > 90 > found.selection["all"]["BM25"].top1
     assert found.refusals["s"]["hard"].refused == 100
