@@ -40,7 +40,7 @@ async def test_a_killed_worker_comes_back_and_costs_only_what_it_held(start: Sta
         assert refused.json()["type"] == "urn:querygist:problem:engine-unavailable"
         await until_ready(str(client.base_url))
         assert gateway.worker_pid() != worker
-        assert (await client.post("/summarize", json=BODY)).json()["method"] == "generative"
+        assert (await client.post("/summarize", json=BODY)).json()["usage"]["completion_tokens"] > 0
 
 
 async def test_a_hung_worker_is_replaced(start: Start) -> None:
@@ -79,7 +79,7 @@ async def test_sigterm_finishes_what_began_and_leaves_nothing_running(start: Sta
         held = asyncio.create_task(gateway.client.post("/summarize", json=BODY))
         await until_busy(gateway.client)
         gateway.process.send_signal(signal.SIGTERM)
-        assert (await held).json()["method"] == "generative"
+        assert (await held).json()["usage"]["completion_tokens"] > 0, "the engine wrote to the end"
         assert await asyncio.to_thread(gateway.process.wait, 20) == 0
         async with asyncio.timeout(10):
             while alive(worker):

@@ -116,7 +116,7 @@ async def test_a_signal_ends_all_once_requests_have_finished(
         await until_busy(launched.client)
         os.killpg(launched.process.pid, number)  # to the whole foreground group, as a terminal does
         answer = await held
-        assert answer.json()["method"] == "generative", answer.text
+        assert answer.json()["usage"]["completion_tokens"] > 0, answer.text
         assert await asyncio.to_thread(launched.process.wait, 30) == 0
         assert not any(alive(pid) for pid in pids)
         assert not shared_memory(launched.prefix())
@@ -145,7 +145,7 @@ async def test_a_dead_triton_is_replaced_while_the_gateway_goes_on(launch: Launc
             await asyncio.sleep(0.1)
         await until_ready(str(client.base_url))
         answer = (await client.post("/summarize", json=BODY | {"query": "which whales were seen"})).json()
-        assert answer["method"] == "generative", launched.log.read_text()
+        assert answer["usage"]["completion_tokens"] > 0, launched.log.read_text()
         assert launched.triton_pid() != first
         assert not alive(first)
         assert len(shared_memory(launched.prefix())) == 1, "the dead server's shared memory is gone"
