@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +28,8 @@ from tests.conftest import Serve, first_sentences_of_document, missing
 pytestmark = pytest.mark.slow
 
 KEY = b"\x01" * 32
-DONE = Summary("Owls eat mice.", True, "generative", None, (Cited(0, 14, ((0, 14),), "verbatim"),), 1.0, 10, 4)
+CITED = (Cited(0, 14, ((0, 14),), "verbatim"),)
+DONE = Summary("Owls eat mice.", True, "generative", None, CITED, 1.0, 0.9, prompt_tokens=10, completion_tokens=4)
 
 
 class RedisServer:
@@ -128,6 +130,17 @@ async def test_two_gateways_compute_once(join: Join, redis: RedisServer) -> None
         assert await waiting == Found(DONE, cached=True)
         assert await once(one, other) == Found(DONE, cached=True)
         assert (work.times, other.times) == (1, 0)
+
+
+async def test_what_is_not_lasting_is_not_shared(join: Join) -> None:
+    """It was chosen without the reader: another gateway may have one."""
+    async with join() as one, join() as two:
+        async with one.lease(KEY) as lease:
+            lease.summary = replace(DONE, score=None, lasting=False)
+        work = Work()
+        work.end.set()
+        assert await once(two, work) == Found(DONE, cached=False)
+        assert work.times == 1
 
 
 async def test_a_computation_longer_than_the_lease_keeps_it(join: Join, redis: RedisServer) -> None:

@@ -55,7 +55,7 @@ class Computation:
 
     @property
     def summary(self) -> Summary:
-        return Summary("".join(self.pieces), True, "generative", None, (), 1.0, 10, 2)
+        return Summary("".join(self.pieces), True, "generative", None, (), 1.0, prompt_tokens=10, completion_tokens=2)
 
 
 async def followed(cache: SummaryCache, key: bytes, one: Computation, streams: bool) -> tuple[str, Summary]:
