@@ -178,6 +178,7 @@ def test_info_tells_what_would_be_served_and_whether_it_is_built(choice: Setting
         "base_sha256": built.identity.base_sha256,
         "adapter_sha256": None,
         "tokenizer_sha256": built.identity.tokenizer_sha256,
+        "reader": None,
         "prompt_version": "v1",
         "context": {"prompt": 896, "output": 192},
         "scores": {"rouge_l": 0.5},
