@@ -37,7 +37,7 @@ def test_a_page_without_a_word_of_the_query_is_ranked_by_the_reader() -> None:
     assert Fusion.of(WEIGHTS).fused(rank(PAGE, "weather"), reading(3.0, 0.0, 0.0)).order == [0, 1, 2]
 
 
-def test_a_list_under_the_heading_asked_for_needs_less_of_the_reader() -> None:
+def test_a_list_under_the_heading_asked_for_wins_over_prose() -> None:
     page = clean_document(
         "<p>We hike a lot.</p><h2>What to bring</h2><ul><li>rope</li><li>hat</li></ul>", content_type="text/html"
     )
