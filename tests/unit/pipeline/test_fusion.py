@@ -33,7 +33,7 @@ def test_what_was_not_read_comes_nowhere() -> None:
     assert found.scores[1] == 0
 
 
-def test_a_page_without_a_word_of_the_query_is_ranked_by_the_reader() -> None:
+def test_the_reader_ranks_a_page_without_a_word_of_the_query() -> None:
     assert Fusion.of(WEIGHTS).fused(rank(PAGE, "weather"), reading(3.0, 0.0, 0.0)).order == [0, 1, 2]
 
 
