@@ -16,8 +16,8 @@ from tests.process.conftest import Start, alive
 
 pytestmark = pytest.mark.embedded
 
-DOCUMENT = " ".join(f"On day {n} of the voyage the crew of ship number {n} saw whales." for n in range(60))
-BODY = {"query": "what did the crew see", "document": DOCUMENT, "max_words": 120}
+DOCUMENT = " ".join(f"On day {n} the crew saw {n} whales." for n in range(1, 61))
+BODY = {"query": "how many whales did the crew see", "document": DOCUMENT, "max_words": 120}
 
 
 async def until_busy(client: httpx.AsyncClient) -> None:
@@ -56,7 +56,7 @@ async def test_a_hung_worker_is_replaced(start: Start) -> None:
 
 async def test_a_killed_reader_is_missed_and_comes_back(start: Start) -> None:
     quote = BODY | {"style": "quote", "fallback": "none"}
-    other = quote | {"query": "what did the ship's crew see"}  # what was read is kept
+    other = quote | {"query": "how many whales were seen"}  # what was read is kept
     async with start() as gateway:
         await gateway.event("reader_loaded")
         assert (await gateway.client.post("/summarize", json=quote)).json()["score"] is not None
