@@ -28,7 +28,7 @@ help:
 	@echo "make load      a minute of load on a server of its own, and whether it kept the objectives"
 	@echo "make model     fetch and build the model, nothing else"
 	@echo "make fp8       FP8 checkpoints for TensorRT-LLM, made and checked on this machine's CPU"
-	@echo "make check     lint, types, unit and API tests on the fake engine: about 90 s"
+	@echo "make check     lint, types, unit and API tests on the fake engine: about 100 s"
 	@echo "make test      that, the embedded engine, Triton, the browser and training"
 	@echo "make test-all  every test there is, as CI runs them"
 	@echo "make lint      ruff, mypy, import-linter"
