@@ -49,7 +49,7 @@ async def quote_once(settings: Settings, request: SummarizeRequest) -> Answer:
     else:
         await reader.start()
         try:
-            await asyncio.wait_for(reader.ready(), LOAD_SECONDS)
+            await reader.ready(LOAD_SECONDS)
             choice = await chooser.choose(job, deadline)
         finally:
             await reader.close()
@@ -59,11 +59,11 @@ async def quote_once(settings: Settings, request: SummarizeRequest) -> Answer:
 async def until_loaded(engine: Engine, reader: Reader | None = None) -> None:
     """Wait until a started engine, and a started reader, answer.
 
-    Raises EngineUnavailable or TimeoutError when one does not within LOAD_SECONDS.
+    Raises EngineUnavailable or ReaderUnavailable when one does not within LOAD_SECONDS.
     """
     given_up = Deadline.after(LOAD_SECONDS)
     if reader is not None:
-        await asyncio.wait_for(reader.ready(), LOAD_SECONDS)
+        await reader.ready(LOAD_SECONDS)
     while True:
         try:
             await engine.ready()

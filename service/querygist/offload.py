@@ -7,17 +7,17 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_LONG_TEXTS = ThreadPoolExecutor(1, thread_name_prefix="long-texts")
+LONG_TEXTS = ThreadPoolExecutor(1, thread_name_prefix="long-texts")
 
 OFFLOAD_CHARACTERS = 8_000
 """Longer texts are worked on in a thread: milliseconds of regular expressions would hold up every other request."""
 
 
-async def off_loop(text: str, work: Callable[[], T]) -> T:
-    """Do `work` on `text` here when it is short, in the one thread for this when it is long.
+async def off_loop(characters: int, work: Callable[[], T], threads: ThreadPoolExecutor = LONG_TEXTS) -> T:
+    """Do `work` on so many characters of text here when they are few, in the one thread for this when they are many.
 
     One, because threads would only fight for the GIL, and work whose request has left before its turn is dropped.
     """
-    if len(text) <= OFFLOAD_CHARACTERS:
+    if characters <= OFFLOAD_CHARACTERS:
         return work()
-    return await asyncio.get_running_loop().run_in_executor(_LONG_TEXTS, work)
+    return await asyncio.get_running_loop().run_in_executor(threads, work)

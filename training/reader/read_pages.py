@@ -47,7 +47,7 @@ async def _read_all(folder: Path, items: Sequence[Labelled]) -> list[ReadPage]:
     reader = Reader(ReaderCard.load(folder), folder, threads=2, stall_seconds=_PATIENCE_SECONDS)
     await reader.start()
     try:
-        await asyncio.wait_for(reader.ready(), _PATIENCE_SECONDS)
+        await reader.ready(_PATIENCE_SECONDS)
         found: list[ReadPage] = []
         for start in track(range(0, len(items), _AT_ONCE), description="reading"):
             batch = items[start : start + _AT_ONCE]

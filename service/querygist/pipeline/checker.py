@@ -19,7 +19,7 @@ from querygist.text.cleaning import FENCE_CLOSE, FENCE_OPEN
 from querygist.text.quote import ELLIPSIS, Quote, Segment, fitting, words_in
 from querygist.text.ranking import WEIGHTS, Ranking
 from querygist.text.sentences import Span, sentence_ends, terms, words
-from querygist.text.units import GAP, SPACE, joiner, written
+from querygist.text.units import GAP, LIST_KINDS, SPACE, joiner, written
 
 _COPIED = 0.5  # share of a unit's words in the text, from which on the text means that unit
 _OWN_WORDS = 0.4  # share of a sentence's words that are copied, from which on it is no sentence of the model's own
@@ -53,7 +53,7 @@ def _wanted(choice: Choice) -> set[int]:
 def _listed(ranking: Ranking, quote: Quote) -> set[str]:
     """The items, rows and lines of code of the quote, where it has several: what heads a list is said of all of it."""
     units = [ranking.units[place] for place in quote.chosen]
-    lines = {written(ranking.text, unit.slices) for unit in units if unit.kind in ("item", "row", "definition", "code")}
+    lines = {written(ranking.text, unit.slices) for unit in units if unit.kind in LIST_KINDS}
     return lines if len(lines) > 1 else set()
 
 

@@ -7,14 +7,13 @@ from functools import partial
 
 from cachetools import LRUCache
 
-from querygist.artifact.reader_card import ReaderCard
 from querygist.deadline import Deadline
 from querygist.errors import ReaderUnavailable
 from querygist.metrics import Metrics
+from querygist.offload import off_loop
 from querygist.pipeline.backlog import Backlog
 from querygist.pipeline.fusion import Fusion
 from querygist.pipeline.job import Job
-from querygist.pipeline.offload import off_loop
 from querygist.reader.pages import PageToRead, Reading
 from querygist.reader.reader import Reader
 from querygist.text.quote import NO_QUOTE, Quote, quote_of
@@ -53,6 +52,7 @@ class Chooser:
 
     def __init__(self, reader: Reader | None, metrics: Metrics) -> None:
         self._reader = reader
+        self._fusion = Fusion.of(reader.card.fusion) if reader else None
         self._metrics = metrics
         self._backlog = Backlog()
         self._readings: LRUCache[bytes, Reading] = LRUCache(_KEPT_READINGS)
@@ -67,21 +67,21 @@ class Chooser:
 
         Raises DeadlineExceeded when the reader has not come to the page by then.
         """
-        ranking = await off_loop(job.document.text, lambda: job.ranking)
-        if self._reader is None or not ranking.units or not ranking.english:
-            return await off_loop(job.document.text, partial(choose_by_words, job))
+        ranking = await off_loop(len(job.document.text), lambda: job.ranking)
+        if self._reader is None or self._fusion is None or not ranking.units or not ranking.english:
+            return await off_loop(len(job.document.text), partial(choose_by_words, job))
         try:
             reading = await self._read(self._reader, job, deadline)
         except ReaderUnavailable:
             self._metrics.reader_failures.inc()
-            return replace(await off_loop(job.document.text, partial(choose_by_words, job)), lasting=False)
-        card = self._reader.card
-        return await off_loop(job.document.text, partial(chosen, job, reading, card))
+            return replace(await off_loop(len(job.document.text), partial(choose_by_words, job)), lasting=False)
+        threshold = self._reader.card.threshold
+        return await off_loop(len(job.document.text), partial(chosen, job, reading, self._fusion, threshold))
 
     async def _read(self, reader: Reader, job: Job, deadline: Deadline) -> Reading:
         key = _key(job)
         if (reading := self._readings.get(key)) is None:
-            page = await off_loop(job.document.text, partial(page_of, job.ranking, job.query, job.title))
+            page = await off_loop(len(job.document.text), partial(page_of, job.ranking, job.query, job.title))
             with self._backlog.page(page.characters, job.deadline), self._metrics.reader_latency.time():
                 (reading,) = await reader.read([page], deadline)
             self._readings[key] = reading
@@ -103,12 +103,11 @@ def _above(unit: Unit) -> Sequence[Span]:
     return (*unit.headings, unit.lead_in) if unit.lead_in else unit.headings
 
 
-def chosen(job: Job, reading: Reading, card: ReaderCard) -> Choice:
+def chosen(job: Job, reading: Reading, fusion: Fusion, threshold: float) -> Choice:
     """Return the choice by a reading: nothing of a page that likely does not answer."""
-    fusion = Fusion.of(card.fusion)
     ranking = fusion.fused(job.ranking, reading)
     quote = NO_QUOTE
-    if reading.page >= card.threshold:
+    if reading.page >= threshold:
         quote = quote_of(ranking, max_words=job.fields.max_words, weights=fusion.quote_weights)
     return Choice(ranking, quote, reading.page, nearly=_NEARLY, least=fusion.entry)
 

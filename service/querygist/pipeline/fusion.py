@@ -7,9 +7,7 @@ from typing import Self
 
 from querygist.reader.pages import Reading
 from querygist.text.ranking import WEIGHTS, Ranking, Weights
-from querygist.text.units import Unit
-
-_LISTED = frozenset(["item", "row", "definition", "code"])
+from querygist.text.units import LIST_KINDS, Unit
 
 FEATURES = ("answer", "similarity", "words", "first")
 
@@ -59,7 +57,7 @@ class Fusion:
     def _score(self, columns: Sequence[float], unit: Unit) -> float:
         weights = (getattr(self, name) for name in FEATURES)
         logit = self.bias + sum(weight * column for weight, column in zip(weights, columns, strict=True))
-        if unit.kind in _LISTED:
+        if unit.kind in LIST_KINDS:
             logit += self.listed * (columns[FEATURES.index("words")] - 0.5)
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
 

@@ -17,6 +17,7 @@ from querygist.deadline import Deadline
 from querygist.engines.base import Chunk, Engine
 from querygist.errors import ServiceError
 from querygist.metrics import CHECKER, Metrics
+from querygist.offload import off_loop
 from querygist.pipeline import generation
 from querygist.pipeline.admission import Admission, Place
 from querygist.pipeline.answers import REASONS, answer_of, quoted, written
@@ -25,7 +26,6 @@ from querygist.pipeline.checker import Checker
 from querygist.pipeline.choice import Choice, Chooser, choose_by_words
 from querygist.pipeline.generation import Completion, token_limit
 from querygist.pipeline.job import Job
-from querygist.pipeline.offload import off_loop
 from querygist.pipeline.summary import Reason, Summary
 from querygist.prompting.prompt_builder import Window, fit
 from querygist.prompting.templates import VERSIONS, label_of
@@ -101,15 +101,15 @@ class Summarizer:
                 self._metrics.fallbacks.labels(error.reason).inc()
                 choice = flight.choice if flight else None
                 if choice is None:
-                    choice = await off_loop(job.document.text, partial(choose_by_words, job))
-                summary = await off_loop(job.document.text, partial(quoted, job, choice, REASONS[error.reason]))
+                    choice = await off_loop(len(job.document.text), partial(choose_by_words, job))
+                summary = await off_loop(len(job.document.text), partial(quoted, job, choice, REASONS[error.reason]))
                 if summary.text:
                     yield summary.text
                 yield counted(answer_of(job, summary, self._engine.identity, None))
 
     async def _prepare(self, query: str, fields: DocumentFields, deadline: Deadline, span: Span) -> Job:
         started = time.monotonic()
-        job = await off_loop(fields.document, partial(Job.of, query, fields, deadline, started=started, span=span))
+        job = await off_loop(len(fields.document), partial(Job.of, query, fields, deadline, started=started, span=span))
         reserve = _reserve(job.document.text) if fields.fallback == "extractive" else 0
         return replace(job, deadline=deadline.earlier(reserve))
 
@@ -143,13 +143,15 @@ class Summarizer:
                 entering = self._admission.enter(expected_prompt, output_tokens, lambda: flight.deadline)
                 place = await places.enter_async_context(entering)
                 flight.queue_seconds = place.waited
-            prompt, checker = await off_loop(job.document.text, partial(self._prompt, job, choice))
+            prompt, checker = await off_loop(len(job.document.text), partial(self._prompt, job, choice))
             tokens = await self._generate(job, flight, place, prompt, checker)
 
         if piece := checker.finish():
             flight.publish(piece)
         if checker.passed:
-            summary = await off_loop(job.document.text, partial(written, job, choice, checker.text, checker.segments))
+            summary = await off_loop(
+                len(job.document.text), partial(written, job, choice, checker.text, checker.segments)
+            )
         else:
             self._metrics.fallbacks.labels(CHECKER).inc()
             summary = await self._publish_quote(job, flight, choice, "checker")
@@ -161,7 +163,7 @@ class Summarizer:
         )
 
     async def _publish_quote(self, job: Job, flight: Flight, choice: Choice, reason: Reason) -> Summary:
-        summary = await off_loop(job.document.text, partial(quoted, job, choice, reason))
+        summary = await off_loop(len(job.document.text), partial(quoted, job, choice, reason))
         if summary.text:
             flight.publish(summary.text)
         return summary

@@ -6,30 +6,27 @@ While the worker is gone, `read` raises ReaderUnavailable at once, and the calle
 import asyncio
 import itertools
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from querygist.artifact.reader_card import ReaderCard
 from querygist.deadline import Deadline
 from querygist.errors import DeadlineExceeded, ReaderUnavailable
+from querygist.offload import off_loop
 from querygist.reader.pages import PageEncoder, PageToRead, Reading, load_tokenizer, readings
 from querygist.reader.windows import Window
 from querygist.worker.process import as_line
-from querygist.worker.supervised import SupervisedWorker
+from querygist.worker.supervised import LOAD_SECONDS, SupervisedWorker
 
 WORKER = (sys.executable, "-m", "querygist.reader.worker")
 
 READY = "ready"
 
-_OFFLOAD_CHARACTERS = 8_000
-"""Texts of more are tokenized in the thread: a millisecond for every 1,000 characters would hold up all requests."""
-
 _TOKENIZING = ThreadPoolExecutor(1, thread_name_prefix="reader-tokenizer")
-
-T = TypeVar("T")
 
 
 class Reader:
@@ -76,9 +73,13 @@ class Reader:
         """Start the worker in the background; `read` raises ReaderUnavailable until it has loaded."""
         self._worker.start()
 
-    async def ready(self) -> None:
-        """Wait until a worker has loaded."""
-        await self._worker.loaded.wait()
+    async def ready(self, seconds: float = LOAD_SECONDS) -> None:
+        """Wait until a worker has loaded. Raises ReaderUnavailable when none has within so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._worker.loaded.wait()
+        except TimeoutError:
+            raise ReaderUnavailable(f"The reader is {self.status}: it has not loaded in {seconds:g} s.") from None
 
     async def close(self) -> None:
         """End the worker; pages that it holds raise ReaderUnavailable."""
@@ -94,7 +95,8 @@ class Reader:
         try:
             async with asyncio.timeout(max(0.0, deadline.remaining())):
                 key = str(next(self._keys))
-                found, line = await _off_loop(pages, lambda: self._encode(key, pages))
+                characters = sum(page.characters for page in pages)
+                found, line = await off_loop(characters, partial(self._encode, key, pages), _TOKENIZING)
                 answer = await self._ask(key, line)
         except TimeoutError:
             raise DeadlineExceeded("The deadline passed while the page was read.") from None
@@ -128,10 +130,3 @@ class Reader:
         if error := found.get("error"):
             raise ReaderUnavailable(f"The reader could not read this page: {error}.")
         return found
-
-
-async def _off_loop(pages: Sequence[PageToRead], work: Callable[[], T]) -> T:
-    """Do `work` here when the pages are short, in the one thread for this when they are long."""
-    if sum(page.characters for page in pages) <= _OFFLOAD_CHARACTERS:
-        return work()
-    return await asyncio.get_running_loop().run_in_executor(_TOKENIZING, work)

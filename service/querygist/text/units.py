@@ -16,6 +16,9 @@ SPACE, LIST, GAP, HEADER = " ", "; ", " … ", ": "
 """Everything that may stand between two slices of a page, beside nothing: where they touch, or are neighbours in a
 list, where something between them was left out, and after the header of a cell."""
 
+LIST_KINDS = frozenset(["item", "row", "definition", "code"])
+"""Kinds of units that stand among their like under a heading or a lead-in, and say little without it."""
+
 _MOST_WORDS = 80  # of a row; a longer one is taken cell by cell, an item of half of that sentence by sentence
 _LINE = re.compile(r"[^\n]+")
 
