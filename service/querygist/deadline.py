@@ -1,8 +1,15 @@
 """Deadlines as values: monotonic moments, handed from the headers through queue, engine and stream."""
 
+import asyncio
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from math import inf
+from typing import TypeVar
+
+from querygist.errors import DeadlineExceeded
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +41,12 @@ class Deadline:
         """Return the deadline until which anyone waits, where two wait for one answer."""
         begun = max(min(one.at, one.first_text) for one in (self, other))
         return Deadline(max(self.at, other.at), begun)
+
+
+async def within(seconds: float, event: str, awaitable: Awaitable[T]) -> T:
+    """Return what `awaitable` does within so many seconds. Raises DeadlineExceeded: "before the EVENT"."""
+    try:
+        async with asyncio.timeout(max(0.0, seconds)):
+            return await awaitable
+    except TimeoutError:
+        raise DeadlineExceeded(f"The deadline passed before the {event}. Allow more time.") from None

@@ -71,4 +71,5 @@ def engine_options(settings: Settings, built: artifact.BuiltModel) -> EngineOpti
         max_batch=settings.max_in_flight + 1,  # and the canary
         pass_tokens=settings.pass_tokens,
         kv_cache_gb=settings.kv_cache_gb,
+        prefix_caching=settings.cache_scope == "all" or settings.api_keys_file is None,
     )

@@ -14,7 +14,9 @@ from querygist.errors import EngineUnavailable
 from querygist.metrics import Metrics
 from querygist.pipeline.answers import answer_of, quoted
 from querygist.pipeline.choice import Chooser
+from querygist.pipeline.fair_queue import Caller
 from querygist.pipeline.job import Job
+from querygist.pipeline.long_texts import LongTexts
 from querygist.reader.reader import Reader
 from querygist.schemas import Answer, SummarizeRequest
 from querygist.settings import Settings
@@ -30,7 +32,7 @@ async def summarize_once(settings: Settings, request: SummarizeRequest) -> Answe
     async with app.router.lifespan_context(app):
         await until_loaded(engine, reader)
         deadline = Deadline.after(settings.max_deadline_ms / 1000)
-        answer: Answer = await app.state.gateway.summarizer.answer(request.query, request, deadline)
+        answer: Answer = await app.state.gateway.summarizer.answer(request.query, request, deadline, Caller())
         return answer
 
 
@@ -41,16 +43,17 @@ async def quote_once(settings: Settings, request: SummarizeRequest) -> Answer:
     """
     identity = Manifest.load(settings.weights_dir).identity(settings.precision)
     deadline = Deadline.after(settings.max_deadline_ms / 1000)
-    job = Job.of(request.query, request, deadline, started=time.monotonic(), span=INVALID_SPAN)
+    job = Job.of(request.query, request, Caller(), started=time.monotonic(), span=INVALID_SPAN)
     reader = create_reader(settings)
-    chooser = Chooser(reader, Metrics())
+    metrics = Metrics()
+    chooser = Chooser(reader, metrics, LongTexts(metrics, max_waiting=1), max_waiting=1)
     if reader is None:
-        choice = await chooser.choose(job, deadline)
+        choice = await chooser.choose(job, lambda: deadline)
     else:
         await reader.start()
         try:
             await reader.ready(LOAD_SECONDS)
-            choice = await chooser.choose(job, deadline)
+            choice = await chooser.choose(job, lambda: deadline)
         finally:
             await reader.close()
     return answer_of(job, quoted(job, choice, "asked"), identity, None)

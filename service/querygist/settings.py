@@ -84,6 +84,12 @@ class Settings(BaseSettings):
     cache_mb: float = Field(64, ge=0, description="memory for cached answers, MB; 0 caches nothing")
     cache_ttl_seconds: float = Field(3600, gt=0, description="age at which a cached answer expires, s")
 
+    cache_scope: Literal["tenant", "all"] = Field(
+        "tenant",
+        description="who shares cached answers: each tenant alone, or all (then a tenant can tell by the time that an "
+        "answer takes whether another asked the same of the same text)",
+    )
+
     redis_url: SecretStr | None = Field(
         None,
         description="Redis in which gateways share answers and computations, redis://HOST:PORT; none: each has its own",

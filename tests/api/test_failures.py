@@ -410,7 +410,7 @@ class TestKeys:
             assert (await client.get("/livez")).status_code == 200
             page = {"query": QUERY, "documents": [{"id": str(n), "document": DOCUMENT} for n in range(4)]}
             too_many = await client.post("/summarize/batch", json=page, headers=good)
-            assert "at most that many in a batch" in problem_of(too_many, 429, "quota-exceeded")["detail"]
+            assert "counts as 4" in problem_of(too_many, 429, "quota-exceeded")["detail"]
             assert await sample(client, "querygist_requests_total", outcome="quota-exceeded", method="none") == 5
             assert await sample(client, "querygist_requests_total", outcome="unauthorized", method="none") == 1
 

@@ -6,6 +6,7 @@ from querygist.api.app import create_app
 from querygist.deadline import Deadline
 from querygist.engine_factory import create_engine, create_reader
 from querygist.local import until_loaded
+from querygist.pipeline.fair_queue import Caller
 from querygist.schemas import Style, SummarizeRequest
 from querygist.settings import Settings
 from training.data.examples import Example
@@ -46,7 +47,7 @@ class ServiceGenerator(ConcurrentGenerator):
             fallback="none",
         )
         deadline = Deadline.after(PATIENCE_SECONDS)
-        answer = await self._app.state.gateway.summarizer.answer(request.query, request, deadline)
+        answer = await self._app.state.gateway.summarizer.answer(request.query, request, deadline, Caller())
         return Generated(answer.summary, answer.answerable, answer.usage.completion_tokens), not answer.cached
 
     async def _end(self) -> None:

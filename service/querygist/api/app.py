@@ -15,6 +15,7 @@ from querygist.api import health, problems, routes
 from querygist.api.auth import Authenticator
 from querygist.api.lifecycle import Lifecycle
 from querygist.api.middleware import BodyLimitMiddleware, RequestMiddleware
+from querygist.api.quotas import Quotas
 from querygist.api.state import AppState
 from querygist.engines.base import Engine
 from querygist.extras import extra
@@ -22,6 +23,8 @@ from querygist.metrics import Metrics
 from querygist.pipeline.admission import Admission
 from querygist.pipeline.cache import SummaryCache
 from querygist.pipeline.choice import Chooser
+from querygist.pipeline.job import Job
+from querygist.pipeline.long_texts import LongTexts
 from querygist.pipeline.summarizer import Summarizer
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.reader.reader import Reader
@@ -44,30 +47,41 @@ def create_app(
     metrics = Metrics()
     shared = _shared_cache(settings, metrics)
     metrics.engine_status = engine.status
+    texts = LongTexts(metrics, max_waiting=settings.max_waiting)
+    admission = Admission(
+        "in the engine",
+        max_in_flight=settings.max_in_flight,
+        max_waiting=settings.max_waiting,
+        servers=lambda: engine.status().healthy,
+        refused=lambda reason: metrics.sheds.labels(reason).inc(),
+    )
+    metrics.num_requests_running.set_function(lambda: admission.in_flight)
+    metrics.num_requests_waiting.set_function(lambda: admission.waiting)
+
+    def cache_scope(job: Job) -> str:
+        return job.caller.tenant if settings.cache_scope == "tenant" else ""
+
     gateway = AppState(
         settings=settings,
         engine=engine,
         summarizer=Summarizer(
             engine=engine,
             tokenizer=tokenizer,
-            chooser=Chooser(reader, metrics),
+            texts=texts,
+            chooser=Chooser(reader, metrics, texts, max_waiting=settings.max_waiting, cache_scope=cache_scope),
             cache=SummaryCache(
                 max_bytes=round(settings.cache_mb * 1e6),
                 ttl_seconds=settings.cache_ttl_seconds,
                 metrics=metrics,
                 shared=shared,
             ),
-            admission=Admission(
-                max_in_flight=settings.max_in_flight,
-                max_waiting=settings.max_waiting,
-                metrics=metrics,
-                servers=lambda: engine.status().healthy,
-            ),
+            admission=admission,
             metrics=metrics,
             tracer=tracing.tracer_of(traces),
             max_deadline_seconds=settings.max_deadline_ms / 1000,
+            cache_scope=cache_scope,
         ),
-        authenticator=Authenticator(settings.api_keys_file),
+        authenticator=Authenticator(settings.api_keys_file, Quotas()),
         lifecycle=Lifecycle(delay=settings.drain_delay_seconds, budget=settings.drain_seconds),
         metrics=metrics,
     )

@@ -7,32 +7,32 @@ import hashlib
 import hmac
 from pathlib import Path
 
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from querygist.errors import ConfigurationError, Forbidden, QuotaExceeded, Unauthorized
+from querygist.api.quotas import Quotas
+from querygist.errors import ConfigurationError, Forbidden, Unauthorized
+from querygist.pipeline.fair_queue import Caller
 
 ANYONE = "anyone"
 
 
 class Tenant(BaseModel):
-    """One tenant's key hash and quota (documents a minute)."""
+    """One tenant's key hash, quota (documents of ordinary length a minute) and weight of its share under load."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
     per_minute: int = Field(ge=1)
+    weight: float = Field(1, gt=0, le=1000)
 
 
 class Authenticator:
     """Checks keys and quotas against the key file, read once."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, quotas: Quotas) -> None:
         """Raises ConfigurationError when the file cannot be read or says something else than the docs."""
         self._tenants = _read(path) if path else None
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._quotas = quotas
 
     def tenant(self, authorization: str | None) -> str:
         """The tenant's name behind an Authorization header. Raises Unauthorized, Forbidden."""
@@ -50,20 +50,13 @@ class Authenticator:
             raise Forbidden("The API key is not known here. Check it, or ask the operator for one.")
         return found
 
-    def spend(self, tenant: str, documents: int) -> None:
-        """Take `documents` from the tenant's quota of this minute. Raises QuotaExceeded."""
-        if self._tenants is None:
-            return
-        quota = self._tenants[tenant].per_minute
-        if documents > quota:
-            raise QuotaExceeded(f"This key may ask for {quota} documents a minute; send at most that many in a batch.")
-        item = RateLimitItemPerMinute(quota)
-        if not self._limiter.hit(item, tenant, cost=documents):
-            raise QuotaExceeded(
-                f"This key may ask for {quota} documents a minute, and {documents} more would exceed that. "
-                "Wait a little, or ask the operator for a larger quota.",
-                retry_after=60 / quota * documents,
-            )
+    async def admit(self, name: str, cost: int, *, interactive: bool) -> Caller:
+        """Take `cost` from the tenant's quota; return the tenant as the queues know it. Raises QuotaExceeded."""
+        tenant = self._tenants[name] if self._tenants else None
+        if tenant is None:
+            return Caller(name, interactive=interactive)
+        await self._quotas.spend(name, tenant.per_minute, cost)
+        return Caller(name, tenant.weight, interactive)
 
 
 def _read(path: Path) -> dict[str, Tenant]:

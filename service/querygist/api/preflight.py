@@ -1,6 +1,6 @@
 """Rejects requests before their route begins: by their headers, before the body is read, or by their body."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -12,9 +12,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from querygist.api import problems, state
+from querygist.api.quotas import cost_of
 from querygist.api.state import AppState
 from querygist.deadline import Deadline
 from querygist.errors import InvalidRequest, NotReady, UnsupportedMediaType
+from querygist.pipeline.fair_queue import Caller
 
 
 async def _app_state(request: Request) -> AppState:
@@ -51,7 +53,7 @@ class AdmittingRoute(APIRoute):
         """FastAPI's hook for this."""
         handle = super().get_route_handler()
 
-        async def admitted(request: Request) -> Response:
+        async def handle_admitted(request: Request) -> Response:
             app_state = state.of(request)
             with app_state.metrics.count_refusal():
                 _admit(request, app_state)
@@ -64,7 +66,7 @@ class AdmittingRoute(APIRoute):
                 with app_state.metrics.count_refusal():
                     raise problems.refusal_of_body(error) from error
 
-        return admitted
+        return handle_admitted
 
 
 def _admit(request: Request, app_state: AppState) -> None:
@@ -102,7 +104,10 @@ def client_closed_request() -> Response:
     return Response(status_code=499)
 
 
-def spend(request: Request, app_state: AppState, documents: int) -> None:
-    """Take from the tenant's quota."""
-    with app_state.metrics.count_refusal(documents):
-        app_state.authenticator.spend(request.state.tenant, documents)
+async def admitted(
+    request: Request, app_state: AppState, documents: Sequence[str], *, interactive: bool = True
+) -> Caller:
+    """Take what these documents cost from the tenant's quota; return who asks. Raises QuotaExceeded."""
+    with app_state.metrics.count_refusal(len(documents)):
+        cost = sum(map(cost_of, documents))
+        return await app_state.authenticator.admit(request.state.tenant, cost, interactive=interactive)

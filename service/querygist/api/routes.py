@@ -12,10 +12,11 @@ from fastapi.sse import format_sse_event
 from pydantic import BaseModel, ValidationError
 
 from querygist.api import problems
-from querygist.api.preflight import HEADERS, AdmittingRoute, State, client_closed_request, spend
+from querygist.api.preflight import HEADERS, AdmittingRoute, State, admitted, client_closed_request
 from querygist.api.state import AppState
 from querygist.deadline import Deadline
 from querygist.errors import HttpError, InvalidRequest
+from querygist.pipeline.fair_queue import Caller
 from querygist.schemas import (
     Answer,
     BatchDocument,
@@ -62,11 +63,12 @@ router = APIRouter(responses=PROBLEMS, route_class=AdmittingRoute)
 )
 async def summarize(body: SummarizeRequest, request: Request, app_state: State) -> Response:
     """Summarize what one document says about one query."""
-    spend(request, app_state, 1)
+    caller = await admitted(request, app_state, [body.document])
     if not body.stream:
-        answer = await _while_connected(request, app_state.summarizer.answer(body.query, body, request.state.deadline))
+        answering = app_state.summarizer.answer(body.query, body, request.state.deadline, caller)
+        answer = await _while_connected(request, answering)
         return Response(answer.model_dump_json(), media_type="application/json") if answer else client_closed_request()
-    events = app_state.summarizer.stream(body.query, body, request.state.stream_deadline)
+    events = app_state.summarizer.stream(body.query, body, request.state.stream_deadline, caller)
     # The first event decides the status: until then an error is still a problem with a status of its own.
     first = await _while_connected(request, anext(events))
     if first is None:
@@ -90,9 +92,9 @@ async def summarize(body: SummarizeRequest, request: Request, app_state: State) 
 )
 async def summarize_batch(body: BatchRequest, request: Request, app_state: State) -> Response:
     """Summarize a results page: one line of NDJSON a document, each as soon as it is ready."""
-    spend(request, app_state, len(body.documents))
+    caller = await admitted(request, app_state, [_text(fields) for fields in body.documents], interactive=False)
     return StreamingResponse(
-        _as_ready(body, app_state, request.state.deadline, request.state.request_id),
+        _as_ready(body, app_state, request.state.deadline, caller, request.state.request_id),
         media_type="application/x-ndjson",
         headers=STREAM_HEADERS,
     )
@@ -122,7 +124,7 @@ def _sse(name: str, data: BaseModel) -> bytes:
 
 
 async def _as_ready(
-    body: BatchRequest, app_state: AppState, deadline: Deadline, request_id: str
+    body: BatchRequest, app_state: AppState, deadline: Deadline, caller: Caller, request_id: str
 ) -> AsyncGenerator[bytes, None]:
     """One line a document, in the order they finish; no more at once than the engine has places."""
     places = asyncio.Semaphore(app_state.summarizer.places)
@@ -132,7 +134,8 @@ async def _as_ready(
             with app_state.metrics.count_refusal():
                 document = _document(fields, duplicate)
             async with places:
-                return BatchLine(id=line_id, answer=await app_state.summarizer.answer(body.query, document, deadline))
+                answer = await app_state.summarizer.answer(body.query, document, deadline, caller)
+                return BatchLine(id=line_id, answer=answer)
         except HttpError as error:
             return BatchLine(id=line_id, problem=problems.problem_of(error, request_id))
         except Exception as error:  # one document's bad luck is not the others'
@@ -161,6 +164,12 @@ def _document(fields: object, duplicate: bool) -> BatchDocument:
     if duplicate:
         raise InvalidRequest("Two documents have this id. Give each its own.")
     return document
+
+
+def _text(fields: object) -> str:
+    """The text of a batch's document, for its cost; "" where there is none."""
+    text = fields.get("document") if isinstance(fields, dict) else None
+    return text if isinstance(text, str) else ""
 
 
 def _line_id(number: int, fields: object) -> str:

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cachetools import TTLCache
 
-from querygist.deadline import Deadline
+from querygist.deadline import Deadline, within
 from querygist.engines.base import Identity
-from querygist.errors import DeadlineExceeded
 from querygist.metrics import Metrics
 from querygist.pipeline.choice import Choice
 from querygist.pipeline.summary import Summary
@@ -29,7 +28,7 @@ if TYPE_CHECKING:  # an optional extra
 
 T = TypeVar("T")
 
-_FORMAT = "3"  # of what is chosen and kept: raised with either, so that gateways of two releases share no summaries
+_FORMAT = "4"  # of what is chosen and kept: raised with either, so that gateways of two releases share no summaries
 
 
 def cache_key(
@@ -42,10 +41,14 @@ def cache_key(
     content_type: str,
     max_words: int,
     style: str,
+    scope: str,
 ) -> bytes:
-    """Return the hash of all that a summary depends on; `query` and `document` as sent, the query normalised."""
+    """Return the hash of all that a summary depends on; `query` and `document` as sent, the query normalised.
+
+    `scope`: of those who share it; "" of everybody.
+    """
     digest = hashlib.blake2b(digest_size=32)
-    for part in (_FORMAT, repr(identity), reader, query, document, title, content_type, max_words, style):
+    for part in (_FORMAT, repr(identity), reader, query, document, title, content_type, max_words, style, scope):
         encoded = repr(part).encode() if not isinstance(part, str) else part.encode()
         digest.update(f"{type(part).__name__}{len(encoded)}:".encode())
         digest.update(encoded)
@@ -101,7 +104,7 @@ class Flight:
     async def text(self, deadline: Deadline) -> AsyncIterator[str]:
         """Yield every piece from the first on, as they come; `result` tells how it ended. Raises DeadlineExceeded."""
         seen = 0
-        unmet = "began" if deadline.first_text < deadline.at else "was finished"
+        unmet = "summary began" if deadline.first_text < deadline.at else "summary was finished"
         while True:
             changed = self._changed
             while seen < len(self.pieces):
@@ -110,16 +113,16 @@ class Flight:
             if self.done:
                 return
             if seen:
-                await _within(deadline.remaining(), "was finished", changed.wait())
+                await within(deadline.remaining(), "summary was finished", changed.wait())
             else:
-                await _within(deadline.remaining_to_first_text(), unmet, changed.wait())
+                await within(deadline.remaining_to_first_text(), unmet, changed.wait())
 
     async def result(self, deadline: Deadline) -> Summary:
         """Return the finished summary. Raises what the computation raised, or DeadlineExceeded."""
         if self._outcome is None:
             raise RuntimeError("start() comes first")
         # shield: this follower's deadline or disconnect ends its wait, not the others' computation
-        return await _within(deadline.remaining(), "was finished", asyncio.shield(self._outcome))
+        return await within(deadline.remaining(), "summary was finished", asyncio.shield(self._outcome))
 
     def _land(self, outcome: asyncio.Future[Summary]) -> None:
         if not outcome.cancelled():
@@ -129,14 +132,6 @@ class Flight:
     def _wake(self) -> None:
         self._changed.set()
         self._changed = asyncio.Event()
-
-
-async def _within(seconds: float, event: str, awaitable: Coroutine[None, None, T] | asyncio.Future[T]) -> T:
-    try:
-        async with asyncio.timeout(max(0.0, seconds)):
-            return await awaitable
-    except TimeoutError:
-        raise DeadlineExceeded(f"The deadline passed before the summary {event}. Allow more time.") from None
 
 
 Compute = Callable[[Flight], Coroutine[None, None, Summary]]

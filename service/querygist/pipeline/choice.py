@@ -1,19 +1,21 @@
 """The choice of what answers on a page: by the reader where it can read, by BM25 where it cannot."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 from cachetools import LRUCache
 
 from querygist.deadline import Deadline
-from querygist.errors import ReaderUnavailable
+from querygist.errors import ReaderUnavailable, ServiceError
 from querygist.metrics import Metrics
-from querygist.offload import off_loop
-from querygist.pipeline.backlog import Backlog
+from querygist.pipeline.admission import Admission
 from querygist.pipeline.fusion import Fusion
 from querygist.pipeline.job import Job
+from querygist.pipeline.long_texts import LongTexts
 from querygist.reader.pages import PageToRead, Reading
 from querygist.reader.reader import Reader
 from querygist.text.quote import NO_QUOTE, Quote, quote_of
@@ -21,8 +23,14 @@ from querygist.text.ranking import Ranking
 from querygist.text.sentences import Span
 from querygist.text.units import Unit, written
 
+T = TypeVar("T")
+
 _NEARLY = 0.9  # a reader's scores tell the best from what is near it
 _KEPT_READINGS = 2_000  # of pages; about 3 kB each
+_READ_AT_ONCE = 2  # pages: while the reader scores one, the next is made ready
+_MOST_CHARACTERS = 10_000  # of a page that count as work: the reader reads 2,000 tokens at most
+_LONGEST_READING = 60.0  # s; whoever waits for it watches the clock, and leaves
+_SHARE = 0.5  # of the time that is left, the most that reading may take: the rest is for writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +56,26 @@ def choose_by_words(job: Job) -> Choice:
 
 
 class Chooser:
-    """Chooses, and keeps what the reader said of recent pages: they are asked for in other lengths and styles, too."""
+    """Chooses, and keeps what the reader said of recent pages: they are asked for in other lengths and styles, too.
 
-    def __init__(self, reader: Reader | None, metrics: Metrics) -> None:
+    `cache_scope` of a caller is where its readings are kept; `max_waiting` pages may wait for the reader.
+    """
+
+    def __init__(
+        self,
+        reader: Reader | None,
+        metrics: Metrics,
+        texts: LongTexts,
+        *,
+        max_waiting: int,
+        cache_scope: Callable[[Job], str] = lambda _: "",
+    ) -> None:
         self._reader = reader
         self._fusion = Fusion.of(reader.card.fusion) if reader else None
         self._metrics = metrics
-        self._backlog = Backlog()
+        self._texts = texts
+        self._admission = Admission("with the reader", max_in_flight=_READ_AT_ONCE, max_waiting=max_waiting)
+        self._cache_scope = cache_scope
         self._readings: LRUCache[bytes, Reading] = LRUCache(_KEPT_READINGS)
 
     @property
@@ -62,29 +83,42 @@ class Chooser:
         """Name of the reader, for the key of what is cached: choices depend on it."""
         return self._reader.card.identity if self._reader else ""
 
-    async def choose(self, job: Job, deadline: Deadline) -> Choice:
-        """Choose what answers. `deadline`: of the reader, which others may wait for longer than the job's.
+    async def choose(self, job: Job, deadline: Callable[[], Deadline]) -> Choice:
+        """Choose what answers. `deadline`: until which anyone waits for it.
 
-        Raises DeadlineExceeded when the reader has not come to the page by then.
+        Raises DeadlineExceeded, and Overloaded where the text is long and too many are.
         """
-        ranking = await off_loop(len(job.document.text), lambda: job.ranking)
-        if self._reader is None or self._fusion is None or not ranking.units or not ranking.english:
-            return await off_loop(len(job.document.text), partial(choose_by_words, job))
-        try:
-            reading = await self._read(self._reader, job, deadline)
-        except ReaderUnavailable:
-            self._metrics.reader_failures.inc()
-            return replace(await off_loop(len(job.document.text), partial(choose_by_words, job)), lasting=False)
-        threshold = self._reader.card.threshold
-        return await off_loop(len(job.document.text), partial(chosen, job, reading, self._fusion, threshold))
 
-    async def _read(self, reader: Reader, job: Job, deadline: Deadline) -> Reading:
-        key = _key(job)
+        async def on_text(work: Callable[[], T]) -> T:
+            return await self._texts.run(job.size, work, job.caller, deadline)
+
+        ranking = await on_text(lambda: job.ranking)
+        if self._reader is None or self._fusion is None or not ranking.units or not ranking.english:
+            return await on_text(partial(choose_by_words, job))
+        key = _key(job, self._cache_scope(job))
         if (reading := self._readings.get(key)) is None:
-            page = await off_loop(len(job.document.text), partial(page_of, job.ranking, job.query, job.title))
-            with self._backlog.page(page.characters, job.deadline), self._metrics.reader_latency.time():
-                (reading,) = await reader.read([page], deadline)
-            self._readings[key] = reading
+            page = await on_text(partial(page_of, ranking, job.query, job.title))
+            try:
+                reading = self._readings[key] = await self._read(self._reader, page, job, deadline)
+            except ReaderUnavailable:
+                self._metrics.reader_failures.inc()
+                return replace(await on_text(partial(choose_by_words, job)), lasting=False)
+        return await on_text(partial(chosen, job, reading, self._fusion, self._reader.card.threshold))
+
+    async def _read(self, reader: Reader, page: PageToRead, job: Job, deadline: Callable[[], Deadline]) -> Reading:
+        """Raises ReaderUnavailable when it is gone, or would come to the page too late."""
+
+        def half_way() -> Deadline:
+            return Deadline.after(_SHARE * deadline().remaining())
+
+        async with AsyncExitStack() as places:
+            try:
+                cost = min(page.characters, _MOST_CHARACTERS)
+                await places.enter_async_context(self._admission.enter(cost, half_way, job.caller))
+            except ServiceError as error:
+                raise ReaderUnavailable(error.detail) from error
+            with self._metrics.reader_latency.time():
+                (reading,) = await reader.read([page], Deadline.after(_LONGEST_READING))
         return reading
 
 
@@ -112,8 +146,8 @@ def chosen(job: Job, reading: Reading, fusion: Fusion, threshold: float) -> Choi
     return Choice(ranking, quote, reading.page, nearly=_NEARLY, least=fusion.entry)
 
 
-def _key(job: Job) -> bytes:
+def _key(job: Job, scope: str) -> bytes:
     digest = hashlib.blake2b(digest_size=16)
-    for part in (job.query, job.title or "", job.fields.content_type, job.document.source):
+    for part in (scope, job.query, job.title or "", job.fields.content_type, job.document.source):
         digest.update(f"{len(part)}:{part}".encode())
     return digest.digest()

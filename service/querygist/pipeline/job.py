@@ -7,8 +7,8 @@ from typing import Self
 
 from opentelemetry.trace import Span
 
-from querygist.deadline import Deadline
 from querygist.pipeline.alignment import Alignment
+from querygist.pipeline.fair_queue import Caller
 from querygist.schemas import DocumentFields
 from querygist.text.cleaning import CleanDocument, clean_document, clean_query, clean_title
 from querygist.text.ranking import Ranking, rank
@@ -20,7 +20,7 @@ class Job:
 
     id: str
     started: float
-    deadline: Deadline
+    caller: Caller
     query: str
     document: CleanDocument
     title: str | None
@@ -28,18 +28,23 @@ class Job:
     span: Span
 
     @classmethod
-    def of(cls, query: str, fields: DocumentFields, deadline: Deadline, *, started: float, span: Span) -> Self:
+    def of(cls, query: str, fields: DocumentFields, caller: Caller, *, started: float, span: Span) -> Self:
         """Clean the texts, which takes milliseconds. Raises UnprocessableText."""
         return cls(
             id=uuid.uuid4().hex,
             started=started,
-            deadline=deadline,
+            caller=caller,
             query=clean_query(query),
             document=clean_document(fields.document, content_type=fields.content_type),
             title=clean_title(fields.title) if fields.title else None,
             fields=fields,
             span=span,
         )
+
+    @property
+    def size(self) -> int:
+        """Characters of the cleaned document."""
+        return len(self.document.text)
 
     @cached_property
     def ranking(self) -> Ranking:

@@ -6,32 +6,35 @@ The way of a request: `answer` drains `stream`; `stream` follows the flight that
 
 import contextlib
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from functools import partial
-from typing import cast
+from typing import TypeVar, cast
 
-from opentelemetry.trace import Span, Tracer
+from opentelemetry.trace import Tracer
 
-from querygist.deadline import Deadline
+from querygist.deadline import Deadline, within
 from querygist.engines.base import Chunk, Engine
-from querygist.errors import ServiceError
+from querygist.errors import ServiceError, UnprocessableText
 from querygist.metrics import CHECKER, Metrics
-from querygist.offload import off_loop
 from querygist.pipeline import generation
 from querygist.pipeline.admission import Admission, Place
 from querygist.pipeline.answers import REASONS, answer_of, quoted, written
 from querygist.pipeline.cache import Flight, SummaryCache, cache_key
 from querygist.pipeline.checker import Checker
 from querygist.pipeline.choice import Choice, Chooser, choose_by_words
+from querygist.pipeline.fair_queue import Caller
 from querygist.pipeline.generation import Completion, token_limit
 from querygist.pipeline.job import Job
+from querygist.pipeline.long_texts import OFFLOAD_CHARACTERS, LongTexts
 from querygist.pipeline.summary import Reason, Summary
 from querygist.prompting.prompt_builder import Window, fit
 from querygist.prompting.templates import VERSIONS, label_of
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.schemas import Answer, DocumentFields
 from querygist.tracing import add_child_span, child_span, trace_headers
+
+T = TypeVar("T")
 
 _LABEL_TOKENS = 3  # in which the label of the first sentence has come
 
@@ -48,17 +51,21 @@ class Summarizer:
         *,
         engine: Engine,
         tokenizer: Tokenizer,
+        texts: LongTexts,
         chooser: Chooser,
         cache: SummaryCache,
         admission: Admission,
         metrics: Metrics,
         tracer: Tracer,
         max_deadline_seconds: float,
+        cache_scope: Callable[[Job], str],
     ) -> None:
         self._engine = engine
         self._tokenizer = tokenizer
+        self._texts = texts
         self._chooser = chooser
         self._cache = cache
+        self._cache_scope = cache_scope
         self._admission = admission
         self._metrics = metrics
         self._tracer = tracer
@@ -69,16 +76,17 @@ class Summarizer:
         """Number of requests that may be in the engine at once now; with Triton it grows with the servers."""
         return self._admission.places
 
-    async def answer(self, query: str, fields: DocumentFields, deadline: Deadline) -> Answer:
+    async def answer(self, query: str, fields: DocumentFields, deadline: Deadline, caller: Caller) -> Answer:
         """Return the whole answer: the stream, drained.
 
-        Raises UnprocessableText; ServiceError only where `fields.fallback` is "none".
+        Raises UnprocessableText; ServiceError only where `fields.fallback` is "none", or where there is no time even to
+        quote the beginning of a long document.
         """
-        events = [event async for event in self.stream(query, fields, deadline, sends_pieces=False)]
+        events = [event async for event in self.stream(query, fields, deadline, caller, sends_pieces=False)]
         return cast(Answer, events[-1])
 
     async def stream(
-        self, query: str, fields: DocumentFields, deadline: Deadline, *, sends_pieces: bool = True
+        self, query: str, fields: DocumentFields, deadline: Deadline, caller: Caller, *, sends_pieces: bool = True
     ) -> AsyncGenerator[str | Answer, None]:
         """Yield pieces of the summary as they are written, then the whole answer.
 
@@ -86,32 +94,40 @@ class Summarizer:
         cannot become an extract.
         """
         with child_span(self._tracer, "summarize") as span, self._metrics.count_request(span) as counted:
-            job = await self._prepare(query, fields, deadline, span)
-            sent, flight = False, None
+            clean = partial(Job.of, query, caller=caller, started=time.monotonic(), span=span)
+            sent, job, flight = False, None, None
             try:
-                async with self._cache.flight(self._key(job), job.deadline, partial(self._compute, job)) as flight:
-                    async for piece in flight.text(job.deadline):
+                cleaning = self._texts.run(len(fields.document), partial(clean, fields), caller, lambda: deadline)
+                job = await within(deadline.remaining() - FALLBACK_SECONDS, "document was read", cleaning)
+                own = deadline.earlier(_reserve(job)) if fields.fallback == "extractive" else deadline
+                async with self._cache.flight(self._key(job), own, partial(self._compute, job)) as flight:
+                    async for piece in flight.text(own):
                         yield piece
                         sent = sends_pieces
-                    summary = await flight.result(job.deadline)
+                    summary = await flight.result(own)
                     yield counted(answer_of(job, summary, self._engine.identity, flight))
             except ServiceError as error:
                 if sent or fields.fallback == "none":
                     raise
                 self._metrics.fallbacks.labels(error.reason).inc()
                 choice = flight.choice if flight else None
-                if choice is None:
-                    choice = await off_loop(len(job.document.text), partial(choose_by_words, job))
-                summary = await off_loop(len(job.document.text), partial(quoted, job, choice, REASONS[error.reason]))
+                quote = await self._quote_by(deadline, job, choice, REASONS[error.reason]) if job else None
+                job, summary = (job, quote) if job and quote else _quote_beginning(clean, fields, error)
                 if summary.text:
                     yield summary.text
                 yield counted(answer_of(job, summary, self._engine.identity, None))
 
-    async def _prepare(self, query: str, fields: DocumentFields, deadline: Deadline, span: Span) -> Job:
-        started = time.monotonic()
-        job = await off_loop(len(fields.document), partial(Job.of, query, fields, deadline, started=started, span=span))
-        reserve = _reserve(job.document.text) if fields.fallback == "extractive" else 0
-        return replace(job, deadline=deadline.earlier(reserve))
+    async def _quote_by(self, deadline: Deadline, job: Job, choice: Choice | None, reason: Reason) -> Summary | None:
+        """Return the quote that stands in for a summary; None where the document is too long to make it by then."""
+
+        def quote() -> Summary:
+            return quoted(job, choice or choose_by_words(job), reason)
+
+        try:
+            quoting = self._texts.run(job.size, quote, job.caller, lambda: deadline)
+            return await within(deadline.remaining(), "document was quoted", quoting)
+        except ServiceError:
+            return None
 
     def _key(self, job: Job) -> bytes:
         return cache_key(
@@ -123,35 +139,35 @@ class Summarizer:
             content_type=job.fields.content_type,
             max_words=job.fields.max_words,
             style=job.fields.style,
+            scope=self._cache_scope(job),
         )
 
     async def _compute(self, job: Job, flight: Flight) -> Summary:
         """Choose what answers, and unless the quote is all that is asked for or nothing answers, write. A task of its
         own.
         """
-        # Followers watch their own deadlines and cancel this by leaving; reader and engine get the longest there is.
-        choice = flight.choice = await self._chooser.choose(job, Deadline.after(self._max_deadline_seconds))
+        choice = flight.choice = await self._chooser.choose(job, lambda: flight.deadline)
         if job.fields.style == "quote":
             return await self._publish_quote(job, flight, choice, "asked")
         if not choice.quote.answerable:
             return written(job, choice, "", ())
         identity = self._engine.identity
-        expected_prompt = min(identity.prompt_limit, len(job.document.text) // 4 + 128)  # tokens
+        expected_prompt = min(identity.prompt_limit, job.size // 4 + 128)  # tokens
         output_tokens = token_limit(job.fields.max_words, identity.output_limit)
         async with contextlib.AsyncExitStack() as places:
             with child_span(self._tracer, "queue", job.span):
-                entering = self._admission.enter(expected_prompt, output_tokens, lambda: flight.deadline)
+                entering = self._admission.enter(
+                    expected_prompt + output_tokens, lambda: flight.deadline, job.caller, to_begin=expected_prompt
+                )
                 place = await places.enter_async_context(entering)
                 flight.queue_seconds = place.waited
-            prompt, checker = await off_loop(len(job.document.text), partial(self._prompt, job, choice))
+            prompt, checker = await self._on_text(job, flight, partial(self._prompt, job, choice))
             tokens = await self._generate(job, flight, place, prompt, checker)
 
         if piece := checker.finish():
             flight.publish(piece)
         if checker.passed:
-            summary = await off_loop(
-                len(job.document.text), partial(written, job, choice, checker.text, checker.segments)
-            )
+            summary = await self._on_text(job, flight, partial(written, job, choice, checker.text, checker.segments))
         else:
             self._metrics.fallbacks.labels(CHECKER).inc()
             summary = await self._publish_quote(job, flight, choice, "checker")
@@ -163,10 +179,13 @@ class Summarizer:
         )
 
     async def _publish_quote(self, job: Job, flight: Flight, choice: Choice, reason: Reason) -> Summary:
-        summary = await off_loop(len(job.document.text), partial(quoted, job, choice, reason))
+        summary = await self._on_text(job, flight, partial(quoted, job, choice, reason))
         if summary.text:
             flight.publish(summary.text)
         return summary
+
+    async def _on_text(self, job: Job, flight: Flight, work: Callable[[], T]) -> T:
+        return await self._texts.run(job.size, work, job.caller, lambda: flight.deadline)
 
     def _prompt(self, job: Job, choice: Choice) -> tuple[Window, Checker]:
         identity, max_words = self._engine.identity, job.fields.max_words
@@ -225,5 +244,20 @@ class Summarizer:
         return counts.tokens
 
 
-def _reserve(text: str) -> float:
-    return FALLBACK_SECONDS + FALLBACK_SECONDS_PER_CHARACTER * len(text)
+def _reserve(job: Job) -> float:
+    return FALLBACK_SECONDS + FALLBACK_SECONDS_PER_CHARACTER * job.size
+
+
+def _quote_beginning(
+    clean: Callable[[DocumentFields], Job], fields: DocumentFields, error: ServiceError
+) -> tuple[Job, Summary]:
+    """Return the quote of as much of a long document as takes no time. Raises `error` where nothing there answers."""
+    beginning = fields.model_copy(update={"document": fields.document[:OFFLOAD_CHARACTERS]})
+    try:
+        job = clean(beginning)
+    except UnprocessableText:
+        raise error from None
+    summary = quoted(job, choose_by_words(job), REASONS[error.reason])
+    if not summary.answerable:
+        raise error
+    return job, replace(summary, truncated=True)

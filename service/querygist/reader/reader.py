@@ -16,7 +16,6 @@ from typing import Any
 from querygist.artifact.reader_card import ReaderCard
 from querygist.deadline import Deadline
 from querygist.errors import DeadlineExceeded, ReaderUnavailable
-from querygist.offload import off_loop
 from querygist.reader.pages import PageEncoder, PageToRead, Reading, load_tokenizer, readings
 from querygist.reader.windows import Window
 from querygist.worker.process import as_line
@@ -27,6 +26,7 @@ WORKER = (sys.executable, "-m", "querygist.reader.worker")
 READY = "ready"
 
 _TOKENIZING = ThreadPoolExecutor(1, thread_name_prefix="reader-tokenizer")
+"""The tokenizer does not hold the GIL: in a thread it does not keep the event loop."""
 
 
 class Reader:
@@ -95,8 +95,8 @@ class Reader:
         try:
             async with asyncio.timeout(max(0.0, deadline.remaining())):
                 key = str(next(self._keys))
-                characters = sum(page.characters for page in pages)
-                found, line = await off_loop(characters, partial(self._encode, key, pages), _TOKENIZING)
+                encode = partial(self._encode, key, pages)
+                found, line = await asyncio.get_running_loop().run_in_executor(_TOKENIZING, encode)
                 answer = await self._ask(key, line)
         except TimeoutError:
             raise DeadlineExceeded("The deadline passed while the page was read.") from None

@@ -17,7 +17,7 @@ from querygist.engines.openvino.options import EngineOptions
 from querygist.errors import DeadlineExceeded, EngineUnavailable
 
 IDENTITY = Identity("m", "1", "b" * 64, None, "t" * 64, "v1", 100, 2, 896, 192, "int8")
-OPTIONS = EngineOptions(Path("model"), 2, "int8", 0, 5, 3, 9, 512, 1)
+OPTIONS = EngineOptions(Path("model"), 2, "int8", 0, 5, 3, 9, 512, 1, True)
 
 WORKER = """
 import json, socket, sys, time

@@ -23,7 +23,7 @@ class Requests:
     """A scheduler, what its requests have heard so far, and a stop once all have heard their last."""
 
     def __init__(self, pipelines: Pipelines, *, candidates: int = 0) -> None:
-        options = EngineOptions(Path("model"), END_ID, "int8", 0, candidates, 3, 9, 512, 1)
+        options = EngineOptions(Path("model"), END_ID, "int8", 0, candidates, 3, 9, 512, 1, True)
         self.scheduler = Scheduler(options)
         self.heard: dict[str, list[Progress]] = {}
         self.pipelines = pipelines

@@ -7,25 +7,28 @@ import pytest
 
 from querygist.deadline import Deadline
 from querygist.errors import DeadlineExceeded, Overloaded
-from querygist.metrics import Metrics
 from querygist.pipeline.admission import Admission
+from querygist.pipeline.fair_queue import Caller
 
 LONG = Deadline(float("inf"))
+CALLER = Caller()
 
 
 def make(places: int = 1, seats: int = 2) -> Admission:
-    return Admission(max_in_flight=places, max_waiting=seats, metrics=Metrics())
+    return Admission("in the engine", max_in_flight=places, max_waiting=seats)
 
 
 class Holder:
     """A request that stays in its place until told to leave."""
 
-    def __init__(self, admission: Admission, tokens: int = 100, deadline: Deadline = LONG) -> None:
+    def __init__(
+        self, admission: Admission, tokens: int = 100, deadline: Deadline = LONG, caller: Caller = CALLER
+    ) -> None:
         self.entered, self.leave = asyncio.Event(), asyncio.Event()
-        self.task = asyncio.create_task(self._hold(admission, tokens, deadline))
+        self.task = asyncio.create_task(self._hold(admission, tokens, deadline, caller))
 
-    async def _hold(self, admission: Admission, tokens: int, deadline: Deadline) -> None:
-        async with admission.enter(tokens, 0, lambda: deadline):
+    async def _hold(self, admission: Admission, tokens: int, deadline: Deadline, caller: Caller) -> None:
+        async with admission.enter(tokens, lambda: deadline, caller):
             self.entered.set()
             await self.leave.wait()
 
@@ -55,7 +58,7 @@ async def test_a_full_queue_refuses_at_once_and_says_how_full() -> None:
     holders = [Holder(admission), Holder(admission)]
     await settle()
     with pytest.raises(Overloaded, match="1 requests are in the engine and 1 wait") as refused:
-        async with admission.enter(10, 0, lambda: LONG):
+        async with admission.enter(10, lambda: LONG, CALLER):
             pass
     assert refused.value.retry_after
     for holder in holders:
@@ -73,7 +76,7 @@ async def test_work_that_cannot_be_done_in_time_is_refused_on_arrival(monkeypatc
     holder = Holder(admission, tokens=1000)
     await settle()
     with pytest.raises(DeadlineExceeded, match=r"about 5\.0 s"):  # half of 1000 tokens are still to do
-        async with admission.enter(60, 40, lambda: Deadline(clock[0] + 5.5)):
+        async with admission.enter(100, lambda: Deadline(clock[0] + 5.5), CALLER, to_begin=60):
             pass
     patient = Holder(admission, tokens=100, deadline=Deadline(clock[0] + 6.5))
     await settle()
@@ -84,7 +87,7 @@ async def test_work_that_cannot_be_done_in_time_is_refused_on_arrival(monkeypatc
 
 async def begun_after(admission: Admission, clock: list[float], seconds: float | None, whole: float = 1.0) -> None:
     """A request of 60 tokens of prompt and 40 more that has text after `seconds`, and is over after `whole`."""
-    async with admission.enter(60, 40, lambda: LONG) as place:
+    async with admission.enter(100, lambda: LONG, CALLER, to_begin=60) as place:
         if seconds is not None:
             clock[0] += seconds
             place.began = clock[0]
@@ -93,7 +96,9 @@ async def begun_after(admission: Admission, clock: list[float], seconds: float |
 
 async def refused(admission: Admission, deadline: Deadline, *, prompt: int, output: int = 0) -> bool:
     """Whether such a request is, while all places are taken."""
-    asked = asyncio.create_task(admission.enter(prompt, output, lambda: deadline).__aenter__())
+    asked = asyncio.create_task(
+        admission.enter(prompt + output, lambda: deadline, CALLER, to_begin=prompt).__aenter__()
+    )
     await settle()
     if not asked.done():
         asked.cancel()
@@ -146,7 +151,7 @@ async def test_who_is_followed_by_a_more_patient_one_keeps_its_turn(clock: list[
     await settle()
 
     async def flight() -> None:
-        async with admission.enter(60, 40, lambda: deadline):
+        async with admission.enter(100, lambda: deadline, CALLER, to_begin=60):
             pass
 
     shared = asyncio.create_task(flight())
@@ -172,7 +177,7 @@ async def test_who_is_cut_off_tells_how_slow_a_place_is_at_least(clock: list[flo
     await begun_after(admission, clock, 0.5)
 
     async def cut_off(began: bool, after: float) -> None:
-        async with admission.enter(60, 40, lambda: LONG) as place:
+        async with admission.enter(100, lambda: LONG, CALLER, to_begin=60) as place:
             clock[0] += after
             place.began = clock[0] if began else None
             raise RuntimeError
@@ -208,7 +213,7 @@ async def test_an_idle_engine_takes_any_request_however_slow_it_was(monkeypatch:
     await settle()
     clock[0] += 1e6
     await slow.end()
-    async with admission.enter(60, 40, lambda: Deadline(clock[0] + 0.001)):
+    async with admission.enter(100, lambda: Deadline(clock[0] + 0.001), CALLER, to_begin=60):
         pass
 
 
@@ -239,7 +244,7 @@ async def test_a_place_given_to_one_who_just_left_is_passed_on() -> None:
 
 async def test_each_server_has_places_of_its_own() -> None:
     servers = 2
-    admission = Admission(max_in_flight=1, max_waiting=5, metrics=Metrics(), servers=lambda: servers)
+    admission = Admission("in the engine", max_in_flight=1, max_waiting=5, servers=lambda: servers)
     holders = [Holder(admission) for _ in range(6)]
     await settle()
     assert (admission.in_flight, admission.waiting) == (2, 4)
@@ -262,7 +267,7 @@ async def test_each_server_has_places_of_its_own() -> None:
 
 async def test_who_comes_first_gets_a_new_place_first() -> None:
     servers = 1
-    admission = Admission(max_in_flight=1, max_waiting=5, metrics=Metrics(), servers=lambda: servers)
+    admission = Admission("in the engine", max_in_flight=1, max_waiting=5, servers=lambda: servers)
     first, second = Holder(admission), Holder(admission)
     await settle()
     servers = 2
@@ -271,3 +276,98 @@ async def test_who_comes_first_gets_a_new_place_first() -> None:
     assert [one.entered.is_set() for one in (first, second, third)] == [True, True, False]
     for one in (first, second, third):
         await one.end()
+
+
+ALICE, BOB = Caller("alice"), Caller("bob")
+PAGE = Caller("alice", interactive=False)
+
+
+async def test_a_newcomer_waits_behind_nobodys_backlog_but_its_own() -> None:
+    admission = make(places=1, seats=10)
+    flood = [Holder(admission, caller=ALICE) for _ in range(6)]
+    await settle()
+    bob = Holder(admission, caller=BOB)
+    await settle()
+    await flood[0].end()
+    await settle()
+    assert bob.entered.is_set()
+    await bob.end()
+    for one in flood[1:]:
+        await one.end()
+
+
+async def test_the_estimate_is_of_those_who_are_before_one(clock: list[float]) -> None:
+    admission = make(places=1, seats=10)
+    await begun_after(admission, clock, 0.5)  # 100 tokens a second
+    flood = [Holder(admission, caller=ALICE) for _ in range(6)]
+    await settle()
+    soon = Deadline(clock[0] + 2)
+    with pytest.raises(DeadlineExceeded):
+        async with admission.enter(100, lambda: soon, ALICE):
+            pass
+    bob = Holder(admission, deadline=soon, caller=BOB)
+    await settle()
+    await flood[0].end()
+    await bob.end()
+    for one in flood[1:]:
+        await one.end()
+
+
+async def test_a_full_queue_turns_away_who_has_most_in_it() -> None:
+    admission = make(places=1, seats=3)
+    flood = [Holder(admission, caller=ALICE) for _ in range(4)]
+    await settle()
+    bob = Holder(admission, caller=BOB)
+    await settle()
+    assert isinstance(flood[3].task.exception(), Overloaded), "the newest of the longest backlog"
+    assert admission.waiting == 3
+    with pytest.raises(Overloaded):
+        async with admission.enter(100, lambda: LONG, ALICE):
+            pass
+    await flood[0].end()
+    await bob.end()
+    for one in flood[1:3]:
+        await one.end()
+
+
+async def test_interactive_requests_go_before_results_pages() -> None:
+    admission = make(places=1, seats=10)
+    pages = [Holder(admission, caller=PAGE) for _ in range(3)]
+    await settle()
+    single = Holder(admission, caller=ALICE)
+    await settle()
+    await pages[0].end()
+    await settle()
+    assert single.entered.is_set()
+    await single.end()
+    for one in pages[1:]:
+        await one.end()
+
+
+async def test_pages_hold_half_of_the_places_beside_others() -> None:
+    admission = make(places=4, seats=10)
+    pages = [Holder(admission, caller=PAGE) for _ in range(6)]
+    await settle()
+    assert sum(one.entered.is_set() for one in pages) == 4, "alone, all of them"
+    singles = [Holder(admission, caller=BOB) for _ in range(2)]
+    await settle()
+    for one in pages[:2]:
+        await one.end()
+        await settle()
+    assert all(one.entered.is_set() for one in singles)
+    await pages[2].end()
+    await settle()
+    assert sum(one.entered.is_set() for one in pages[3:]) == 2, "its half again"
+    late = Holder(admission, caller=BOB)
+    await settle()
+    await singles[0].end()
+    await settle()
+    assert late.entered.is_set()
+    assert not pages[5].entered.is_set()
+    for one in (*singles[1:], late):
+        await one.end()
+    await settle()
+    assert pages[5].entered.is_set(), "and all again, alone"
+    for one in pages[3:]:
+        await one.end()
+    assert (admission.in_flight, admission.waiting) == (0, 0)

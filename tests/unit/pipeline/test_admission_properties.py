@@ -6,24 +6,17 @@ from unittest import mock
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from prometheus_client import Gauge
 
 from querygist.deadline import Deadline
 from querygist.errors import DeadlineExceeded, Overloaded
-from querygist.metrics import Metrics
 from querygist.pipeline.admission import Admission
+from querygist.pipeline.fair_queue import Caller
 
 PLACES, SEATS = 2, 4
 SETTLED = 12
 """Turns of the event loop in which everything that can run has run."""
 TURNS = st.sampled_from((0, 1, 2, SETTLED))
 LONG = float("inf")
-
-
-def value(gauge: Gauge) -> float:
-    """What a gauge without labels shows."""
-    ((sample,),) = (family.samples for family in gauge.collect())
-    return float(sample.value)
 
 
 class Failed(Exception):
@@ -38,7 +31,7 @@ class Request:
         self.task = asyncio.create_task(self._hold(admission, tokens, Deadline(deadline)))
 
     async def _hold(self, admission: Admission, tokens: int, deadline: Deadline) -> None:
-        async with admission.enter(tokens, tokens, lambda: deadline):
+        async with admission.enter(2 * tokens, lambda: deadline, Caller(), to_begin=tokens):
             self.entered = True
             await self._leave.wait()
             if self._error:
@@ -62,9 +55,8 @@ class Crowd(RuleBasedStateMachine):
         self._clock = mock.patch("time.monotonic", self.clock)
         self._clock.start()
         self.loop = asyncio.new_event_loop()
-        self.metrics = Metrics()
         self.admission = Admission(
-            max_in_flight=PLACES, max_waiting=SEATS, metrics=self.metrics, servers=lambda: self.servers
+            "in the engine", max_in_flight=PLACES, max_waiting=SEATS, servers=lambda: self.servers
         )
         self.crowd: list[Request] = []  # those not told to give up, in the order they came
         self.settled = True
@@ -143,8 +135,6 @@ class Crowd(RuleBasedStateMachine):
         self.most = max(self.admission.places, min(self.most, self.admission.in_flight))
         assert 0 <= self.admission.in_flight <= self.most
         assert 0 <= self.admission.waiting <= SEATS
-        assert value(self.metrics.num_requests_running) == self.admission.in_flight
-        assert value(self.metrics.num_requests_waiting) == self.admission.waiting
 
     @precondition(lambda self: self.settled)
     @invariant()

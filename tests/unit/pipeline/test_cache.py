@@ -167,7 +167,7 @@ async def test_entries_expire(monkeypatch: pytest.MonkeyPatch) -> None:
     assert await kept(one, b"k") is None
 
 
-OPTIONS = {"reader": "r", "title": None, "content_type": "text/plain", "max_words": 60, "style": "write"}
+OPTIONS = {"reader": "r", "title": None, "content_type": "text/plain", "max_words": 60, "style": "write", "scope": ""}
 FIELDS = OPTIONS | {"query": "q", "document": "d"}
 
 
@@ -182,6 +182,7 @@ FIELDS = OPTIONS | {"query": "q", "document": "d"}
         {"max_words": 61},
         {"style": "quote"},
         {"reader": "s"},
+        {"scope": "alice"},
     ],
 )
 def test_every_option_is_in_the_key(change: dict[str, object]) -> None:

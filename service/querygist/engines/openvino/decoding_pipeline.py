@@ -89,7 +89,7 @@ def _pipeline(options: EngineOptions, *, drafting: bool) -> genai.ContinuousBatc
     scheduler.max_num_batched_tokens = options.pass_tokens
     scheduler.max_num_seqs = options.max_batch
     scheduler.dynamic_split_fuse = True
-    scheduler.enable_prefix_caching = True
+    scheduler.enable_prefix_caching = options.prefix_caching
     properties: dict[str, object] = {}
     if options.threads:
         properties["INFERENCE_NUM_THREADS"] = options.threads

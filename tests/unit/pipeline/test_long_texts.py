@@ -1,0 +1,91 @@
+"""pytest tests/unit/pipeline/test_long_texts.py"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from querygist.deadline import Deadline
+from querygist.errors import DeadlineExceeded
+from querygist.metrics import Metrics
+from querygist.pipeline.fair_queue import Caller
+from querygist.pipeline.long_texts import OFFLOAD_CHARACTERS, LongTexts
+
+LONG = OFFLOAD_CHARACTERS + 1
+ALICE, BOB = Caller("alice"), Caller("bob")
+
+
+def patience() -> Deadline:
+    return Deadline.after(60)
+
+
+@pytest.fixture
+def texts() -> LongTexts:
+    return LongTexts(Metrics(), max_waiting=8)
+
+
+class Work:
+    """Work that goes on until it is let go, and tells the order in which it began."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.go, self.running = threading.Event(), threading.Event()
+
+    def named(self, name: str) -> Callable[[], str]:
+        def work() -> str:
+            self.begun.append(name)
+            self.running.set()
+            self.go.wait(10)
+            return name
+
+        return work
+
+
+async def begun(work: Work) -> None:
+    await asyncio.to_thread(work.running.wait, 10)
+
+
+async def test_short_texts_are_worked_on_at_once(texts: LongTexts) -> None:
+    assert await texts.run(OFFLOAD_CHARACTERS, threading.get_ident, ALICE, patience) == threading.get_ident()
+    assert await texts.run(LONG, threading.get_ident, ALICE, patience) != threading.get_ident()
+
+
+async def test_a_newcomer_does_not_wait_behind_anothers_batch(texts: LongTexts) -> None:
+    work = Work()
+    batch = [asyncio.create_task(texts.run(LONG, work.named(f"alice {n}"), ALICE, patience)) for n in range(4)]
+    await begun(work)
+    bob = asyncio.create_task(texts.run(LONG, work.named("bob"), BOB, patience))
+    await asyncio.sleep(0)
+    work.go.set()
+    await asyncio.gather(bob, *batch)
+    assert work.begun[:2] == ["alice 0", "bob"]
+
+
+async def test_work_that_has_been_left_is_dropped(texts: LongTexts) -> None:
+    work = Work()
+    first, left = (asyncio.create_task(texts.run(LONG, work.named(name), ALICE, patience)) for name in "ab")
+    await begun(work)
+    left.cancel()
+    work.go.set()
+    await asyncio.gather(first, left, return_exceptions=True)
+    assert await texts.run(LONG, lambda: "c", ALICE, patience) == "c"
+    assert work.begun == ["a"]
+
+
+async def test_work_that_would_be_late_is_refused(texts: LongTexts, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("querygist.pipeline.admission.time.monotonic", lambda: clock[0])
+
+    def second() -> None:
+        clock[0] += 1
+
+    await texts.run(LONG, second, ALICE, patience)  # so many characters a second
+    work = Work()
+    first = asyncio.create_task(texts.run(4 * LONG, work.named("first"), ALICE, patience))
+    await begun(work)
+    with pytest.raises(DeadlineExceeded, match=r"about 2\.0 s"):
+        await texts.run(LONG, work.named("late"), BOB, lambda: Deadline(clock[0] + 2.5))
+    work.go.set()
+    await first
+    assert work.begun == ["first"]
