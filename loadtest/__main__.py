@@ -18,6 +18,7 @@ console = Console(soft_wrap=True)
 
 RESULTS = Path("docs/results/capacity")
 LOAD_RESULTS = Path("docs/results/load")
+RELIABILITY = Path("docs/results/reliability")
 BENCHMARKS = Path("docs/benchmarks")
 OBJECTIVES = Path(__file__).parent / "objectives" / "cpu.toml"
 STUDENT = Path(__file__).parent / "capacity" / "student_workload.json"
@@ -104,6 +105,23 @@ def failover(
 
     found = asyncio.run(run())
     console.print(f"{runs.verdict(found)} {runs.write(found, out)}")
+
+
+@app.command()
+def faults(
+    names: Annotated[list[str] | None, typer.Argument(help="Which, by name; all, if none is given.")] = None,
+    data: Data = BUILT_IN,
+    out: Json = RELIABILITY / "faults.json",
+    page: Annotated[Path, typer.Option(help="The page that gets the table.")] = Path("docs/reliability.md"),
+) -> None:
+    """Inject faults into servers of their own: bad connections, floods, deaths; write down what clients saw."""
+    from loadtest.faults import run as runs  # noqa: PLC0415
+
+    known = runs.scenarios(())
+    if unknown := set(names or ()) - known.keys():
+        command_line.fail(f"There is no fault {', '.join(sorted(unknown))}. There are {', '.join(known)}.")
+    runs.write(asyncio.run(runs.run(rows(data), names or (), out, console)), page)
+    console.print(f"faults: {page}")
 
 
 @app.command()

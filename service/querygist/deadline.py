@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from math import inf
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from querygist.errors import DeadlineExceeded
 
@@ -43,7 +43,7 @@ class Deadline:
         return Deadline(max(self.at, other.at), begun)
 
 
-async def within(seconds: float, event: str, awaitable: Awaitable[T]) -> T:
+async def within(seconds: float, event: str, awaitable: Coroutine[Any, Any, T] | asyncio.Future[T]) -> T:
     """Return what `awaitable` does within so many seconds. Raises DeadlineExceeded: "before the EVENT"."""
     try:
         async with asyncio.timeout(max(0.0, seconds)):

@@ -16,7 +16,7 @@ from querygist.pipeline.answers import answer_of, quoted
 from querygist.pipeline.choice import Chooser
 from querygist.pipeline.fair_queue import Caller
 from querygist.pipeline.job import Job
-from querygist.pipeline.long_texts import LongTexts
+from querygist.pipeline.text_work import TextWork
 from querygist.reader.reader import Reader
 from querygist.schemas import Answer, SummarizeRequest
 from querygist.settings import Settings
@@ -46,7 +46,7 @@ async def quote_once(settings: Settings, request: SummarizeRequest) -> Answer:
     job = Job.of(request.query, request, Caller(), started=time.monotonic(), span=INVALID_SPAN)
     reader = create_reader(settings)
     metrics = Metrics()
-    chooser = Chooser(reader, metrics, LongTexts(metrics, max_waiting=1), max_waiting=1)
+    chooser = Chooser(reader, metrics, TextWork(metrics, max_waiting=1), max_waiting=1)
     if reader is None:
         choice = await chooser.choose(job, lambda: deadline)
     else:

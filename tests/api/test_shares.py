@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from querygist.engines.fake import FakeEngine
-from querygist.pipeline import long_texts
+from querygist.pipeline import text_work
 from querygist.pipeline.job import Job
 from tests.api.test_contract import BODY, DOCUMENT, QUERY, problem_of
 from tests.api.test_failures import held, release, sample
@@ -99,7 +99,7 @@ class TestLongDocuments:
         go, clean = threading.Event(), Job.of
 
         def slow(query: str, fields: Any, *rest: Any, **options: Any) -> Job:
-            if len(fields.document) > long_texts.OFFLOAD_CHARACTERS:
+            if len(fields.document) > text_work.OFFLOAD_CHARACTERS:
                 go.wait(10)
             return clean(query, fields, *rest, **options)
 

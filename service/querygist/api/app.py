@@ -24,8 +24,8 @@ from querygist.pipeline.admission import Admission
 from querygist.pipeline.cache import SummaryCache
 from querygist.pipeline.choice import Chooser
 from querygist.pipeline.job import Job
-from querygist.pipeline.long_texts import LongTexts
 from querygist.pipeline.summarizer import Summarizer
+from querygist.pipeline.text_work import TextWork
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.reader.reader import Reader
 from querygist.schemas import BatchDocument, BatchLine
@@ -47,7 +47,7 @@ def create_app(
     metrics = Metrics()
     shared = _shared_cache(settings, metrics)
     metrics.engine_status = engine.status
-    texts = LongTexts(metrics, max_waiting=settings.max_waiting)
+    texts = TextWork(metrics, max_waiting=settings.max_waiting)
     admission = Admission(
         "in the engine",
         max_in_flight=settings.max_in_flight,

@@ -15,7 +15,7 @@ from querygist.metrics import Metrics
 from querygist.pipeline.admission import Admission
 from querygist.pipeline.fusion import Fusion
 from querygist.pipeline.job import Job
-from querygist.pipeline.long_texts import LongTexts
+from querygist.pipeline.text_work import TextWork
 from querygist.reader.pages import PageToRead, Reading
 from querygist.reader.reader import Reader
 from querygist.text.quote import NO_QUOTE, Quote, quote_of
@@ -65,7 +65,7 @@ class Chooser:
         self,
         reader: Reader | None,
         metrics: Metrics,
-        texts: LongTexts,
+        texts: TextWork,
         *,
         max_waiting: int,
         cache_scope: Callable[[Job], str] = lambda _: "",

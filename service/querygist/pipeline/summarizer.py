@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 
 from opentelemetry.trace import Tracer
 
-from querygist.deadline import Deadline, within
+from querygist.deadline import Deadline
 from querygist.engines.base import Chunk, Engine
 from querygist.errors import ServiceError, UnprocessableText
 from querygist.metrics import CHECKER, Metrics
@@ -26,8 +26,8 @@ from querygist.pipeline.choice import Choice, Chooser, choose_by_words
 from querygist.pipeline.fair_queue import Caller
 from querygist.pipeline.generation import Completion, token_limit
 from querygist.pipeline.job import Job
-from querygist.pipeline.long_texts import OFFLOAD_CHARACTERS, LongTexts
 from querygist.pipeline.summary import Reason, Summary
+from querygist.pipeline.text_work import OFFLOAD_CHARACTERS, TextWork
 from querygist.prompting.prompt_builder import Window, fit
 from querygist.prompting.templates import VERSIONS, label_of
 from querygist.prompting.tokenizer import Tokenizer
@@ -35,6 +35,8 @@ from querygist.schemas import Answer, DocumentFields
 from querygist.tracing import add_child_span, child_span, trace_headers
 
 T = TypeVar("T")
+
+Clean = Callable[[DocumentFields], Job]
 
 _LABEL_TOKENS = 3  # in which the label of the first sentence has come
 
@@ -51,7 +53,7 @@ class Summarizer:
         *,
         engine: Engine,
         tokenizer: Tokenizer,
-        texts: LongTexts,
+        texts: TextWork,
         chooser: Chooser,
         cache: SummaryCache,
         admission: Admission,
@@ -97,8 +99,8 @@ class Summarizer:
             clean = partial(Job.of, query, caller=caller, started=time.monotonic(), span=span)
             sent, job, flight = False, None, None
             try:
-                cleaning = self._texts.run(len(fields.document), partial(clean, fields), caller, lambda: deadline)
-                job = await within(deadline.remaining() - FALLBACK_SECONDS, "document was read", cleaning)
+                soon = deadline.earlier(FALLBACK_SECONDS)
+                job = await self._texts.run_by(soon, len(fields.document), partial(clean, fields), caller)
                 own = deadline.earlier(_reserve(job)) if fields.fallback == "extractive" else deadline
                 async with self._cache.flight(self._key(job), own, partial(self._compute, job)) as flight:
                     async for piece in flight.text(own):
@@ -111,23 +113,40 @@ class Summarizer:
                     raise
                 self._metrics.fallbacks.labels(error.reason).inc()
                 choice = flight.choice if flight else None
-                quote = await self._quote_by(deadline, job, choice, REASONS[error.reason]) if job else None
-                job, summary = (job, quote) if job and quote else _quote_beginning(clean, fields, error)
+                job, summary = await self._fall_back(error, deadline, clean, fields, job, choice)
                 if summary.text:
                     yield summary.text
                 yield counted(answer_of(job, summary, self._engine.identity, None))
 
-    async def _quote_by(self, deadline: Deadline, job: Job, choice: Choice | None, reason: Reason) -> Summary | None:
-        """Return the quote that stands in for a summary; None where the document is too long to make it by then."""
+    async def _fall_back(
+        self,
+        error: ServiceError,
+        deadline: Deadline,
+        clean: Clean,
+        fields: DocumentFields,
+        job: Job | None,
+        choice: Choice | None,
+    ) -> tuple[Job, Summary]:
+        """Quote the document, or of one that is too long to be read in time the beginning.
 
-        def quote() -> Summary:
-            return quoted(job, choice or choose_by_words(job), reason)
-
+        Raises `error` where nothing there answers: that the page does not would be a claim about what nobody has read.
+        """
+        reason = REASONS[error.reason]
+        if job is not None:
+            quote = partial(_quote, job, choice, reason)
+            with contextlib.suppress(ServiceError):
+                return job, await self._texts.run_by(deadline.earlier(FALLBACK_SECONDS), job.size, quote, job.caller)
+        if deadline.remaining() < 0:
+            raise error
+        beginning = fields.model_copy(update={"document": fields.document[:OFFLOAD_CHARACTERS]})
         try:
-            quoting = self._texts.run(job.size, quote, job.caller, lambda: deadline)
-            return await within(deadline.remaining(), "document was quoted", quoting)
-        except ServiceError:
-            return None
+            job = await self._texts.run_here(partial(clean, beginning))
+        except UnprocessableText:
+            raise error from None
+        summary = await self._texts.run_here(partial(_quote, job, None, reason))
+        if not summary.answerable:
+            raise error
+        return job, replace(summary, truncated=True)
 
     def _key(self, job: Job) -> bytes:
         return cache_key(
@@ -248,16 +267,5 @@ def _reserve(job: Job) -> float:
     return FALLBACK_SECONDS + FALLBACK_SECONDS_PER_CHARACTER * job.size
 
 
-def _quote_beginning(
-    clean: Callable[[DocumentFields], Job], fields: DocumentFields, error: ServiceError
-) -> tuple[Job, Summary]:
-    """Return the quote of as much of a long document as takes no time. Raises `error` where nothing there answers."""
-    beginning = fields.model_copy(update={"document": fields.document[:OFFLOAD_CHARACTERS]})
-    try:
-        job = clean(beginning)
-    except UnprocessableText:
-        raise error from None
-    summary = quoted(job, choose_by_words(job), REASONS[error.reason])
-    if not summary.answerable:
-        raise error
-    return job, replace(summary, truncated=True)
+def _quote(job: Job, choice: Choice | None, reason: Reason) -> Summary:
+    return quoted(job, choice or choose_by_words(job), reason)

@@ -1,4 +1,4 @@
-"""pytest tests/unit/pipeline/test_long_texts.py"""
+"""pytest tests/unit/pipeline/test_text_work.py"""
 
 import asyncio
 import threading
@@ -10,7 +10,7 @@ from querygist.deadline import Deadline
 from querygist.errors import DeadlineExceeded
 from querygist.metrics import Metrics
 from querygist.pipeline.fair_queue import Caller
-from querygist.pipeline.long_texts import OFFLOAD_CHARACTERS, LongTexts
+from querygist.pipeline.text_work import OFFLOAD_CHARACTERS, TextWork
 
 LONG = OFFLOAD_CHARACTERS + 1
 ALICE, BOB = Caller("alice"), Caller("bob")
@@ -21,8 +21,8 @@ def patience() -> Deadline:
 
 
 @pytest.fixture
-def texts() -> LongTexts:
-    return LongTexts(Metrics(), max_waiting=8)
+def texts() -> TextWork:
+    return TextWork(Metrics(), max_waiting=8)
 
 
 class Work:
@@ -46,12 +46,12 @@ async def begun(work: Work) -> None:
     await asyncio.to_thread(work.running.wait, 10)
 
 
-async def test_short_texts_are_worked_on_at_once(texts: LongTexts) -> None:
+async def test_short_texts_are_worked_on_at_once(texts: TextWork) -> None:
     assert await texts.run(OFFLOAD_CHARACTERS, threading.get_ident, ALICE, patience) == threading.get_ident()
     assert await texts.run(LONG, threading.get_ident, ALICE, patience) != threading.get_ident()
 
 
-async def test_a_newcomer_does_not_wait_behind_anothers_batch(texts: LongTexts) -> None:
+async def test_a_newcomer_does_not_wait_behind_anothers_batch(texts: TextWork) -> None:
     work = Work()
     batch = [asyncio.create_task(texts.run(LONG, work.named(f"alice {n}"), ALICE, patience)) for n in range(4)]
     await begun(work)
@@ -62,7 +62,7 @@ async def test_a_newcomer_does_not_wait_behind_anothers_batch(texts: LongTexts) 
     assert work.begun[:2] == ["alice 0", "bob"]
 
 
-async def test_work_that_has_been_left_is_dropped(texts: LongTexts) -> None:
+async def test_work_that_has_been_left_is_dropped(texts: TextWork) -> None:
     work = Work()
     first, left = (asyncio.create_task(texts.run(LONG, work.named(name), ALICE, patience)) for name in "ab")
     await begun(work)
@@ -73,7 +73,7 @@ async def test_work_that_has_been_left_is_dropped(texts: LongTexts) -> None:
     assert work.begun == ["a"]
 
 
-async def test_work_that_would_be_late_is_refused(texts: LongTexts, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_work_that_would_be_late_is_refused(texts: TextWork, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1000.0]
     monkeypatch.setattr("querygist.pipeline.admission.time.monotonic", lambda: clock[0])
 
