@@ -115,14 +115,14 @@ class TestLongDocuments:
             await client.post("/summarize", json=BODY | {"document": self.LONG})  # how fast it goes is known now
             held_thread.clear()
             busy = [
-                asyncio.create_task(client.post("/summarize", json=BODY | {"document": f"{self.LONG} {number}" * 15}))
+                asyncio.create_task(client.post("/summarize", json=BODY | {"document": f"{self.LONG} {number}" * 3}))
                 for number in range(3)
             ]
             await asyncio.sleep(0)
-            texts = client.gateway.summarizer._texts  # type: ignore[attr-defined]
-            await until(lambda: texts._admission.waiting == 2)
+            admission = client.gateway.summarizer._texts._long.admission  # type: ignore[attr-defined]
+            await until(lambda: admission.waiting == 2)
             for _ in range(100):
-                texts._admission._whole.learn(10, 10, finished=True)  # a slow thread: a character a second
+                admission._whole.learn(10, 10, finished=True)  # a slow thread: a character a second
             body = BODY | {"document": self.LONG + " It is late."}
             answer = (await client.post("/summarize", json=body, headers={"X-Deadline-Ms": "2000"})).json()
             assert (answer["method"], answer["reason"]) == ("extractive", "deadline")
@@ -139,8 +139,8 @@ class TestLongDocuments:
         """That the page does not answer would be a claim about what nobody has read."""
         async with serve(fake, max_waiting=0) as client:
             busy = asyncio.create_task(client.post("/summarize", json=BODY | {"document": self.LONG}))
-            texts = client.gateway.summarizer._texts  # type: ignore[attr-defined]
-            await until(lambda: texts._admission.in_flight == 1)
+            admission = client.gateway.summarizer._texts._long.admission  # type: ignore[attr-defined]
+            await until(lambda: admission.in_flight == 1)
             for document, status in ((self.LONG + " More.", 200), ("Moss is green. " * 1000 + DOCUMENT, 503)):
                 answer = await client.post("/summarize", json=BODY | {"document": document})
                 assert answer.status_code == status

@@ -10,7 +10,7 @@ from querygist.deadline import Deadline
 from querygist.errors import DeadlineExceeded
 from querygist.metrics import Metrics
 from querygist.pipeline.fair_queue import Caller
-from querygist.pipeline.text_work import OFFLOAD_CHARACTERS, TextWork
+from querygist.pipeline.text_work import LONGEST_CHARACTERS, OFFLOAD_CHARACTERS, TextWork
 
 LONG = OFFLOAD_CHARACTERS + 1
 ALICE, BOB = Caller("alice"), Caller("bob")
@@ -82,10 +82,19 @@ async def test_work_that_would_be_late_is_refused(texts: TextWork, monkeypatch: 
 
     await texts.run(LONG, second, ALICE, patience)  # so many characters a second
     work = Work()
-    first = asyncio.create_task(texts.run(4 * LONG, work.named("first"), ALICE, patience))
+    first = asyncio.create_task(texts.run(4 * LONG - 4, work.named("first"), ALICE, patience))
     await begun(work)
     with pytest.raises(DeadlineExceeded, match=r"about 2\.0 s"):
         await texts.run(LONG, work.named("late"), BOB, lambda: Deadline(clock[0] + 2.5))
     work.go.set()
     await first
     assert work.begun == ["first"]
+
+
+async def test_the_longest_texts_do_not_hold_up_shorter_ones(texts: TextWork) -> None:
+    work = Work()
+    longest = asyncio.create_task(texts.run(LONGEST_CHARACTERS, work.named("longest"), ALICE, patience))
+    await begun(work)
+    assert await texts.run(LONGEST_CHARACTERS - 1, lambda: "long", ALICE, patience) == "long"
+    work.go.set()
+    await longest
