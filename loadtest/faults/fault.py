@@ -82,14 +82,13 @@ class Reply:
     outcome: str
     seconds: float
     queue: float = 0.0
-    reason: str | None = None
 
     @classmethod
     def of(cls, body: Mapping[str, Any], seconds: float) -> "Reply":
         """Return the reply that a body of JSON is."""
         if "type" in body:
             return cls(body["type"].rpartition(":")[2], seconds)
-        return cls(body["method"], seconds, body["timings_ms"]["queue"] / 1000, body["reason"])
+        return cls(body["method"], seconds, body["timings_ms"]["queue"] / 1000)
 
 
 async def ask(client: httpx.AsyncClient, body: Mapping[str, Any], **headers: str) -> Reply:

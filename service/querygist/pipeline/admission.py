@@ -7,6 +7,7 @@ its turn comes: waiting and trying would only take time from others and end in t
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +21,12 @@ SMOOTHING = 0.2
 
 PAGES_SHARE = 0.5
 """Of the places, the most that documents of results pages hold while an interactive request is there."""
+
+FEWEST_TO_KEEP_ONE = 4
+"""Places from which on the last one that is free is kept for who holds none: not for a results page, nor, where other
+tenants were here of late, for a tenant that holds one already. A flood then leaves a place to begin at."""
+
+_OF_LATE = 60.0  # s
 
 
 class _Speed:
@@ -82,6 +89,8 @@ class Admission:
         self._refused = refused
         self._queue: FairQueue[_Waiter] = FairQueue()
         self._pages_in_flight = 0
+        self._held: Counter[str] = Counter()  # places, by tenant
+        self._seen: dict[str, float] = {}  # when each tenant was here last
         self._running_cost = 0.0
         self._whole, self._beginning = _Speed(), _Speed()  # of all of the work; of what comes before its first text
 
@@ -106,7 +115,7 @@ class Admission:
         may serve several deadlines, and get later ones while it waits; whoever waits for the summary watches the clock
         (see `cache.Flight`).
         """
-        arrived = time.monotonic()
+        arrived = self._seen[caller.tenant] = time.monotonic()
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiter = _Waiter(cost, cost if to_begin is None else to_begin, caller, deadline, admitted)
         await self._wait(waiter)
@@ -180,13 +189,14 @@ class Admission:
 
     def _leave(self, waiter: _Waiter) -> None:
         self.in_flight -= 1
+        self._held[waiter.caller.tenant] -= 1
         self._pages_in_flight -= not waiter.caller.interactive
         self._running_cost -= waiter.cost
         self._admit()
 
     def _admit(self, arriving: _Waiter | None = None) -> None:
         """Give the free places to those whose turn it is."""
-        while self.in_flight < self.places and (waiter := self._queue.first(pages=self._pages_may_enter)):
+        while self.in_flight < self.places and (waiter := self._queue.first(self._may_enter)):
             if waiter.admitted.done():  # it has given up, and not yet run
                 self._queue.remove(waiter)
             elif waiter is not arriving and (late := self._too_late(waiter, 0.0)):
@@ -195,11 +205,21 @@ class Admission:
                 self._queue.remove(waiter)
                 self._queue.charge(waiter)
                 self.in_flight += 1
+                self._held[waiter.caller.tenant] += 1
                 self._pages_in_flight += not waiter.caller.interactive
                 self._running_cost += waiter.cost
                 waiter.admitted.set_result(None)
 
-    @property
-    def _pages_may_enter(self) -> bool:
+    def _may_enter(self, caller: Caller) -> bool:
+        """True where the caller may take one of the places that are free."""
         alone = not self._queue.has_interactive and self.in_flight == self._pages_in_flight
-        return alone or self._pages_in_flight < max(1, PAGES_SHARE * self.places)
+        if not (caller.interactive or alone or self._pages_in_flight < max(1, PAGES_SHARE * self.places)):
+            return False
+        if self.places < FEWEST_TO_KEEP_ONE or self.places - self.in_flight > 1:
+            return True
+        return caller.interactive and not (self._held[caller.tenant] and self._has_company(caller))
+
+    def _has_company(self, caller: Caller) -> bool:
+        """True where other tenants were here of late."""
+        since = time.monotonic() - _OF_LATE
+        return any(at > since for tenant, at in self._seen.items() if tenant != caller.tenant)

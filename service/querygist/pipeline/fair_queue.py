@@ -5,7 +5,7 @@ who comes after a pause begins at the present: it has saved up nothing, and wait
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
 from typing import Generic, Protocol, TypeVar
@@ -64,11 +64,11 @@ class FairQueue(Generic[T]):
         if not lane:
             del lanes[tenant]
 
-    def first(self, *, pages: bool = True) -> T | None:
-        """Return the item whose turn it is, of results pages only if they may; None when there is none."""
-        for lanes in (self._interactive, self._pages) if pages else (self._interactive,):
-            if lanes:
-                return lanes[min(lanes, key=self._start)][0]
+    def first(self, may: Callable[[Caller], bool] = lambda _: True) -> T | None:
+        """Return the item whose turn it is, of those whose callers `may`; None when there is none."""
+        for lanes in (self._interactive, self._pages):
+            if ready := [tenant for tenant, lane in lanes.items() if may(lane[0].caller)]:
+                return lanes[min(ready, key=self._start)][0]
         return None
 
     def charge(self, item: T) -> None:

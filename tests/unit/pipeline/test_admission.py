@@ -348,26 +348,41 @@ async def test_pages_hold_half_of_the_places_beside_others() -> None:
     admission = make(places=4, seats=10)
     pages = [Holder(admission, caller=PAGE) for _ in range(6)]
     await settle()
-    assert sum(one.entered.is_set() for one in pages) == 4, "alone, all of them"
-    singles = [Holder(admission, caller=BOB) for _ in range(2)]
+    assert sum(one.entered.is_set() for one in pages) == 3, "alone, all but the last"
+    singles = [Holder(admission, caller=ALICE) for _ in range(3)]
     await settle()
+    assert [one.entered.is_set() for one in singles] == [True, False, False]
     for one in pages[:2]:
         await one.end()
         await settle()
     assert all(one.entered.is_set() for one in singles)
-    await pages[2].end()
-    await settle()
-    assert sum(one.entered.is_set() for one in pages[3:]) == 2, "its half again"
-    late = Holder(admission, caller=BOB)
-    await settle()
     await singles[0].end()
     await settle()
-    assert late.entered.is_set()
-    assert not pages[5].entered.is_set()
-    for one in (*singles[1:], late):
-        await one.end()
+    assert not pages[3].entered.is_set(), "the last one that is free is not for pages"
+    await singles[1].end()
     await settle()
-    assert pages[5].entered.is_set(), "and all again, alone"
-    for one in pages[3:]:
+    assert [one.entered.is_set() for one in pages[3:]] == [True, False, False], "half, beside one other"
+    await singles[2].end()
+    await settle()
+    assert [one.entered.is_set() for one in pages[3:]] == [True, True, False]
+    for one in pages[2:]:
         await one.end()
     assert (admission.in_flight, admission.waiting) == (0, 0)
+
+
+async def test_a_flood_leaves_a_place_for_who_holds_none(clock: list[float]) -> None:
+    admission = make(places=4, seats=10)
+    await Holder(admission, caller=BOB).end()  # bob was here
+    flood = [Holder(admission, caller=ALICE) for _ in range(6)]
+    await settle()
+    assert sum(one.entered.is_set() for one in flood) == 3
+    bob = Holder(admission, caller=BOB)
+    await settle()
+    assert bob.entered.is_set()
+    await bob.end()
+    clock[0] += 61
+    await flood[0].end()
+    await settle()
+    assert sum(one.entered.is_set() for one in flood[1:]) == 4, "nobody else was here of late"
+    for one in flood[1:]:
+        await one.end()

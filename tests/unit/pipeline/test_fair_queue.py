@@ -67,7 +67,7 @@ def test_results_pages_come_last_and_only_if_they_may() -> None:
     page, single = items("alice", 1, pages=True)[0], items("alice", 1)[0]
     queue = queue_of(page, single)
     assert serve(queue, 1) == [single]
-    assert queue.first(pages=False) is None
+    assert queue.first(lambda caller: caller.interactive) is None
     assert queue.first() is page
 
 
