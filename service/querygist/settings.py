@@ -108,3 +108,31 @@ def load(**overrides: object) -> Settings:
             for item in error.errors()
         ]
         raise ConfigurationError("Bad settings:\n  " + "\n  ".join(lines)) from None
+    redis_secret: Annotated[SecretStr, Field(min_length=32)] | None = Field(
+        None,
+        description="signs what lies in Redis: 32 characters or more, the same in all gateways; needed with a Redis",
+    )
+    @field_validator("port", "operations_port", mode="before")
+    @classmethod
+    def _not_of_a_service(cls, value: object, info: ValidationInfo) -> object:
+        """Take the default instead of the address that Kubernetes puts into a variable of this name."""
+        if isinstance(value, str) and _ADDRESS_OF_A_SERVICE.match(value):
+            return cls.model_fields[str(info.field_name)].default
+        return value
+
+    @model_validator(mode="after")
+    def _fit_each_other(self) -> Self:
+        if self.redis_url and not self.redis_secret:
+            raise ValueError(
+                "QUERYGIST_REDIS_SECRET is missing: with QUERYGIST_REDIS_URL all gateways need the same secret of at "
+                "least 32 characters (`openssl rand -hex 32` makes one)"
+            )
+        if self.operations_port == self.port:
+            raise ValueError(f"QUERYGIST_OPERATIONS_PORT: {self.port} is QUERYGIST_PORT too; choose another one")
+        return self
+
+    @property
+    def lets_everyone_in(self) -> bool:
+        """True when others can reach the address and no key is asked of them."""
+        return self.api_keys_file is None and not _is_loopback(self.host)
+

@@ -94,11 +94,16 @@ def create_app(
 
 
 def _shared_cache(settings: Settings, metrics: Metrics) -> "SharedCache | None":
-    if settings.redis_url is None:
+    if settings.redis_url is None or settings.redis_secret is None:
         return None
     with extra("redis"):
         from querygist.pipeline.shared_cache import SharedCache  # noqa: PLC0415
-    return SharedCache(settings.redis_url.get_secret_value(), ttl_seconds=settings.cache_ttl_seconds, metrics=metrics)
+    return SharedCache(
+        settings.redis_url.get_secret_value(),
+        secret=settings.redis_secret.get_secret_value(),
+        ttl_seconds=settings.cache_ttl_seconds,
+        metrics=metrics,
+    )
 
 
 def openapi_document() -> dict[str, Any]:

@@ -3,6 +3,9 @@
 A gateway that finds no summary takes a *lease* on computing it, and renews the lease while it computes. Others wait:
 what ends a computation, well or not, is told on a channel; a lease that nobody renews runs out. Redis is never
 needed: whoever cannot ask it in `ANSWER_SECONDS` computes alone, and asks again only after `REST_SECONDS`.
+
+Nor is it trusted: summaries are signed with a secret that the gateways share. What is forged, damaged or of another
+type is removed and computed anew.
 """
 
 import asyncio
@@ -16,7 +19,6 @@ from enum import IntEnum
 from typing import Self
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -25,6 +27,7 @@ from redis.exceptions import RedisError
 
 from querygist.errors import ConfigurationError
 from querygist.metrics import Metrics
+from querygist.pipeline.signed_summary import SummarySigner
 from querygist.pipeline.summary import Summary
 
 log = structlog.get_logger("querygist.shared_cache")
@@ -38,20 +41,23 @@ LEASE_MS = 2000
 
 _CHANNEL = "querygist:landed"
 
-# The summary if it is there; else the lease if it is free.
+# The summary if it is there, and not the one that was refused; else the lease if it is free.
 _ASK = """
+for _, key in ipairs(KEYS) do
+  local kind = redis.call('TYPE', key).ok
+  if kind ~= 'string' and kind ~= 'none' then redis.call('DEL', key) end
+end
 local found = redis.call('GET', KEYS[1])
-if found then return found end
+if found and found ~= ARGV[3] then return found end
+if found then redis.call('DEL', KEYS[1]) end
 return redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
 """
-_RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end"
+_RENEW = "if redis.pcall('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end"
 _LAND = """
 if ARGV[2] ~= '' then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
-if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+if redis.pcall('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
 redis.call('PUBLISH', ARGV[4], ARGV[5])
 """
-
-_summaries = TypeAdapter(Summary)
 
 
 class _Turn(IntEnum):
@@ -72,7 +78,7 @@ class Lease:
 class SharedCache:
     """The part of the cache that lies in Redis. For one event loop."""
 
-    def __init__(self, url: str, *, ttl_seconds: float, metrics: Metrics) -> None:
+    def __init__(self, url: str, *, secret: str, ttl_seconds: float, metrics: Metrics) -> None:
         """Raises ConfigurationError when `url` is none."""
         try:
             self._redis = Redis.from_url(
@@ -82,8 +88,12 @@ class SharedCache:
                 retry=Retry(NoBackoff(), 0),
             )
             self._listener = Redis.from_url(url, socket_timeout=None, socket_connect_timeout=REST_SECONDS)
-        except ValueError as error:
-            raise ConfigurationError(f"QUERYGIST_REDIS_URL is no address of a Redis: {error}.") from None
+        except ValueError:  # its message quotes the address, where a password may stand
+            raise ConfigurationError(
+                "QUERYGIST_REDIS_URL is no address of a Redis. Write redis://USER:PASSWORD@HOST:PORT, or rediss:// for "
+                "TLS, and percent-encode what is neither a letter nor a digit in the password."
+            ) from None
+        self._signer = SummarySigner(secret)
         self._ask_script = self._redis.register_script(_ASK)
         self._renew_script = self._redis.register_script(_RENEW)
         self._land_script = self._redis.register_script(_LAND)
@@ -128,7 +138,7 @@ class SharedCache:
             renewing.cancel()
             content = b""
             if lease.summary is not None and lease.summary.lasting:
-                content = _summaries.dump_json(lease.summary)
+                content = self._signer.sign(name, lease.summary)
             # Shielded: a computation that everybody has left is cancelled, and another gateway may wait for its end.
             await asyncio.shield(self._land(name, token, content))
 
@@ -143,13 +153,17 @@ class SharedCache:
                     await asyncio.wait_for(landed.wait(), LEASE_MS / 1000)
 
     async def _ask(self, name: str, token: str) -> Summary | _Turn:
-        found = await self._run(self._ask_script, [_summary(name), _lease(name)], token, LEASE_MS)
-        if isinstance(found, bytes):
-            try:
-                return _summaries.validate_json(found)
-            except ValidationError:  # another release's, or somebody else's
-                return _Turn.ALONE
-        return _Turn.ALONE if found is None else _Turn(found)
+        refused = b""
+        for _ in range(2):
+            found = await self._run(self._ask_script, [_summary(name), _lease(name)], token, LEASE_MS, refused)
+            if not isinstance(found, bytes):
+                return _Turn.ALONE if found is None else _Turn(found)
+            summary = self._signer.read(name, found)
+            if summary is not None:
+                return summary
+            self._metrics.shared_cache_rejected.inc()
+            refused = found
+        return _Turn.ALONE  # somebody writes as fast as we ask
 
     async def _renew(self, name: str, token: str) -> None:
         while True:
@@ -180,7 +194,7 @@ class SharedCache:
                     await channel.subscribe(_CHANNEL)
                     async for message in channel.listen():
                         if message["type"] == "message":
-                            self._wake(message["data"].decode())
+                            self._wake(message["data"].decode(errors="replace"))  # anybody may have sent it
             except (RedisError, OSError):
                 for name in list(self._landings):
                     self._wake(name)  # they ask, and learn that nobody answers
