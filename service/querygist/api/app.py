@@ -15,6 +15,7 @@ from querygist.api import health, problems, routes
 from querygist.api.auth import Authenticator
 from querygist.api.lifecycle import Lifecycle
 from querygist.api.middleware import BodyLimitMiddleware, RequestMiddleware
+from querygist.api.ports import OperationsPortMiddleware
 from querygist.api.state import AppState
 from querygist.engines.base import Engine
 from querygist.extras import extra
@@ -67,7 +68,7 @@ def create_app(
             tracer=tracing.tracer_of(traces),
             max_deadline_seconds=settings.max_deadline_ms / 1000,
         ),
-        authenticator=Authenticator(settings.api_keys_file),
+        authenticator=Authenticator(settings.api_keys_file, metrics),
         lifecycle=Lifecycle(delay=settings.drain_delay_seconds, budget=settings.drain_seconds),
         metrics=metrics,
     )
@@ -89,6 +90,8 @@ def create_app(
     app = _api(lifespan)
     app.state.gateway = gateway
     app.add_middleware(BodyLimitMiddleware)
+    if settings.operations_port is not None:
+        app.add_middleware(OperationsPortMiddleware, port=settings.operations_port)
     app.add_middleware(RequestMiddleware, lifecycle=gateway.lifecycle, tracer=tracing.tracer_of(traces))
     return app
 
