@@ -39,13 +39,15 @@ ENV PATH=/opt/querygist/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     QUERYGIST_HOST=0.0.0.0 \
+    QUERYGIST_OPERATIONS_PORT=8081 \
     QUERYGIST_LOG_FORMAT=json \
     QUERYGIST_CACHE_DIR=/var/lib/querygist
 WORKDIR /tmp
 USER 10001:10001
-EXPOSE 8000
+EXPOSE 8000 8081
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:%s/livez' % os.environ.get('QUERYGIST_PORT', 8000), timeout=3)"]
+# Serves only with QUERYGIST_API_KEYS_FILE, or QUERYGIST_OPEN=true: others can reach it here.
 ENTRYPOINT ["querygist"]
 CMD ["serve"]
 

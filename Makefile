@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest
 NOT_FAST := embedded or triton or browser or training or fp8 or slow
 SLOW_TO_IMPORT := train generate evaluate fp8 lookahead export preferences
 
-.PHONY: help serve triton load model fp8 fp8-venv check lint fast test test-all system-packages docs lock clean
+.PHONY: help serve triton load model fp8 fp8-venv check lint fast test test-all system-packages docs lock sbom audit clean
 
 help:
 	@echo "make serve     serve the API and the demo page on http://127.0.0.1:$(PORT)"
@@ -34,6 +34,8 @@ help:
 	@echo "make lint      ruff, mypy, import-linter"
 	@echo "make docs      the documentation as a site, in build/site; a broken link fails"
 	@echo "make lock      constraints.txt anew from pyproject.toml (UPGRADE=--upgrade for newer releases)"
+	@echo "make sbom      what the image installs, as CycloneDX, in build/sbom.json"
+	@echo "make audit     known vulnerabilities of what constraints.txt pins (asks pypi.org)"
 	@echo "make clean     remove the virtual environments and what the tools keep"
 
 serve: $(VENV)/.serve model
@@ -86,8 +88,21 @@ lock: $(VENV)/bin/python
 	$(BIN)/python -m uv pip compile --quiet --universal --all-extras --python-version 3.11 $(UPGRADE) --no-emit-package pip \
 		--no-annotate --custom-compile-command "make lock" --output-file constraints.txt pyproject.toml
 
+# As the Dockerfile installs it, and with nothing that only we need.
+IMAGE_VENV := build/image-venv
+sbom: $(VENV)/.release
+	rm -rf $(IMAGE_VENV)
+	$(PYTHON) -m venv $(IMAGE_VENV)
+	$(IMAGE_VENV)/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt ".[triton,redis,otel]"
+	$(BIN)/cyclonedx-py environment --output-reproducible --pyproject pyproject.toml --output-file build/sbom.json $(IMAGE_VENV)/bin/python
+	rm -rf $(IMAGE_VENV)
+
+# --strict: a package about which nothing is known fails, rather than pass.
+audit: $(VENV)/.release
+	$(BIN)/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+
 clean:
-	rm -rf $(VENV) $(TRITON_VENV) $(FP8_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build/site
+	rm -rf $(VENV) $(TRITON_VENV) $(FP8_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build/site build/sbom.json $(IMAGE_VENV)
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), f"Python 3.11 to 3.13 is needed, this is {sys.version}: make PYTHON=python3.11"'
@@ -108,6 +123,11 @@ $(VENV)/.docs: $(VENV)/.serve
 	$(PIP) --editable '.[docs]'
 	@touch $@
 
+$(VENV)/.release: $(VENV)/.serve
+	@echo "Installing pip-audit and cyclonedx-py into $(VENV) ..."
+	$(PIP) --editable '.[release]'
+	@touch $@
+
 $(VENV)/.load: $(VENV)/.serve
 	@echo "Installing Locust into $(VENV) ..."
 	$(PIP) --editable '.[load]'
@@ -116,7 +136,7 @@ $(VENV)/.load: $(VENV)/.serve
 $(VENV)/.develop: $(VENV)/bin/python pyproject.toml constraints.txt
 	@echo "Installing what the tests need into $(VENV) ..."
 	$(PIP) --editable '.[dev]'
-	@touch $@ $(VENV)/.serve $(VENV)/.triton $(VENV)/.load $(VENV)/.docs
+	@touch $@ $(VENV)/.serve $(VENV)/.triton $(VENV)/.load $(VENV)/.docs $(VENV)/.release
 
 $(TRITON_VENV)/bin/python:
 	$(TRITON_PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 13), f"Triton needs Python 3.11 or 3.12, this is {sys.version}: make TRITON_PYTHON=python3.11"'

@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from querygist.settings import Settings
+from tests import dockerfile
 from tests.conftest import REPOSITORY, missing
 
 FOLDER = REPOSITORY / "deploy" / "kubernetes"
@@ -56,17 +57,22 @@ def containers(objects: list[Object]) -> Iterator[tuple[Object, Object]]:
 
 
 def environment(objects: list[Object], container: Object) -> dict[str, str]:
-    """What the container's process finds set, as strings."""
+    """What the container's process finds set, as strings; the operator's own secrets are optional."""
     found: dict[str, str] = {}
     for source in container.get("envFrom", []):
-        found |= named(objects, "ConfigMap", source["configMapRef"]["name"])["data"]
+        if "secretRef" in source:
+            assert source["secretRef"]["optional"]
+        else:
+            found |= named(objects, "ConfigMap", source["configMapRef"]["name"])["data"]
     return found | {one["name"]: one["value"] for one in container.get("env", [])}
 
 
 def settings_of(objects: list[Object]) -> Settings:
-    """The gateway's settings in this overlay."""
+    """The gateway's settings in this overlay, those of the image among them."""
     container = next(one for _, one in containers(objects) if one["name"] == "gateway")
-    told = environment(objects, container)
+    image = dockerfile.read()["gateway"].environment()
+    told = {name: value for name, value in image.items() if name.startswith("QUERYGIST_")}
+    told |= environment(objects, container)
     return Settings(**{name.removeprefix("QUERYGIST_").lower(): value for name, value in told.items()})  # type: ignore[arg-type]
 
 

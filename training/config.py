@@ -347,7 +347,7 @@ class Fp8Config(Section):
 
     folder: Path = Field(default=Path("build/fp8"), description="for the checkpoints, a quarter of a gigabyte each")
     venv: Path = Field(
-        default_factory=lambda: Path(os.environ.get("QUERYGIST_FP8_VENV", ".venv-fp8")),
+        default_factory=lambda: Path(os.environ.get("FP8_VENV", ".venv-fp8")),
         description="the environment that holds ModelOpt",
     )
     models: list[Literal["student", "gpt2"]] = Field(

@@ -55,7 +55,7 @@ class Options:
                 kind = {"action": "store_true"} if one.type is bool else {"type": type(one.default)}
                 choices = {"choices": _CHOICES[one.name]} if one.name in _CHOICES else {}
                 parser.add_argument(_flag(one.name), default=one.default, help=one.metadata["help"], **kind, **choices)
-        secret = {"env_var": "QUERYGIST_API_KEY", "is_secret": True}
+        secret = {"env_var": "LOADTEST_API_KEY", "is_secret": True}
         parser.add_argument("--api-key", default="", help="Sent as a bearer token", **secret)
 
     @classmethod
@@ -64,7 +64,7 @@ class Options:
         own = [
             f"{_flag(one.name)}: {one.metadata['help']}; default {one.default!r}" for one in fields(cls) if one.metadata
         ]
-        return "\n\n".join([*own, "--api-key: Sent as a bearer token; default QUERYGIST_API_KEY"])
+        return "\n\n".join([*own, "--api-key: Sent as a bearer token; default LOADTEST_API_KEY"])
 
     @classmethod
     def of(cls, parsed: Namespace, host: str | None) -> Self:

@@ -40,7 +40,7 @@ def serve(
     from querygist.engine_factory import create_engine, create_reader
     from querygist.tracing import provider_from_environment
 
-    chosen = settings.load(engine=engine, host=host, port=port)
+    chosen = settings.load_to_listen(engine=engine, host=host, port=port)
     logs.configure(log_format=chosen.log_format, level=chosen.log_level)
     traces = provider_from_environment()
     built_engine, tokenizer = create_engine(chosen)
@@ -58,7 +58,7 @@ def triton(
     with extra("triton"):
         from querygist.triton_server.launch import launch
 
-    chosen = settings.load(port=port)
+    chosen = settings.load_to_listen(port=port) if gateway else settings.load(port=port)
     logs.configure(log_format=chosen.log_format, level=chosen.log_level)
     raise typer.Exit(launch(chosen, grpc_port=grpc_port, metrics_port=metrics_port, gateway=gateway))
 
@@ -116,10 +116,23 @@ def _read(file: str) -> str:
 def check_config() -> None:
     """Print the effective settings; fail when one is wrong."""
     table = Table("setting", "value", "meaning", title="QUERYGIST_*")
-    chosen = settings.load()
+    chosen = settings.load_to_listen()
     for name, field in type(chosen).model_fields.items():
         table.add_row(name.upper(), escape(str(getattr(chosen, name))), field.description)
     Console().print(table)
+
+
+@app.command("api-key")
+def api_key(
+    tenant: Annotated[str, typer.Argument(help="Who will use the key.")],
+    per_minute: Annotated[int, typer.Option(min=1, help="Quota, documents a minute.")] = 600,
+) -> None:
+    """Make an API key: the key goes to the terminal, this once; the key file's entry to standard output."""
+    from querygist.api.auth import new_key
+
+    key, entry = new_key(tenant, per_minute)
+    typer.echo(f"{tenant}'s key, kept nowhere: {key}", err=True)
+    typer.echo(entry)
 
 
 @app.command()

@@ -96,6 +96,9 @@ class Metrics:
         self.shared_cache_errors = counter(
             "querygist_shared_cache_errors", "Commands that the shared Redis did not answer"
         )
+        self.shared_cache_rejected = counter(
+            "querygist_shared_cache_rejected", "Values in the shared Redis that no gateway with our secret wrote"
+        )
         self.cache_bytes = gauge("querygist_cache_bytes", "Memory that cached answers take")
         self.fallbacks = counter("querygist_fallbacks", "Extractive answers in place of generated ones", ["reason"])
         self.sheds = counter("querygist_sheds", "Requests that admission refused", ["reason"])
@@ -110,6 +113,9 @@ class Metrics:
         )
         self.reader_failures = counter(
             "querygist_reader_failures", "Pages that BM25 chose from because the reader could not read them"
+        )
+        self.api_keys_outdated = gauge(
+            "querygist_api_keys_outdated", "1 while the key file cannot be used and its last good content holds"
         )
         self.engine_up = gauge("querygist_engine_up", "1 when the last canary inference succeeded")
         self.engine_status: Callable[[], Status] = Status

@@ -1,7 +1,7 @@
 """How the demo page looks: widths, colours, and that it needs nothing from anywhere else."""
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from querygist.api.health import CONTENT_SECURITY_POLICY
 from tests.conftest import Live
@@ -152,3 +152,24 @@ async def test_the_link_leads_to_the_documentation(live: Live, open_page: OpenPa
     link = page.get_by_role("link", name="API reference")
     assert await link.evaluate("link => link.href") == f"{live.url}/docs"
     assert (await page.request.get(f"{live.url}/docs")).ok
+
+
+async def test_the_documentation_works(live: Live, open_page: OpenPage) -> None:
+    """Under its Content-Security-Policy; `open_page` sees to it that nothing met that."""
+    page = await open_page(f"{live.url}/docs")
+    await page.locator(".opblock-post .opblock-summary-control").first.click()
+    await page.get_by_role("button", name="Try it out").click()
+    await page.get_by_role("button", name="Execute").click()
+    await page.get_by_text("Server response").wait_for()
+    await page.get_by_role("cell", name="200", exact=True).first.wait_for()
+
+
+@pytest.mark.parametrize("path", ["", "docs"])
+async def test_a_page_cannot_be_framed(live: Live, browser: Browser, path: str) -> None:
+    page = await browser.new_page()
+    try:
+        async with page.expect_console_message(lambda message: message.type == "error") as refusal:
+            await page.set_content(f'<iframe src="{live.url}/{path}"></iframe>')
+        assert "frame-ancestors" in (await refusal.value).text
+    finally:
+        await page.close()

@@ -45,7 +45,7 @@ def run_script(plan: Plan, commands: Path, *words: str) -> "subprocess.Completed
         env=os.environ
         | {
             "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
-            "QUERYGIST_VENV": str(Path(sys.executable).parent.parent),
+            "ACCEPT_VENV": str(Path(sys.executable).parent.parent),
         },
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip

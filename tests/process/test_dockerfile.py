@@ -147,24 +147,37 @@ def _started(words: list[str], environment: Mapping[str, str], folder: Path) -> 
 async def test_the_image_serves_from_a_tree_it_cannot_write(image: Image) -> None:
     gateway = STAGES["gateway"]
     before = _tree(image.root)
-    (port,) = claim([("0.0.0.0", 0)])
+    port, operations = claim([("0.0.0.0", 0), ("0.0.0.0", 0)])
     with tempfile.TemporaryDirectory(prefix="querygist-tmp-") as temporary:
         folder = Path(temporary)
         folder.chmod(0o777)
-        environment = image.environment("gateway", folder) | {"QUERYGIST_PORT": str(port), "TMPDIR": temporary}
+        environment = image.environment("gateway", folder) | {
+            "QUERYGIST_PORT": str(port), "QUERYGIST_OPERATIONS_PORT": str(operations), "TMPDIR": temporary
+        }  # fmt: skip
         command, *words = gateway.words("ENTRYPOINT") + gateway.words("CMD")
         executable = shutil.which(command, path=environment["PATH"])
         assert executable == f"{image.root}/opt/querygist/bin/querygist"
+        refused, made = (
+            subprocess.run([executable, *some], env=environment, capture_output=True, text=True, check=False)
+            for some in (words, ["api-key", "search"])
+        )
+        assert refused.returncode == 1
+        assert "QUERYGIST_OPEN=true" in refused.stderr, "others can reach it, and there are no keys"
+        (folder / "api-keys.json").write_text(made.stdout)
+        environment["QUERYGIST_API_KEYS_FILE"] = str(folder / "api-keys.json")
+        headers = {"X-Deadline-Ms": "60000", "Authorization": f"Bearer {made.stderr.split()[-1]}"}
         with _started([executable, *words], environment, folder) as process:
             url = f"http://127.0.0.1:{port}"
             try:
-                await until_ready(url)
+                await until_ready(f"http://127.0.0.1:{operations}")
             except TimeoutError:
                 pytest.fail((folder / "log").read_text()[-3000:])
             async with httpx.AsyncClient(base_url=url, timeout=60) as client:
                 assert (await client.get("/livez")).status_code == 200
                 body = {"query": "when was penicillin discovered", "document": "Penicillin was discovered in 1928."}
-                answer = await client.post("/summarize", json=body, headers={"X-Deadline-Ms": "60000"})
+                assert (await client.post("/summarize", json=body)).status_code == 401
+                assert (await client.get("/metrics")).status_code == 404
+                answer = await client.post("/summarize", json=body, headers=headers)
                 assert answer.json()["method"] == "generative"
             health = re.search(r"CMD (\[.*\])", gateway.one("HEALTHCHECK"))
             assert health
@@ -191,3 +204,17 @@ def test_the_image_has_tritons_models_and_delivers_engines(image: Image) -> None
     words = [image.root / "opt/querygist/bin/querygist", "engine", "deliver", "--help"]
     done = subprocess.run(words, capture_output=True, text=True, cwd="/", check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_bill_of_materials_names_what_it_installs(image: Image, tmp_path: Path) -> None:
+    python, bill = image.root / "opt/querygist/bin/python", tmp_path / "sbom.json"
+    tool = Path(sys.executable).with_name("cyclonedx-py")
+    words = [tool, "environment", "--pyproject", REPOSITORY / "pyproject.toml", "--output-file", bill, python]
+    subprocess.run(words, check=True, capture_output=True)
+    found = json.loads(bill.read_text())
+    assert found["metadata"]["component"]["name"] == "querygist"
+    versions = {one["name"].lower(): one["version"] for one in found["components"]}
+    pinned = dict(re.findall(r"(?m)^([\w.-]+)==([\w.+]+)", (REPOSITORY / "constraints.txt").read_text()))
+    for name in ("fastapi", "openvino", "redis", "tritonclient", "opentelemetry-sdk"):
+        assert versions[name] == pinned[name]
+    assert not {"pytest", "torch", "locust", "cyclonedx-bom"} & set(versions)

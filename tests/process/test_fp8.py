@@ -29,8 +29,8 @@ QUALITY = 3
 
 @pytest.fixture(scope="module")
 def venv() -> Path:
-    """ModelOpt's environment: in QUERYGIST_FP8_VENV, or where `make fp8-venv` puts it."""
-    found = REPOSITORY / os.environ.get("QUERYGIST_FP8_VENV", ".venv-fp8")
+    """ModelOpt's environment: in FP8_VENV, or where `make fp8-venv` puts it."""
+    found = REPOSITORY / os.environ.get("FP8_VENV", ".venv-fp8")
     try:
         environment.interpreter(found)
     except ConfigurationError as error:

@@ -16,18 +16,23 @@ import pytest
 from prometheus_client import generate_latest
 from redis.asyncio import Redis
 
+from querygist.api.quotas import Quotas
+from querygist.api.shared_quotas import SharedQuotas
 from querygist.engines.base import Identity
 from querygist.engines.fake import FakeEngine
-from querygist.errors import ConfigurationError, EngineUnavailable
+from querygist.errors import ConfigurationError, EngineUnavailable, QuotaExceeded
 from querygist.metrics import Metrics
 from querygist.pipeline.shared_cache import LEASE_MS, SharedCache
+from querygist.pipeline.signed_summary import SummarySigner
 from querygist.pipeline.summary import Cited, Summary
 from querygist.prompting.tokenizer import Tokenizer
+from querygist.redis_connection import RedisConnection
 from tests.conftest import Serve, first_sentences_of_document, missing
 
 pytestmark = pytest.mark.slow
 
 KEY = b"\x01" * 32
+SECRET = "a secret of at least 32 characters"
 CITED = (Cited(0, 14, ((0, 14),), "verbatim"),)
 DONE = Summary("Owls eat mice.", True, "generative", None, CITED, 1.0, 0.9, prompt_tokens=10, completion_tokens=4)
 
@@ -71,7 +76,8 @@ def join(redis: RedisServer) -> Join:
 
     @contextlib.asynccontextmanager
     async def joining() -> AsyncGenerator[SharedCache, None]:
-        shared = SharedCache(redis.url, ttl_seconds=60, metrics=Metrics())
+        metrics = Metrics()
+        shared = SharedCache(RedisConnection(redis.url, metrics), secret=SECRET, ttl_seconds=60, metrics=metrics)
         async with shared:
             yield shared
 
@@ -228,17 +234,72 @@ async def test_a_redis_that_hangs_is_left_alone(join: Join, redis: RedisServer) 
         assert errors(one) == 1
 
 
-async def test_what_is_no_summary_is_computed_again(join: Join, redis: RedisServer) -> None:
+def rejected(shared: SharedCache) -> float:
+    value = shared._metrics.registry.get_sample_value("querygist_shared_cache_rejected_total")
+    assert value is not None
+    return value
+
+
+def values() -> dict[str, bytes]:
+    """What others may write where the summary of KEY belongs."""
+    signer, name = SummarySigner(SECRET), KEY.hex()
+    right = signer.sign(name, DONE)
+    return {
+        "no summary": b'{"text": 1}',
+        "nothing": b"",
+        "unsigned": right[32:],
+        "of another secret": SummarySigner(SECRET[::-1]).sign(name, DONE),
+        "of another key": signer.sign("02" * 32, DONE),
+        "damaged": right.replace(b"Owls", b"Rats"),
+        "copied more than all": signer.sign(name, replace(DONE, copied=7.5)),
+    }
+
+
+@pytest.mark.parametrize("kind", values())
+async def test_what_a_gateway_did_not_sign_is_replaced(join: Join, redis: RedisServer, kind: str) -> None:
     work = Work()
     work.end.set()
-    async with join() as one, Redis.from_url(redis.url) as client:
-        await client.set(f"querygist:{{{KEY.hex()}}}:summary", b'{"text": 1}')
+    async with join() as one, join() as two, Redis.from_url(redis.url) as client:
+        await client.set(f"querygist:{{{KEY.hex()}}}:summary", values()[kind])
         assert await once(one, work) == Found(DONE, cached=False)
+        assert await once(two, work) == Found(DONE, cached=True), "computed anew, and kept"
+        assert (rejected(one), errors(one), rejected(two)) == (kind != "nothing", 0, 0)
 
 
-def test_an_address_that_is_none_is_said() -> None:
-    with pytest.raises(ConfigurationError, match="QUERYGIST_REDIS_URL is no address of a Redis"):
-        SharedCache("localhost:6379", ttl_seconds=1, metrics=Metrics())
+@pytest.mark.parametrize("part", ["summary", "lease"])
+async def test_a_key_of_another_type_is_replaced(join: Join, redis: RedisServer, part: str) -> None:
+    work = Work()
+    work.end.set()
+    async with join() as one, join() as two, Redis.from_url(redis.url) as client:
+        await client.lpush(f"querygist:{{{KEY.hex()}}}:{part}", "x")
+        assert await once(one, work) == Found(DONE, cached=False)
+        assert await once(two, work) == Found(DONE, cached=True)
+        assert errors(one) == 0, "it does not rest"
+
+
+async def test_a_bad_message_does_not_end_the_listener(join: Join, redis: RedisServer) -> None:
+    work, other = Work(), Work()
+    async with join() as one, join() as two, Redis.from_url(redis.url) as client:
+        leading = asyncio.create_task(once(one, work))
+        await work.begun.wait()
+        waiting = asyncio.create_task(once(two, other))
+        await waits(redis, waiting)
+        while await client.publish("querygist:landed", b"\xff") < 2:
+            await asyncio.sleep(0.005)
+        begun = time.monotonic()
+        work.end.set()
+        assert await leading == Found(DONE, cached=False)
+        assert await waiting == Found(DONE, cached=True)
+        assert time.monotonic() - begun < LEASE_MS / 1000 / 2, "told, not asked again"
+        assert dict(await client.pubsub_numsub("querygist:landed")) == {b"querygist:landed": 2}
+
+
+@pytest.mark.parametrize("url", ["localhost:6379", "redis://u:s3c/ret@h"])
+def test_an_address_that_is_none_is_said_without_it(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="QUERYGIST_REDIS_URL is no address of a Redis") as raised:
+        RedisConnection(url, Metrics())
+    assert "s3c" not in raised.value.detail
+    assert raised.value.__cause__ is None
 
 
 BODY = {"query": "what do owls eat", "document": "Owls eat mice. They hunt at night. Snow is cold."}
@@ -248,7 +309,8 @@ async def test_gateways_share_work_and_go_on_without_redis(
     redis: RedisServer, serve: Serve, identity: Identity, tokenizer: Tokenizer
 ) -> None:
     engines = [FakeEngine(identity, first_sentences_of_document(tokenizer)) for _ in range(2)]
-    async with serve(engines[0], redis_url=redis.url) as one, serve(engines[1], redis_url=redis.url) as two:
+    shared = {"redis_url": redis.url, "redis_secret": SECRET}
+    async with serve(engines[0], **shared) as one, serve(engines[1], **shared) as two:
         clients: list[httpx.AsyncClient] = [one, two]
         answers = [(await client.post("/summarize", json=BODY)).json() for client in clients]
         assert [answer["cached"] for answer in answers] == [False, True]
@@ -263,3 +325,26 @@ async def test_gateways_share_work_and_go_on_without_redis(
         for number, client in enumerate(clients):
             answer = (await client.post("/summarize", json=BODY | {"max_words": 40 + number})).json()
             assert (answer["method"], answer["cached"]) == ("generative", False)
+
+
+async def test_gateways_count_quotas_together(redis: RedisServer) -> None:
+    connections = [RedisConnection(redis.url, Metrics()) for _ in range(3)]
+    gateways = [Quotas(SharedQuotas(connection).spend) for connection in connections]
+    for number in range(10):
+        await gateways[number % 3].spend("alice", 10, 1)
+    with pytest.raises(QuotaExceeded) as refused:
+        await gateways[0].spend("alice", 10, 2)
+    assert refused.value.retry_after == pytest.approx(12, abs=1)
+    await gateways[0].spend("bob", 10, 10)
+    async with Redis.from_url(redis.url) as client:
+        await client.set("querygist:quota:alice", "1e300")  # of a clock that went wrong
+        await gateways[0].spend("alice", 10, 10)
+        await client.delete("querygist:quota:alice")
+        await client.lpush("querygist:quota:alice", "no number")
+        await gateways[0].spend("alice", 10, 10)
+    redis.kill()
+    with pytest.raises(QuotaExceeded):
+        for _ in range(11):
+            await gateways[1].spend("alice", 10, 1)
+    for connection in connections:
+        await connection.close()

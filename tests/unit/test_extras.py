@@ -27,7 +27,7 @@ def told(ask):
         print(error.detail)
 
 told(lambda: engine_factory.create_engine(settings.load(engine="triton")))
-told(lambda: app.create_app(settings.load(redis_url="redis://127.0.0.1:1"), None, None))
+told(lambda: app.create_app(settings.load(redis_url="redis://127.0.0.1:1", redis_secret="x" * 32), None, None))
 """
 
 

@@ -15,7 +15,7 @@ def interpreter(venv: Path) -> Path:
     if not python.exists():
         raise ConfigurationError(
             f"There is no ModelOpt environment in {venv}. `make fp8-venv` installs it in .venv-fp8; fp8.venv or "
-            "QUERYGIST_FP8_VENV name another one."
+            "FP8_VENV name another one."
         )
     return python
 

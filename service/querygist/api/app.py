@@ -15,7 +15,8 @@ from querygist.api import health, problems, routes
 from querygist.api.auth import Authenticator
 from querygist.api.lifecycle import Lifecycle
 from querygist.api.middleware import BodyLimitMiddleware, RequestMiddleware
-from querygist.api.quotas import Quotas
+from querygist.api.ports import OperationsPortMiddleware
+from querygist.api.quotas import Quotas, SharedSpend
 from querygist.api.state import AppState
 from querygist.engines.base import Engine
 from querygist.extras import extra
@@ -45,7 +46,7 @@ def create_app(
 ) -> FastAPI:
     """The app, with a `AppState` in `app.state.gateway`. Raises ConfigurationError."""
     metrics = Metrics()
-    shared = _shared_cache(settings, metrics)
+    shared, shared_spend = _shared(settings, metrics)
     metrics.engine_status = engine.status
     texts = TextWork(metrics, max_waiting=settings.max_waiting)
     admission = Admission(
@@ -81,7 +82,7 @@ def create_app(
             max_deadline_seconds=settings.max_deadline_ms / 1000,
             cache_scope=cache_scope,
         ),
-        authenticator=Authenticator(settings.api_keys_file, Quotas()),
+        authenticator=Authenticator(settings.api_keys_file, Quotas(shared_spend), metrics),
         lifecycle=Lifecycle(delay=settings.drain_delay_seconds, budget=settings.drain_seconds),
         metrics=metrics,
     )
@@ -103,16 +104,24 @@ def create_app(
     app = _api(lifespan)
     app.state.gateway = gateway
     app.add_middleware(BodyLimitMiddleware)
+    if settings.operations_port is not None:
+        app.add_middleware(OperationsPortMiddleware, port=settings.operations_port)
     app.add_middleware(RequestMiddleware, lifecycle=gateway.lifecycle, tracer=tracing.tracer_of(traces))
     return app
 
 
-def _shared_cache(settings: Settings, metrics: Metrics) -> "SharedCache | None":
-    if settings.redis_url is None:
-        return None
+def _shared(settings: Settings, metrics: Metrics) -> "tuple[SharedCache, SharedSpend] | tuple[None, None]":
+    """Return what gateways share through Redis: summaries, and the spending of quotas."""
+    if settings.redis_url is None or settings.redis_secret is None:
+        return None, None
     with extra("redis"):
+        from querygist.api.shared_quotas import SharedQuotas  # noqa: PLC0415
         from querygist.pipeline.shared_cache import SharedCache  # noqa: PLC0415
-    return SharedCache(settings.redis_url.get_secret_value(), ttl_seconds=settings.cache_ttl_seconds, metrics=metrics)
+        from querygist.redis_connection import RedisConnection  # noqa: PLC0415
+    redis = RedisConnection(settings.redis_url.get_secret_value(), metrics)
+    secret = settings.redis_secret.get_secret_value()
+    cache = SharedCache(redis, secret=secret, ttl_seconds=settings.cache_ttl_seconds, metrics=metrics)
+    return cache, SharedQuotas(redis).spend
 
 
 def openapi_document() -> dict[str, Any]:

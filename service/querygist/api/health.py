@@ -3,14 +3,15 @@
 from pathlib import Path
 
 from fastapi import APIRouter, Request
-from fastapi.responses import FileResponse, Response
+from fastapi.responses import HTMLResponse, Response
 from prometheus_client.exposition import choose_encoder
 
 from querygist.api import routes
 from querygist.api.preflight import State
 from querygist.errors import EngineUnavailable, NotReady
 
-PAGE = Path(__file__).parent / "static" / "index.html"
+PAGE = (Path(__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+DOCS_LINK = '<a href="docs">API reference</a>'
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
@@ -49,6 +50,7 @@ async def metrics(request: Request, app_state: State) -> Response:
 
 
 @router.get("/", include_in_schema=False)
-async def page() -> FileResponse:
-    """The demo page."""
-    return FileResponse(PAGE, headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"})
+async def page(app_state: State) -> HTMLResponse:
+    """The demo page; without a link to documentation that is on another port."""
+    here = PAGE if app_state.settings.operations_port is None else PAGE.replace(DOCS_LINK, "")
+    return HTMLResponse(here, headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Cache-Control": "no-cache"})

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from querygist.api import problems
 from querygist.api.lifecycle import Lifecycle
+from querygist.api.security_headers import harden
 from querygist.tracing import OFF, request_span, trace_id_of, tracer_of
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -84,7 +85,7 @@ class RequestMiddleware:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
-                headers["X-Content-Type-Options"] = "nosniff"
+                harden(headers, scope["path"].removeprefix(scope.get("root_path", "")))
                 if self.lifecycle.refusing:
                     headers["Connection"] = "close"
             await send(message)

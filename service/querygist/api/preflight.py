@@ -75,7 +75,8 @@ def _admit(request: Request, app_state: AppState) -> None:
     request.state.deadline, request.state.stream_deadline = _deadlines(app_state, headers)
     if app_state.lifecycle.refusing:
         raise NotReady("This instance is shutting down. Send the request again.", retry_after=1)
-    request.state.tenant = app_state.authenticator.tenant(headers.get("authorization"))
+    request.state.known = app_state.authenticator.authenticate(headers.get("authorization"))
+    request.state.tenant = request.state.known.name
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise UnsupportedMediaType("Send the body as JSON, with the header `Content-Type: application/json`.")
@@ -110,4 +111,4 @@ async def admitted(
     """Take what these documents cost from the tenant's quota; return who asks. Raises QuotaExceeded."""
     with app_state.metrics.count_refusal(len(documents)):
         cost = sum(map(cost_of, documents))
-        return await app_state.authenticator.admit(request.state.tenant, cost, interactive=interactive)
+        return await app_state.authenticator.admit(request.state.known, cost, interactive=interactive)

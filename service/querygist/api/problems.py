@@ -21,7 +21,8 @@ TITLES = {
 }
 
 DETAILS = {
-    404: "Summaries are at POST /summarize and POST /summarize/batch; the documentation is at /docs.",
+    404: "Summaries are at POST /summarize and POST /summarize/batch; the documentation is at /docs, where there is an "
+    "operations port on that one.",
     405: "Use one of the methods in the Allow header.",
     500: "The failure was logged under this request id. Trying again may help.",
 }
@@ -85,6 +86,11 @@ def error_response(error: HttpError, request_id: str | None) -> Response:
 def internal_problem(request_id: str | None) -> Problem:
     """A failure of ours, told without its particulars."""
     return _problem(500, *TITLES[500], DETAILS[500], request_id)
+
+
+def not_found(request_id: str | None) -> Response:
+    """A path that is not on this port."""
+    return response(_problem(404, *TITLES[404], DETAILS[404], request_id))
 
 
 def install(app: FastAPI) -> None:

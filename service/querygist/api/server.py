@@ -1,5 +1,6 @@
 """uvicorn, with an end that finishes what it began."""
 
+import contextlib
 import socket
 from types import FrameType
 
@@ -8,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from querygist.api.state import AppState
+from querygist.errors import ConfigurationError
 
 log = structlog.get_logger("querygist.server")
 
@@ -38,11 +40,21 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, and say where."""
+        settings = self._gateway.settings
+        if settings.operations_port is not None:
+            with contextlib.ExitStack() as held:
+                ports = (settings.port, settings.operations_port)
+                sockets = [held.enter_context(_listening(settings.host, port)) for port in ports]
+                held.pop_all()
         await super().startup(sockets)
         if not self.started:
             return
         host, port = self.servers[0].sockets[0].getsockname()[:2]
-        log.info("listening", url=f"http://{host}:{port}", engine=self._gateway.settings.engine)
+        log.info(
+            "listening", url=f"http://{host}:{port}", operations_port=settings.operations_port, engine=settings.engine
+        )
+        if settings.lets_everyone_in:
+            log.warning("open_to_everyone", host=host, remedy="QUERYGIST_API_KEYS_FILE names a key file")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Signal handler."""
@@ -62,6 +74,16 @@ class Server(uvicorn.Server):
             log.info("drained")
             self.should_exit = True
         return await super().on_tick(counter)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        (family, *_), *_ = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigurationError(
+            f"Cannot listen on {host} port {port}: {error.strerror or error}. Choose another port."
+        ) from None
 
 
 def serve(app: FastAPI) -> None:

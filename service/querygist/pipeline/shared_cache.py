@@ -2,12 +2,14 @@
 
 A gateway that finds no summary takes a *lease* on computing it, and renews the lease while it computes. Others wait:
 what ends a computation, well or not, is told on a channel; a lease that nobody renews runs out. Redis is never
-needed: whoever cannot ask it in `ANSWER_SECONDS` computes alone, and asks again only after `REST_SECONDS`.
+needed: whoever gets no answer from it computes alone.
+
+Nor is it trusted: summaries are signed with a secret that the gateways share. What is forged, damaged or of another
+type is removed and computed anew.
 """
 
 import asyncio
 import contextlib
-import time
 import uuid
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
@@ -15,43 +17,35 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
-import structlog
-from pydantic import TypeAdapter, ValidationError
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
-from querygist.errors import ConfigurationError
 from querygist.metrics import Metrics
+from querygist.pipeline.signed_summary import SummarySigner
 from querygist.pipeline.summary import Summary
+from querygist.redis_connection import REST_SECONDS, RedisConnection
 
-log = structlog.get_logger("querygist.shared_cache")
-
-ANSWER_SECONDS = 0.1
-"""Redis answers in a millisecond or two; one that takes this long is worse than none."""
-
-REST_SECONDS = 1.0
 LEASE_MS = 2000
 """How long others wait for a gateway that died while it computed. A computation that lives renews its lease."""
 
 _CHANNEL = "querygist:landed"
 
-# The summary if it is there; else the lease if it is free.
+# The summary if it is there, and not the one that was refused; else the lease if it is free.
 _ASK = """
+for _, key in ipairs(KEYS) do
+  local kind = redis.call('TYPE', key).ok
+  if kind ~= 'string' and kind ~= 'none' then redis.call('DEL', key) end
+end
 local found = redis.call('GET', KEYS[1])
-if found then return found end
+if found and found ~= ARGV[3] then return found end
+if found then redis.call('DEL', KEYS[1]) end
 return redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) and 1 or 0
 """
-_RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end"
+_RENEW = "if redis.pcall('GET', KEYS[1]) == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end"
 _LAND = """
 if ARGV[2] ~= '' then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
-if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+if redis.pcall('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
 redis.call('PUBLISH', ARGV[4], ARGV[5])
 """
-
-_summaries = TypeAdapter(Summary)
 
 
 class _Turn(IntEnum):
@@ -72,25 +66,13 @@ class Lease:
 class SharedCache:
     """The part of the cache that lies in Redis. For one event loop."""
 
-    def __init__(self, url: str, *, ttl_seconds: float, metrics: Metrics) -> None:
-        """Raises ConfigurationError when `url` is none."""
-        try:
-            self._redis = Redis.from_url(
-                url,
-                socket_timeout=ANSWER_SECONDS,
-                socket_connect_timeout=ANSWER_SECONDS,
-                retry=Retry(NoBackoff(), 0),
-            )
-            self._listener = Redis.from_url(url, socket_timeout=None, socket_connect_timeout=REST_SECONDS)
-        except ValueError as error:
-            raise ConfigurationError(f"QUERYGIST_REDIS_URL is no address of a Redis: {error}.") from None
-        self._ask_script = self._redis.register_script(_ASK)
-        self._renew_script = self._redis.register_script(_RENEW)
-        self._land_script = self._redis.register_script(_LAND)
+    def __init__(self, redis: RedisConnection, *, secret: str, ttl_seconds: float, metrics: Metrics) -> None:
+        self._redis = redis
+        self._signer = SummarySigner(secret)
+        self._ask_script, self._renew_script, self._land_script = map(redis.script, (_ASK, _RENEW, _LAND))
         self._ttl = ttl_seconds
         self._metrics = metrics
         self._landings: dict[str, set[asyncio.Event]] = {}
-        self._rests_until = 0.0
         self._listening: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -102,8 +84,7 @@ class SharedCache:
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
-        await self._redis.aclose()
-        await self._listener.aclose()
+        await self._redis.close()
 
     @asynccontextmanager
     async def lease(self, key: bytes) -> AsyncGenerator[Lease, None]:
@@ -128,7 +109,7 @@ class SharedCache:
             renewing.cancel()
             content = b""
             if lease.summary is not None and lease.summary.lasting:
-                content = _summaries.dump_json(lease.summary)
+                content = self._signer.sign(name, lease.summary)
             # Shielded: a computation that everybody has left is cancelled, and another gateway may wait for its end.
             await asyncio.shield(self._land(name, token, content))
 
@@ -143,44 +124,35 @@ class SharedCache:
                     await asyncio.wait_for(landed.wait(), LEASE_MS / 1000)
 
     async def _ask(self, name: str, token: str) -> Summary | _Turn:
-        found = await self._run(self._ask_script, [_summary(name), _lease(name)], token, LEASE_MS)
-        if isinstance(found, bytes):
-            try:
-                return _summaries.validate_json(found)
-            except ValidationError:  # another release's, or somebody else's
-                return _Turn.ALONE
-        return _Turn.ALONE if found is None else _Turn(found)
+        refused = b""
+        for _ in range(2):
+            found = await self._redis.run(self._ask_script, [_summary(name), _lease(name)], token, LEASE_MS, refused)
+            if not isinstance(found, bytes):
+                return _Turn.ALONE if found is None else _Turn(found)
+            summary = self._signer.read(name, found)
+            if summary is not None:
+                return summary
+            self._metrics.shared_cache_rejected.inc()
+            refused = found
+        return _Turn.ALONE  # somebody writes as fast as we ask
 
     async def _renew(self, name: str, token: str) -> None:
         while True:
             await asyncio.sleep(LEASE_MS / 4000)
-            await self._run(self._renew_script, [_lease(name)], token, LEASE_MS)
+            await self._redis.run(self._renew_script, [_lease(name)], token, LEASE_MS)
 
     async def _land(self, name: str, token: str, content: bytes) -> None:
         keys = [_summary(name), _lease(name)]
-        await self._run(self._land_script, keys, token, content, round(1000 * self._ttl), _CHANNEL, name)
-
-    async def _run(self, script: AsyncScript, keys: list[str], *arguments: str | bytes | int) -> bytes | int | None:
-        """Return what a script returns; None when Redis does not answer, or did not a moment ago."""
-        if time.monotonic() < self._rests_until:
-            return None
-        try:
-            answer: bytes | int | None = await script(keys, arguments)
-            return answer
-        except (RedisError, OSError, TimeoutError) as error:
-            log.warning("redis_does_not_answer", error=type(error).__name__, rests_seconds=REST_SECONDS)
-            self._metrics.shared_cache_errors.inc()
-            self._rests_until = time.monotonic() + REST_SECONDS
-            return None
+        await self._redis.run(self._land_script, keys, token, content, round(1000 * self._ttl), _CHANNEL, name)
 
     async def _listen(self) -> None:
         while True:
             try:
-                async with self._listener.pubsub() as channel:
+                async with self._redis.listener.pubsub() as channel:
                     await channel.subscribe(_CHANNEL)
                     async for message in channel.listen():
                         if message["type"] == "message":
-                            self._wake(message["data"].decode())
+                            self._wake(message["data"].decode(errors="replace"))  # anybody may have sent it
             except (RedisError, OSError):
                 for name in list(self._landings):
                     self._wake(name)  # they ask, and learn that nobody answers

@@ -10,6 +10,7 @@ from compose_spec import PyCompose
 from querygist.api.server import LAST_WORDS_SECONDS
 from querygist.settings import Settings
 from querygist.trtllm.container import IMAGE
+from tests import dockerfile
 from tests.conftest import REPOSITORY
 
 PATH = REPOSITORY / "deploy" / "compose.yaml"
@@ -20,6 +21,7 @@ SERVICES: dict[str, Any] = COMPOSE["services"]
 GATEWAY = SERVICES["gateway"]
 TRITONS = ("triton-cpu", "triton-gpu")
 OPERATORS_OWN = {"./engines"}
+PROMETHEUS = yaml.safe_load((REPOSITORY / "deploy/prometheus/prometheus.yml").read_text())
 
 
 def seconds(text: str) -> float:
@@ -60,6 +62,17 @@ def test_variables_are_settings_and_agree_with_the_service() -> None:
     assert settings.threads < float(GATEWAY["deploy"]["resources"]["limits"]["cpus"])
     drain = settings.drain_delay_seconds + settings.drain_seconds + LAST_WORDS_SECONDS
     assert seconds(GATEWAY["stop_grace_period"]) > drain
+
+
+def test_the_key_file_is_a_secret_and_operations_stay_inside() -> None:
+    (secret,) = GATEWAY["secrets"]
+    assert GATEWAY["environment"]["QUERYGIST_API_KEYS_FILE"] == f"/run/secrets/{secret['target']}"
+    assert secret["source"] in COMPOSE["secrets"]
+    port = GATEWAY["environment"]["QUERYGIST_OPERATIONS_PORT"]
+    assert port == dockerfile.read()["gateway"].environment()["QUERYGIST_OPERATIONS_PORT"]
+    assert not any(port in published for published in GATEWAY["ports"])
+    (scraped,) = PROMETHEUS["scrape_configs"][0]["dns_sd_configs"]
+    assert (scraped["names"], str(scraped["port"])) == (["gateway"], port)
 
 
 @pytest.mark.parametrize("name", TRITONS)

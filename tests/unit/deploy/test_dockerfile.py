@@ -31,7 +31,8 @@ def test_variables_are_settings_and_the_port_is_theirs() -> None:
     for stage in STAGES.values():
         ours = {name for name in stage.environment() if name.startswith("QUERYGIST_")}
         assert {name.removeprefix("QUERYGIST_").lower() for name in ours} <= set(Settings.model_fields)
-    assert STAGES["gateway"].one("EXPOSE") == str(Settings.model_fields["port"].default)
+    operations = STAGES["gateway"].environment()["QUERYGIST_OPERATIONS_PORT"]
+    assert STAGES["gateway"].one("EXPOSE").split() == [str(Settings.model_fields["port"].default), operations]
 
 
 def test_copied_files_exist_and_are_in_the_context() -> None:
@@ -44,6 +45,15 @@ def test_copied_files_exist_and_are_in_the_context() -> None:
             for source in value.split()[:-1]:
                 assert (REPOSITORY / source).exists(), source
                 assert f"!{source}" in ignored
+
+
+def test_the_bill_of_materials_is_of_what_the_image_installs() -> None:
+    made = (REPOSITORY / "Makefile").read_text()
+    (image,) = [re.search(r'"\.\[(.+?)\]"', value) for value in STAGES["build"].all("RUN")]
+    bill = re.search(r'IMAGE_VENV\)/bin/python -m pip install .*--constraint constraints\.txt "\.\[(.+?)\]"', made)
+    assert image
+    assert bill
+    assert image[1] == bill[1]
 
 
 def test_the_wheels_folders_are_in_the_image() -> None:

@@ -64,13 +64,13 @@ def test_pods_keep_to_the_restricted_profile(objects: list[Object]) -> None:
         assert spec["securityContext"]["runAsNonRoot"] is True
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
-        assert all({"emptyDir", "persistentVolumeClaim"} & volume.keys() for volume in spec["volumes"])
+        assert all({"emptyDir", "persistentVolumeClaim", "secret"} & volume.keys() for volume in spec["volumes"])
         assert container["securityContext"]["allowPrivilegeEscalation"] is False
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
 
 
 def test_pods_get_no_service_variables(objects: list[Object]) -> None:
-    """The service `querygist` would set QUERYGIST_PORT to tcp://ADDRESS:80, and the gateway would not start."""
+    """Nothing reads them."""
     assert all(spec["enableServiceLinks"] is False for _, _, spec in pods(objects))
 
 
@@ -88,7 +88,10 @@ def test_variables_are_settings_and_agree_with_the_pod(objects: list[Object], ov
     settings = settings_of(objects)
     assert settings.engine == {"cpu": "embedded", "gpu": "triton"}[overlay]
     (gateway,) = [one for _, one in containers(objects) if one["name"] == "gateway"]
-    assert gateway["ports"] == [{"name": "http", "containerPort": settings.port}]
+    assert gateway["ports"] == [
+        {"name": "http", "containerPort": settings.port},
+        {"name": "operations", "containerPort": settings.operations_port},
+    ]
     if settings.engine == "embedded":
         limit = quantity(gateway["resources"]["limits"]["cpu"])
         assert 0 < settings.threads < limit, "0 would count the node's cores; one is left to the gateway itself"
@@ -103,7 +106,37 @@ def test_probes_ask_paths_that_exist(objects: list[Object]) -> None:
                 probe = container[kind]["httpGet"]
                 assert probe["path"] in paths[container["name"]]
                 assert probe["port"] in ports
+                assert (probe["port"] == "operations") is (container["name"] == "gateway")
             assert "ready" not in container["livenessProbe"]["httpGet"]["path"], "a dead engine restarts nobody"
+
+
+def test_keys_are_a_secret_that_can_change_in_a_running_pod(objects: list[Object]) -> None:
+    (spec,) = [spec for name, _, spec in pods(objects) if name == "gateway"]
+    (container,) = spec["containers"]
+    path = settings_of(objects).api_keys_file
+    assert path
+    (mount,) = [one for one in container["volumeMounts"] if one["mountPath"] == str(path.parent)]
+    assert "subPath" not in mount, "a file that is mounted by itself is never renewed"
+    (volume,) = [one for one in spec["volumes"] if one["name"] == mount["name"]]
+    secret = volume["secret"]["secretName"]
+    assert f"create secret generic {secret} --from-file={path.name}" in (REPOSITORY / "docs/deploy.md").read_text()
+    assert not of_kind(objects, "Secret"), "it is the operator's"
+
+
+def test_who_may_reach_which_port_of_a_gateway(objects: list[Object]) -> None:
+    labels = named(objects, "Deployment", "gateway")["spec"]["template"]["metadata"]["labels"]
+    policies = [one["spec"] for one in of_kind(objects, "NetworkPolicy") if selects(one["spec"]["podSelector"], labels)]
+    entries = {
+        port["port"]: [tuple(one["namespaceSelector"]["matchLabels"].items()) for one in rule["from"]]
+        for spec in policies
+        for rule in spec.get("ingress", [])
+        for port in rule["ports"]
+    }
+    assert entries == {
+        "http": [(("querygist-client", "true"),)],
+        "operations": [(("kubernetes.io/metadata.name", "monitoring"),)],
+    }
+    assert "querygist-client=true" in (REPOSITORY / "docs/deploy.md").read_text()
 
 
 def test_there_is_time_to_drain(objects: list[Object]) -> None:
@@ -143,7 +176,7 @@ def test_selectors_find_pods_that_exist(objects: list[Object]) -> None:
 def test_annotations_send_prometheus_to_a_port_of_the_pod(objects: list[Object]) -> None:
     for _, metadata, spec in pods(objects):
         ports = {str(port["containerPort"]): port["name"] for port in spec["containers"][0]["ports"]}
-        assert ports[metadata["annotations"]["prometheus.io/port"]] in {"http", "metrics"}
+        assert ports[metadata["annotations"]["prometheus.io/port"]] in {"operations", "metrics"}
 
 
 def test_the_autoscaler_reads_a_metric_of_ours(objects: list[Object]) -> None:

@@ -49,7 +49,7 @@ def test_a_step_that_fails_is_told(tmp_path: Path) -> None:
 def test_where_it_is(
     monkeypatch: pytest.MonkeyPatch, variable: str | None, overrides: list[str], expected: Path
 ) -> None:
-    monkeypatch.delenv("QUERYGIST_FP8_VENV", raising=False)
+    monkeypatch.delenv("FP8_VENV", raising=False)
     if variable:
-        monkeypatch.setitem(os.environ, "QUERYGIST_FP8_VENV", variable)
+        monkeypatch.setitem(os.environ, "FP8_VENV", variable)
     assert configs.load(REPOSITORY / "training/configs/fp8.yaml", overrides).fp8.venv == expected
