@@ -44,7 +44,7 @@ class Tenant(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Who sent a request: a tenant as the key file had it then, or anyone, where there is no such file."""
+    """The sender of a request: a tenant as the key file had it then, or anyone, where there is no such file."""
 
     name: str
     tenant: Tenant | None
