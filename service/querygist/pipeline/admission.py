@@ -132,22 +132,41 @@ class Admission:
             self._beginning.learn(waiter.to_begin, began - entered, finished=finished or place.began is not None)
             self._leave(waiter)
 
+    def check(self, cost: float, deadline: Deadline, caller: Caller, *, to_begin: float) -> None:
+        """Raise what `enter` would, for work before which there is other work to do: in overload that is in vain."""
+        if self.in_flight < self.places:
+            return
+        waiter = _Waiter(cost, to_begin, caller, lambda: deadline, asyncio.get_running_loop().create_future())
+        estimate = self._wait_estimate(caller)
+        self._queue.push(waiter)
+        turned_away, error = self._turned_away(waiter, estimate)
+        self._queue.remove(waiter)
+        if error and turned_away is waiter:
+            self._refused(error.reason)
+            raise error
+
     async def _wait(self, waiter: _Waiter) -> None:
         estimate = self._wait_estimate(waiter.caller)
         self._queue.push(waiter)
         self._admit(arriving=waiter)  # with a place for it nothing else is asked: an estimate may be wrong
         if waiter.admitted.done():
             return
-        if self.waiting > self._max_waiting:
-            last = self._queue.last_in_line(waiter)
-            self._refuse(last, self._overloaded(estimate))
-        elif estimate is not None and (late := self._too_late(waiter, estimate)):
-            self._refuse(waiter, late)
+        turned_away, error = self._turned_away(waiter, estimate)
+        if error:
+            self._refuse(turned_away, error)
         try:
             await waiter.admitted
         except asyncio.CancelledError:
             self._abandon(waiter)
             raise
+
+    def _turned_away(
+        self, waiter: _Waiter, estimate: float | None
+    ) -> tuple[_Waiter, Overloaded | DeadlineExceeded | None]:
+        """Return who cannot stay when `waiter` has come, and the reason; none where all can."""
+        if self.waiting > self._max_waiting:
+            return self._queue.last_in_line(waiter), self._overloaded(estimate)
+        return waiter, None if estimate is None else self._too_late(waiter, estimate)
 
     def _wait_estimate(self, caller: Caller) -> float | None:
         """Seconds until a request that arrives now gets a place; None before the first one has finished."""

@@ -165,19 +165,19 @@ class Summarizer:
         """Choose what answers, and unless the quote is all that is asked for or nothing answers, write. A task of its
         own.
         """
+        identity, writes = self._engine.identity, job.fields.style == "write"
+        expected_prompt = min(identity.prompt_limit, job.size // 4 + 128)  # tokens
+        cost = expected_prompt + token_limit(job.fields.max_words, identity.output_limit)
+        if writes and not self._engine.status().servers:  # the reader would take the engine's time
+            self._admission.check(cost, flight.deadline, job.caller, to_begin=expected_prompt)
         choice = flight.choice = await self._chooser.choose(job, lambda: flight.deadline)
-        if job.fields.style == "quote":
+        if not writes:
             return await self._publish_quote(job, flight, choice, "asked")
         if not choice.quote.answerable:
             return written(job, choice, "", ())
-        identity = self._engine.identity
-        expected_prompt = min(identity.prompt_limit, job.size // 4 + 128)  # tokens
-        output_tokens = token_limit(job.fields.max_words, identity.output_limit)
         async with contextlib.AsyncExitStack() as places:
             with child_span(self._tracer, "queue", job.span):
-                entering = self._admission.enter(
-                    expected_prompt + output_tokens, lambda: flight.deadline, job.caller, to_begin=expected_prompt
-                )
+                entering = self._admission.enter(cost, lambda: flight.deadline, job.caller, to_begin=expected_prompt)
                 place = await places.enter_async_context(entering)
                 flight.queue_seconds = place.waited
             prompt, checker = await self._on_text(job, flight, partial(self._prompt, job, choice))

@@ -386,3 +386,22 @@ async def test_a_flood_leaves_a_place_for_who_holds_none(clock: list[float]) -> 
     assert sum(one.entered.is_set() for one in flood[1:]) == 4, "nobody else was here of late"
     for one in flood[1:]:
         await one.end()
+
+
+async def test_the_check_says_what_entering_would(clock: list[float]) -> None:
+    admission = make(places=1, seats=1)
+    await begun_after(admission, clock, 0.5)  # 100 tokens a second
+    admission.check(10_000, Deadline(clock[0] + 1), ALICE, to_begin=100)  # a place is free
+    holder = Holder(admission, caller=ALICE)
+    await settle()
+    admission.check(100, Deadline(clock[0] + 2), ALICE, to_begin=100)
+    with pytest.raises(DeadlineExceeded):
+        admission.check(100, Deadline(clock[0] + 1), ALICE, to_begin=100)
+    waiter = Holder(admission, tokens=200, caller=ALICE)
+    await settle()
+    with pytest.raises(Overloaded):
+        admission.check(100, LONG, ALICE, to_begin=100)
+    admission.check(100, LONG, BOB, to_begin=100)  # alice's would be turned away
+    assert (admission.in_flight, admission.waiting) == (1, 1)
+    await holder.end()
+    await waiter.end()
