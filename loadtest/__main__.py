@@ -125,6 +125,18 @@ def faults(
 
 
 @app.command()
+def soak(
+    number: Annotated[int, typer.Option("--requests", min=10, help="How many, all distinct.")] = 20_000,
+    data: Data = BUILT_IN,
+    out: Folder = RELIABILITY,
+) -> None:
+    """Send many distinct requests, and chart the memory, threads and descriptors of the processes."""
+    from loadtest.faults import soak as runs  # noqa: PLC0415
+
+    console.print(f"soak: {runs.write(asyncio.run(runs.run(rows(data), number, console)), out)}")
+
+
+@app.command()
 def capacity(
     qps: Annotated[float, typer.Option(min=0, help="Queries a second, all of them.")] = 50_000,
     average_ms: Annotated[float, typer.Option(min=0, help="Average latency at the GPU that must hold, ms.")] = 55,
