@@ -14,7 +14,7 @@ from querygist import __version__, tracing
 from querygist.api import health, problems, routes
 from querygist.api.auth import Authenticator
 from querygist.api.lifecycle import Lifecycle
-from querygist.api.middleware import BodyLimitMiddleware, RequestMiddleware
+from querygist.api.middleware import RequestMiddleware
 from querygist.api.state import AppState
 from querygist.engines.base import Engine
 from querygist.extras import extra
@@ -88,7 +88,6 @@ def create_app(
 
     app = _api(lifespan)
     app.state.gateway = gateway
-    app.add_middleware(BodyLimitMiddleware)
     app.add_middleware(RequestMiddleware, lifecycle=gateway.lifecycle, tracer=tracing.tracer_of(traces))
     return app
 
