@@ -25,6 +25,14 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    root_path: str = Field(
+        "", pattern=r"^(/[\w.~-]+)*$", description="path prefix that a proxy in front strips, such as /querygist"
+    )
+    cors_origins: str = Field(
+        "",
+        pattern=r"^(\*|https?://[^\s,/]+(,https?://[^\s,/]+)*)?$",
+        description="origins whose pages may call the API, SCHEME://HOST[:PORT], separated by commas; *: any",
+    )
     log_format: Literal["console", "json"] = Field("console", description="log lines for people or for machines")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe level logged")
 

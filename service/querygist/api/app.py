@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from opentelemetry.trace import TracerProvider
+from starlette.middleware.cors import CORSMiddleware
 
 from querygist import __version__, tracing
 from querygist.api import health, problems, routes
@@ -88,6 +89,14 @@ def create_app(
 
     app = _api(lifespan)
     app.state.gateway = gateway
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins.split(","),
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=["X-Request-Id", "Retry-After"],
+        )
     app.add_middleware(RequestMiddleware, lifecycle=gateway.lifecycle, tracer=tracing.tracer_of(traces))
     return app
 

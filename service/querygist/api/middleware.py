@@ -58,7 +58,9 @@ class RequestMiddleware:
 
         self.lifecycle.in_flight += 1
         method = scope["method"] if scope["method"] in METHODS else "invalid"
-        tracer = tracer_of(OFF) if scope["path"] in QUIET else self.tracer
+        if method == "HEAD":  # answered as a GET: uvicorn, which keeps the scope it made, leaves the body out
+            scope = {**scope, "method": "GET"}
+        tracer = tracer_of(OFF) if scope["path"].removeprefix(scope.get("root_path", "")) in QUIET else self.tracer
         with request_span(tracer, method, headers) as span:
             try:
                 await self.app(scope, receive, send_with_id)
