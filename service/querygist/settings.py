@@ -33,6 +33,12 @@ class Settings(BaseSettings):
         pattern=r"^(\*|https?://[^\s,/]+(,https?://[^\s,/]+)*)?$",
         description="origins whose pages may call the API, SCHEME://HOST[:PORT], separated by commas; *: any",
     )
+    max_connections: int = Field(
+        1000,
+        ge=1,
+        le=1_000_000,
+        description="open connections; more are answered 503. Lowered to what open files allow",
+    )
     log_format: Literal["console", "json"] = Field("console", description="log lines for people or for machines")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe level logged")
 
