@@ -7,6 +7,7 @@ connections, and has no other limit. How long a body may take is for `bodies` to
 import asyncio
 import resource
 import time
+from collections import Counter
 from http import HTTPStatus
 from typing import Any
 
@@ -77,8 +78,8 @@ class Connections:
         self.serving: set[Connection] = set()
         self.refused: set[Connection] = set()
         self.buffer = memoryview(bytearray(READ_BYTES))
-        self._refused_since_log = 0
-        self._logged = float("-inf")
+        self._unlogged: Counter[str] = Counter()
+        self._logged: dict[str, float] = {}
 
     def protocol(self, **uvicorn_arguments: Any) -> "Connection":
         """Called by uvicorn for each connection."""
@@ -96,19 +97,19 @@ class Connections:
             connection.drop_unfinished_body()
 
     def count_refused(self, reason: str) -> None:
-        """Count a refused connection; logs it, with those since, at most every LOG_SECONDS."""
+        """Count a refused connection; logs those of one reason together, at most every LOG_SECONDS."""
         self.metrics.connections_refused.labels(reason).inc()
-        self._refused_since_log += 1
+        self._unlogged[reason] += 1
         now = time.monotonic()
-        if now - self._logged >= LOG_SECONDS:
+        if now - self._logged.get(reason, float("-inf")) >= LOG_SECONDS:
             log.warning(
                 "connections_refused",
                 reason=reason,
-                refused=self._refused_since_log,
+                refused=self._unlogged.pop(reason),
                 open=len(self.serving),
                 max_connections=self.max_connections,
             )
-            self._logged, self._refused_since_log = now, 0
+            self._logged[reason] = now
 
 
 class Connection(asyncio.BufferedProtocol):
