@@ -28,7 +28,7 @@ WORDS = 15
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What each process held after so many requests: by its name, megabytes, threads and descriptors."""
+    """Megabytes, threads and descriptors of each process, by its name, after so many requests."""
 
     requests: int
     seconds: float

@@ -8,8 +8,10 @@ QuerygistError
 │   ├── InvalidRequest        400  malformed JSON or header
 │   ├── Unauthorized          401
 │   ├── Forbidden             403
+│   ├── RequestTimeout        408
 │   ├── TooLarge              413
 │   ├── UnsupportedMediaType  415
+│   │   └── UnsupportedCoding 415
 │   ├── InvalidFields         422  JSON, but not this request
 │   ├── UnprocessableText     422  query or document that cannot be summarized
 │   └── QuotaExceeded         429
@@ -55,6 +57,7 @@ class HttpError(QuerygistError):
     status: ClassVar[int]
     slug: ClassVar[str]
     title: ClassVar[str]
+    headers: ClassVar[dict[str, str]] = {}
 
     def __init__(
         self, detail: str, *, retry_after: float | None = None, errors: list[dict[str, str]] | None = None
@@ -79,12 +82,19 @@ class Unauthorized(RequestError):
     """No API key, where one is required."""
 
     status, slug, title = 401, "unauthorized", "An API key is required"
+    headers: ClassVar = {"WWW-Authenticate": "Bearer"}
 
 
 class Forbidden(RequestError):
     """An API key nobody knows."""
 
     status, slug, title = 403, "forbidden", "This API key is not accepted"
+
+
+class RequestTimeout(RequestError):
+    """A header or a body that does not come in time."""
+
+    status, slug, title = 408, "request-timeout", "The request did not come in time"
 
 
 class TooLarge(RequestError):
@@ -97,6 +107,13 @@ class UnsupportedMediaType(RequestError):
     """The body is declared to be something else than JSON."""
 
     status, slug, title = 415, "unsupported-media-type", "The body is not JSON"
+
+
+class UnsupportedCoding(UnsupportedMediaType):
+    """The body has a content coding that is not known here."""
+
+    title = "The body's content coding is not supported"
+    headers: ClassVar = {"Accept-Encoding": "gzip, deflate"}
 
 
 class InvalidFields(RequestError):

@@ -117,6 +117,12 @@ class Metrics:
         self.api_keys_outdated = gauge(
             "querygist_api_keys_outdated", "1 while the key file cannot be used and its last good content holds"
         )
+        self.open_connections = gauge("querygist_open_connections", "Connections open to the API")
+        self.connections_refused = counter(
+            "querygist_connections_refused",
+            "Connections refused as too many were open (limit), or closed: too slow (timeout), tiny chunks (chunks)",
+            ["reason"],
+        )
         self.engine_up = gauge("querygist_engine_up", "1 when the last canary inference succeeded")
         self.engine_status: Callable[[], Status] = Status
         registry.register(_EngineCollector(self))
@@ -135,6 +141,8 @@ class Metrics:
             self.fallbacks.labels(reason)
         for refusal in (Overloaded, DeadlineExceeded):
             self.sheds.labels(refusal.reason)
+        for reason in ("limit", "timeout", "chunks"):
+            self.connections_refused.labels(reason)
         for kind in ("finished", "in_flight", "shared"):
             self.cache_hits.labels(kind)
 

@@ -27,7 +27,7 @@ def settings() -> Iterator[tuple[str, ...]]:
     yield "variable", "default", "allowed", "meaning"
     for name, field in Settings.model_fields.items():
         default = PLACES.get(name, field.default)
-        shown = "" if default is None else f"`{default}`"
+        shown = "" if default in {None, ""} else f"`{default}`"
         yield f"`QUERYGIST_{name.upper()}`", shown, _allowed(field), field.description or ""
 
 

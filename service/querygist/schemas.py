@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 MAX_QUERY = 2_000
@@ -30,8 +30,26 @@ class _Strict(BaseModel):
         return value
 
 
+def _whole(value: Any) -> Any:
+    """40.0 is an integer to JSON Schema, and so to openapi.json."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _media_type(value: Any) -> Any:
+    """Return it without its parameters: the document is text already."""
+    return value.partition(";")[0].strip().lower() if isinstance(value, str) else value
+
+
 class DocumentFields(_Strict):
     """A document and how to summarize it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_default(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        optional = {name for name, field in cls.model_fields.items() if not field.is_required()}
+        return {name: given for name, given in value.items() if given is not None or name not in optional}
 
     document: Annotated[
         str,
@@ -39,9 +57,15 @@ class DocumentFields(_Strict):
     ]
     title: Annotated[str | None, Field(max_length=MAX_TITLE, description="The page's title")] = None
     content_type: Annotated[
-        Literal["text/plain", "text/html"], Field(description="What `document` is; HTML is reduced to its text")
+        Literal["text/plain", "text/html"],
+        BeforeValidator(_media_type),
+        Field(description="What `document` is; HTML is reduced to its text"),
     ] = "text/plain"
-    max_words: Annotated[int, Field(ge=5, le=120, description="Hard upper bound of the summary's words")] = 60
+    max_words: Annotated[
+        int,
+        Field(ge=5, le=120, description="Hard upper bound of the summary's words"),
+        BeforeValidator(_whole),
+    ] = 60
     style: Annotated[
         Style,
         Field(description="`write`: the model's summary; `quote`: the page's own words, chosen without the model"),

@@ -45,6 +45,20 @@ class Settings(BaseSettings):
         description="port of its own for /metrics, /docs and /readyz; none: they are on the API's port",
     )
     open: bool = Field(False, description="true: serve without API keys on an address that others can reach")
+    root_path: str = Field(
+        "", pattern=r"^(/[\w.~-]+)*$", description="path prefix that a proxy in front strips, such as /querygist"
+    )
+    cors_origins: str = Field(
+        "",
+        pattern=r"^(\*|https?://[^\s,/]+(,https?://[^\s,/]+)*)?$",
+        description="origins whose pages may call the API, SCHEME://HOST[:PORT], separated by commas; *: any",
+    )
+    max_connections: int = Field(
+        1000,
+        ge=1,
+        le=1_000_000,
+        description="open connections; more are answered 503. Lowered to what open files allow",
+    )
     log_format: Literal["console", "json"] = Field("console", description="log lines for people or for machines")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least severe level logged")
 

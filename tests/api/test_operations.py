@@ -37,6 +37,15 @@ async def test_operations_have_a_port_of_their_own(fake: FakeEngine, serve: Serv
             assert (await client.get("/livez")).status_code == 200
 
 
+async def test_probes_get_through_when_there_are_too_many_clients(fake: FakeEngine, serve: Serve) -> None:
+    [port] = claim([("127.0.0.1", 0)])
+    async with serve(fake, operations_port=port, max_connections=1) as api:
+        assert (await api.get("/livez")).status_code == 200  # and its connection stays open
+        for address, status in ((api.base_url, 503), (f"http://127.0.0.1:{port}", 200)):
+            async with httpx.AsyncClient(base_url=address) as another:
+                assert (await another.get("/livez")).status_code == status
+
+
 async def test_a_taken_operations_port_stops_the_start(fake: FakeEngine, serve: Serve) -> None:
     [port] = claim([("127.0.0.1", 0)])
     async with serve(fake, operations_port=port):

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from opentelemetry.trace import TracerProvider
+from starlette.middleware.cors import CORSMiddleware
 
 from querygist import __version__, tracing
 from querygist.api import health, problems, routes
 from querygist.api.auth import Authenticator
 from querygist.api.lifecycle import Lifecycle
-from querygist.api.middleware import BodyLimitMiddleware, RequestMiddleware
+from querygist.api.middleware import RequestMiddleware
 from querygist.api.ports import OperationsPortMiddleware
 from querygist.api.quotas import Quotas, SharedSpend
 from querygist.api.state import AppState
@@ -103,9 +104,16 @@ def create_app(
 
     app = _api(lifespan)
     app.state.gateway = gateway
-    app.add_middleware(BodyLimitMiddleware)
     if settings.operations_port is not None:
         app.add_middleware(OperationsPortMiddleware, port=settings.operations_port)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins.split(","),
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=["X-Request-Id", "Retry-After"],
+        )
     app.add_middleware(RequestMiddleware, lifecycle=gateway.lifecycle, tracer=tracing.tracer_of(traces))
     return app
 

@@ -1,4 +1,4 @@
-"""Around every request: its id, its log line, its size, and an answer whatever happens inside. Pure ASGI, because
+"""Around every request: its id, its log line, and an answer whatever happens inside. Pure ASGI, because
 Starlette's BaseHTTPMiddleware stands between a stream and its client.
 """
 
@@ -9,7 +9,6 @@ import uuid
 import structlog
 from opentelemetry.trace import Tracer
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from querygist.api import problems
@@ -19,45 +18,13 @@ from querygist.tracing import OFF, request_span, trace_id_of, tracer_of
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
+"""The methods that are logged: another may be any word."""
+
 QUIET = {"/livez", "/readyz", "/metrics"}
 """Probed every few seconds: logged at debug level."""
 
 log = structlog.get_logger("querygist.access")
-
-
-BODY_BYTES = 3 * 1024 * 1024
-BATCH_BODY_BYTES = 16 * 1024 * 1024
-
-
-class BodyLimitMiddleware:
-    """Ends the reading of a body beyond its limit with a 413, by its declared length or by what has come in.
-
-    FastAPI's own `max_body_size` answers in plain text, whatever the exception handlers say.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        limit = BATCH_BODY_BYTES if scope["path"].endswith("/batch") else BODY_BYTES
-        declared = Headers(scope=scope).get("content-length", "")
-        seen = 0
-
-        async def receive_within_limit() -> Message:
-            nonlocal seen
-            if declared.isdecimal() and int(declared) > limit:
-                raise HTTPException(413)
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > limit:
-                raise HTTPException(413)
-            return message
-
-        await self.app(scope, receive_within_limit, send)
 
 
 class RequestMiddleware:
@@ -91,8 +58,10 @@ class RequestMiddleware:
             await send(message)
 
         self.lifecycle.in_flight += 1
-        method = scope["method"] if scope["method"].isalpha() else "invalid"
-        tracer = tracer_of(OFF) if scope["path"] in QUIET else self.tracer
+        method = scope["method"] if scope["method"] in METHODS else "invalid"
+        if method == "HEAD":  # answered as a GET: uvicorn, which keeps the scope it made, leaves the body out
+            scope = {**scope, "method": "GET"}
+        tracer = tracer_of(OFF) if scope["path"].removeprefix(scope.get("root_path", "")) in QUIET else self.tracer
         with request_span(tracer, method, headers) as span:
             try:
                 await self.app(scope, receive, send_with_id)

@@ -8,10 +8,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from querygist.api import problems, state
+from querygist.api import bodies, problems, state
 from querygist.api.quotas import cost_of
 from querygist.api.state import AppState
 from querygist.deadline import Deadline
@@ -45,8 +44,8 @@ HEADERS = [
 
 
 class AdmittingRoute(APIRoute):
-    """Looks at the headers before the body is read (FastAPI would read and parse it first, for anyone), and counts
-    whatever keeps a request from its route.
+    """Looks at the headers before the body is read, reads it as FastAPI would not (within limits, piece by piece), and
+    counts whatever keeps a request from its route.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -57,14 +56,16 @@ class AdmittingRoute(APIRoute):
             app_state = state.of(request)
             with app_state.metrics.count_refusal():
                 _admit(request, app_state)
-            try:
-                return await handle(request)
-            except (HTTPException, RequestValidationError) as error:
-                if isinstance(error.__cause__, ClientDisconnect):
+                try:
+                    request = await bodies.read(request, request.state.deadline)
+                except ClientDisconnect:
                     app_state.metrics.count_left()
                     return client_closed_request()
+            try:
+                return await handle(request)
+            except RequestValidationError as error:
                 with app_state.metrics.count_refusal():
-                    raise problems.refusal_of_body(error) from error
+                    raise problems.invalid_fields(error.errors()) from error
 
         return handle_admitted
 

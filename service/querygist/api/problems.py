@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
-from querygist.errors import HttpError, InvalidFields, InvalidRequest, RequestError, TooLarge
+from querygist.errors import HttpError, InvalidFields, InvalidRequest
 from querygist.schemas import Problem
 
 MEDIA_TYPE = "application/problem+json"
@@ -41,19 +40,6 @@ def problem_of(error: HttpError, request_id: str | None) -> Problem:
     return _problem(error.status, error.slug, error.title, error.detail, request_id, error.errors)
 
 
-def refusal_of_body(error: HTTPException | RequestValidationError) -> RequestError:
-    """Return the framework's error about a body as one of ours."""
-    if isinstance(error, HTTPException):
-        if error.status_code == TooLarge.status:
-            return TooLarge("A body may be 3 MB for /summarize and 16 MB for /summarize/batch. Send less text.")
-        return InvalidRequest(error.detail)
-    items = error.errors()
-    if any(item["type"] == "json_invalid" for item in items):
-        position = items[0]["loc"][-1]
-        return InvalidRequest(f"The body is not valid JSON: {items[0]['ctx']['error']} at character {position}.")
-    return invalid_fields(items)
-
-
 def invalid_fields(items: Sequence[Mapping[str, Any]]) -> InvalidFields:
     """Return pydantic's errors as the fields that are wrong, and how."""
     errors = [
@@ -75,11 +61,9 @@ def response(problem: Problem, headers: Mapping[str, str] | None = None) -> Resp
 
 def error_response(error: HttpError, request_id: str | None) -> Response:
     """An HttpError as an HTTP response, with Retry-After (whole seconds) where it has one."""
-    headers = {}
+    headers = dict(error.headers)
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
-    if error.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
     return response(problem_of(error, request_id), headers)
 
 

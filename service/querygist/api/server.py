@@ -8,6 +8,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from querygist.api.connections import Connections, fit_open_files
 from querygist.api.state import AppState
 from querygist.errors import ConfigurationError
 
@@ -15,6 +16,10 @@ log = structlog.get_logger("querygist.server")
 
 LAST_WORDS_SECONDS = 5
 """Once the engine is stopped, time for the remaining responses to say so."""
+
+
+SLOW_READER_SECONDS = 10
+"""Beyond the longest deadline, time for a client to read the rest of its answer."""
 
 
 class Server(uvicorn.Server):
@@ -26,11 +31,19 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI) -> None:
         self._gateway: AppState = app.state.gateway
         settings = self._gateway.settings
+        self.connections = Connections(
+            fit_open_files(settings.max_connections),
+            settings.max_deadline_ms / 1000 + SLOW_READER_SECONDS,
+            self._gateway.metrics,
+            operations_port=settings.operations_port,
+        )
         super().__init__(
             uvicorn.Config(
                 app,
                 host=settings.host,
                 port=settings.port,
+                root_path=settings.root_path,
+                http=self.connections.protocol,  # type: ignore[arg-type]  # anything that makes one
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -65,9 +78,12 @@ class Server(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Every 0.1 s: exit once drained."""
+        if counter % 10 == 0:
+            self.connections.close_overdue()
         lifecycle = self._gateway.lifecycle
         if lifecycle.expired and not lifecycle.drained:
             log.warning("drain_expired", requests_left=lifecycle.in_flight)
+            self.connections.drop_unfinished_bodies()
             await self._gateway.engine.close()
             self.should_exit = True
         elif lifecycle.drained:
