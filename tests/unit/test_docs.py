@@ -114,7 +114,7 @@ def test_architecture_names_every_folder_of(top: str) -> None:
     assert set(re.findall(r"\b\w+\.py\b", block[1])) <= files
 
 
-@pytest.mark.parametrize(("page", "limit"), [("README.md", 10_240), ("ARCHITECTURE.md", 5_400)])
+@pytest.mark.parametrize(("page", "limit"), [("README.md", 10_240), ("ARCHITECTURE.md", 5_700)])
 def test_a_front_page_stays_short(page: str, limit: int) -> None:
     assert len(text_of(page)) <= limit
 
