@@ -36,6 +36,7 @@ async def endless_header() -> Fault:
         except ConnectionError:
             pass
         seconds = time.monotonic() - began
+        await asyncio.sleep(1)  # what comes of it
         alive = server.process.poll() is None
     return Fault(
         "a header without end",

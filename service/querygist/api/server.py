@@ -9,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from querygist.api.connections import Connections, fit_open_files
+from querygist.api.garbage import GarbageCollector
 from querygist.api.state import AppState
 from querygist.errors import ConfigurationError
 
@@ -28,8 +29,10 @@ class Server(uvicorn.Server):
     ends the process at once.
     """
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, garbage: GarbageCollector | None = None) -> None:
+        """`garbage`: of a process that does nothing else."""
         self._gateway: AppState = app.state.gateway
+        self._garbage = garbage
         settings = self._gateway.settings
         self.connections = Connections(
             fit_open_files(settings.max_connections),
@@ -81,6 +84,8 @@ class Server(uvicorn.Server):
         if counter % 10 == 0:
             self.connections.close_overdue()
         lifecycle = self._gateway.lifecycle
+        if self._garbage is not None:
+            self._garbage.collect(idle=not lifecycle.in_flight)
         if lifecycle.expired and not lifecycle.drained:
             log.warning("drain_expired", requests_left=lifecycle.in_flight)
             self.connections.drop_unfinished_bodies()
@@ -104,4 +109,4 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def serve(app: FastAPI) -> None:
     """Serve until a signal."""
-    Server(app).run()
+    Server(app, GarbageCollector()).run()
