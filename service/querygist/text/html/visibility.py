@@ -1,11 +1,13 @@
 """Elements that a reader of the page does not see, told by attributes, inline styles and simple rules of its <style>.
 
 Not looked at: linked stylesheets, rules with combinators or inside of @media, what scripts do, and what lies behind or
-in front of what.
+in front of what. Scripts show what is hidden at first, often a whole page that fades in: so what hides can be doubted.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import NamedTuple
 
 Style = dict[str, str]
@@ -15,10 +17,12 @@ _MOST_CSS = 200_000
 _SIZE = r"(-?\d*\.?\d+)(px|pt|em|rem|%|vw|vh|ch|in|cm)?"
 _DECLARATION = re.compile(r"([a-z-]+)\s*:\s*([^;]+)")
 _LOOKED_AT_NAMES = (
-    "background background-color clip clip-path color display font-size height left margin-left margin-top max- "
-    "height max-width opacity overflow position right bottom text-indent top transform visibility width"
+    "background background-color clip clip-path color content-visibility display filter font font-size height inset "
+    "left margin-left margin-top max-height max-width opacity overflow position right bottom text-indent top transform "
+    "visibility white-space width"
 )
 _LOOKED_AT = frozenset(_LOOKED_AT_NAMES.split())
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _TOKEN = re.compile(r"/\*.*?(?:\*/|\Z)|[{}]", re.DOTALL)
 _SIMPLE = re.compile(r"[a-z]*([.#][\w-]+)", re.IGNORECASE)
 _LENGTH = re.compile(_SIZE)
@@ -28,17 +32,31 @@ _CLIPPED = re.compile(
     r"inset\(\s*(?:50|100)%|circle\(\s*0|polygon\(\s*0(?:px)?\s+0(?:px)?\s*,\s*0(?:px)?\s+0(?:px)?\s*,"
 )
 _RECT = re.compile(r"rect\(\s*[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?\s*\)")
-_MOVED_AWAY = re.compile(r"translate(?:x|y|3d)?\([^)]*-\d{3,}|scale\(0[,)]")
+_MOVED_AWAY = re.compile(r"translate(?:x|y|3d)?\([^)]*-\d{3,}|scale[xy]?\(0[,)]")
+_TINY_FONT = re.compile(r"(?:^|\s)0*(?:\.0+|[01](?:\.\d*)?)(?:px)?\s*(?:/|\s)")
+_CLEAR = re.compile(r"opacity\(0*\.?0*%?\)")
 VISUALLY_HIDDEN = re.compile(
     r"(?:^|\s)(?:sr-only|visually-hidden|visuallyhidden|screen-reader-text|screenreader|a-offscreen|offscreen|"
-    r"sr-text|u-hidden-visually|govuk-visually-hidden|element-invisible|assistive-text|hidden-visually)(?:\s|$)",
+    r"sr-text|u-hidden-visually|govuk-visually-hidden|element-invisible|assistive-text|hidden-visually|"
+    r"visually-hidden-focusable|sr-only-focusable|text-hide)(?:\s|$)",
     re.IGNORECASE,
 )
+_SHOWN_SOMEWHERE = re.compile(r"(?:^|\s)(?!(?:focus|active)\b)[\w-]+:not-sr-only(?:\s|$)")
+_UTILITIES = re.compile(r"(?:^|\s)(?:d-none|hidden|invisible|opacity-0)(?:\s|$)")  # Bootstrap's, Tailwind's
+_SHOWN_AT_SOME_WIDTH = re.compile(r"(?:^|\s)(?:[\w-]+:|d-(?:sm|md|lg|xl|xxl)-)(?!hidden|none|invisible|opacity-0)")
 _LABELS = frozenset(["label", "legend", "caption", "th", "dt", "h1", "h2", "h3", "h4", "h5", "h6"])
 _NAMES = {"white": "#ffffff", "black": "#000000", "transparent": "transparent", "red": "#ff0000"}
 _RGB = re.compile(r"rgba?\(\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})(?:\s*[,/]\s*([\d.]+%?))?\s*\)")
 _COLOUR = re.compile(r"#[0-9a-f]{3,8}\b|rgba?\([^)]*\)|[a-z]+")
+_ALIKE = 8  # of 255, in each of red, green and blue
 _ALWAYS_SEEN = frozenset(["html", "body", "main", "article"])
+
+
+class Hiding(IntEnum):
+    """How an element is hidden, by how easily it is doubted: what scripts often undo, and what stays."""
+
+    FADED = 1
+    GONE = 2
 
 
 class Looks(NamedTuple):
@@ -47,6 +65,12 @@ class Looks(NamedTuple):
     background: str | None = "#ffffff"
     """None for one that is not known."""
     invisible: bool = False
+    tiny: bool = False
+
+    @property
+    def unread(self) -> bool:
+        """True for text that nobody can read."""
+        return self.invisible or self.tiny
 
 
 PLAIN = Looks()
@@ -75,6 +99,19 @@ def _colour(value: str) -> str | None:
     return name[:7] if name[0] == "#" else _NAMES.get(name)
 
 
+def _alike(one: str, other: str | None) -> bool:
+    """True for two colours, as #rrggbb, that the eye does not tell apart."""
+    if other is None or len(one) != 7 or len(other) != 7:
+        return False
+    pairs = ((int(colour[place : place + 2], 16) for colour in (one, other)) for place in (1, 3, 5))
+    return all(abs(first - second) <= _ALIKE for first, second in pairs)
+
+
+def _for_ears(classes: str) -> bool:
+    """True for classes of what only screen readers read."""
+    return VISUALLY_HIDDEN.search(classes) is not None and not _SHOWN_SOMEWHERE.search(classes)
+
+
 def _pixels(value: str) -> float | None:
     found = _LENGTH.match(value)
     if not found:
@@ -82,18 +119,24 @@ def _pixels(value: str) -> float | None:
     return float(found[1]) * {"em": 16, "rem": 16, "%": 10, "vw": 10, "vh": 10, "in": 96}.get(found[2] or "px", 1)
 
 
-def _hides(style: Style) -> bool:  # noqa: PLR0911
-    """True for what no control opens: transparent, off the page, clipped, without size."""
+def _fades(style: Style, classes: str) -> bool:
+    """True for what is transparent, or has one of the classes that scripts take away; not where any width shows it."""
     opacity = _LENGTH.match(style.get("opacity", "1"))
-    if opacity and float(opacity[1]) <= 0.01:
+    if (opacity and float(opacity[1]) <= 0.01) or _CLEAR.match(style.get("filter", "")):
         return True
-    font = _pixels(style.get("font-size", ""))
-    if font is not None and font < _LEAST_FONT:
+    return _UTILITIES.search(classes) is not None and not _SHOWN_AT_SOME_WIDTH.search(classes)
+
+
+def _hides(style: Style) -> bool:  # noqa: PLR0911
+    """True for what no control opens: off the page, clipped, without size."""
+    if style.get("content-visibility", "").startswith("hidden"):
         return True
     if (indent := _pixels(style.get("text-indent", ""))) is not None and indent <= -_FAR:
         return True
-    if style.get("position") in ("absolute", "fixed"):
-        for side in ("left", "top", "right", "bottom"):
+    if style.get("white-space") == "nowrap" and style.get("text-indent", "").startswith("100%"):
+        return style.get("overflow", "").startswith("hidden")
+    if style.get("position", "").startswith(("absolute", "fixed", "relative")):
+        for side in ("left", "top", "right", "bottom", "inset"):
             if (place := _pixels(style.get(side, ""))) is not None and place <= -_FAR:
                 return True
         if _RECT.search(style.get("clip", "")):
@@ -102,6 +145,18 @@ def _hides(style: Style) -> bool:  # noqa: PLR0911
         if (place := _pixels(style.get(side, ""))) is not None and place <= -_FAR:
             return True
     return bool(_CLIPPED.search(style.get("clip-path", "")) or _MOVED_AWAY.search(style.get("transform", "")))
+
+
+def _is_tiny(style: Style) -> bool | None:
+    """True for text of no size, False for a size of its own; None for the size around it, or a share of that."""
+    if size := style.get("font-size"):
+        pixels = _pixels(size)
+        if pixels is not None and pixels < _LEAST_FONT:
+            return True
+        return None if re.match(r"[\d.]+(?:em|%)|inherit|unset|smaller|larger", size) else False
+    if font := style.get("font"):
+        return _TINY_FONT.search(font) is not None
+    return None
 
 
 def _folds(style: Style) -> bool:
@@ -117,7 +172,8 @@ def _folds(style: Style) -> bool:
 def _declarations(css: str) -> Style:
     if ":" not in css:
         return {}
-    return {key: value.strip() for key, value in _DECLARATION.findall(css.lower()) if key in _LOOKED_AT}
+    found = _DECLARATION.findall(_COMMENT.sub("", css).lower())
+    return {key: value.strip() for key, value in found if key in _LOOKED_AT}
 
 
 def _rules(css: str) -> dict[str, Style]:
@@ -146,9 +202,13 @@ def _rules(css: str) -> dict[str, Style]:
 
 
 class Visibility:
-    """Judges the elements of one page."""
+    """Judges the elements of one page. `doubts`: no element is hidden in that way, or a lesser one; `hid`: the ways in
+    which some were.
+    """
 
-    def __init__(self, style_sheets: list[str]) -> None:
+    def __init__(self, style_sheets: Sequence[str], doubts: int = 0) -> None:
+        self.hid: set[Hiding] = set()
+        self._doubts = doubts
         self._rules = _rules("\n".join(style_sheets))
 
     def of(self, tag: str, attributes: Attributes, outer: Looks) -> Verdict:
@@ -162,15 +222,22 @@ class Visibility:
                 style |= self._rules.get(selector, {})
         style |= _declarations(attributes.get("style") or "")
         looks = self._looks(style, attributes, outer, styled=bool(classes or name))
+        if looks.tiny:
+            self.hid.add(Hiding.GONE)
         if tag in _ALWAYS_SEEN:
             return Verdict(Looks(looks.background))
         collapsed = "hidden" in attributes or attributes.get("aria-hidden") == "true" or _folds(style)
-        unseen = _hides(style) or self._blends(style, attributes, looks)
-        unseen = unseen or (tag not in _LABELS and VISUALLY_HIDDEN.search(classes) is not None)
+        hiding = None
+        if _hides(style) or self._blends(style, attributes, looks) or (tag not in _LABELS and _for_ears(classes)):
+            hiding = Hiding.GONE
+        elif _fades(style, classes):
+            hiding = Hiding.FADED
+        unseen = hiding is not None and hiding > self._doubts
+        if hiding is not None and unseen:
+            self.hid.add(hiding)
         return Verdict(looks, unseen, collapsed)
 
-    @staticmethod
-    def _looks(style: Style, attributes: Attributes, outer: Looks, *, styled: bool) -> Looks:
+    def _looks(self, style: Style, attributes: Attributes, outer: Looks, *, styled: bool) -> Looks:
         invisible = outer.invisible
         if "visibility" in style:
             invisible = style["visibility"].startswith(("hidden", "collapse"))
@@ -181,7 +248,9 @@ class Visibility:
             background = background if colour == "transparent" else colour
         elif styled:
             background = None
-        return Looks(background, invisible)
+        own_size = _is_tiny(style)
+        tiny = self._doubts < Hiding.GONE and (outer.tiny if own_size is None else own_size)
+        return Looks(background, invisible, tiny)
 
     @staticmethod
     def _blends(style: Style, attributes: Attributes, looks: Looks) -> bool:
@@ -189,4 +258,4 @@ class Visibility:
         if not given:
             return False
         colour = _colour(given.lower())
-        return colour == "transparent" or (colour is not None and colour == looks.background)
+        return colour == "transparent" or (colour is not None and _alike(colour, looks.background))
