@@ -13,7 +13,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from querygist.triton_server.installation import Installation
-from tests.egress import Watch
+from tests.process.egress import Watch
 
 READY_SECONDS = 120
 

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tests.conftest import REPOSITORY, until_ready
-from tests.egress import Watch
+from tests.process.egress import Watch
 
 
 @dataclass

@@ -9,8 +9,8 @@ import pytest
 
 from querygist import artifact, settings
 from tests.conftest import REPOSITORY
-from tests.egress import Watch
 from tests.process.conftest import PROGRAM, Start
+from tests.process.egress import Watch
 from tests.process.test_life import BODY
 
 pytestmark = pytest.mark.embedded

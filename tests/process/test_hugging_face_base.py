@@ -7,7 +7,7 @@ import pytest
 
 from querygist.artifact import build
 from tests.conftest import missing
-from tests.egress import Watch
+from tests.process.egress import Watch
 from tests.unit.artifact import reference, tiny
 from tests.unit.artifact.building import PROMPT, chosen, engine_greedy, replace
 from tests.unit.artifact.conftest import tiny_gguf, tiny_wheel, weights_dir  # noqa: F401  fixtures

@@ -9,8 +9,8 @@ import pytest
 
 from querygist.artifact.manifest import Manifest
 from tests.conftest import REPOSITORY
-from tests.egress import Watch
 from tests.process.conftest import Start
+from tests.process.egress import Watch
 
 pytestmark = pytest.mark.training
 
