@@ -23,7 +23,7 @@ from querygist.artifact import hugging_face, lora, merge, openvino_ir, tokenizer
 from querygist.artifact.fetch import fetch_wheel
 from querygist.artifact.fingerprint import FINGERPRINT, TOKENIZER, Fingerprint, StoredFile
 from querygist.artifact.resolved_model import ResolvedModel, hub_id, resolve
-from querygist.engines.base import Identity
+from querygist.engines.base import Identity, KnownAnswer
 from querygist.errors import ArtifactError
 from querygist.files import work_folder
 from querygist.prompting.tokenizer import Tokenizer
@@ -39,6 +39,7 @@ class BuiltModel:
     path: Path
     tokenizer_path: Path
     identity: Identity
+    known_answer: KnownAnswer | None
     fingerprint: Fingerprint
 
 
@@ -74,7 +75,7 @@ def build(settings: Settings, say: Callable[[str], None] = lambda _: None) -> Bu
             f"{damage}Cannot build the model in {folder.parent}: {error.strerror or error}. "
             "Free some space (three times the base model's size), or choose another folder with QUERYGIST_CACHE_DIR."
         ) from error
-    return BuiltModel(folder, folder / TOKENIZER, model.identity(fingerprint), fingerprint)
+    return BuiltModel(folder, folder / TOKENIZER, model.identity(fingerprint), model.known_answer, fingerprint)
 
 
 def info(settings: Settings) -> dict[str, Any]:
