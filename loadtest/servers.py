@@ -18,6 +18,7 @@ import httpx
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
+from querygist.artifact.manifest import Manifest
 from querygist.engines.base import Identity
 from querygist.errors import ConfigurationError
 from querygist.settings import Settings
@@ -159,7 +160,8 @@ async def scripted_triton(settings: Settings, identity: Identity, **script: obje
     with tempfile.TemporaryDirectory(prefix="querygist-scripted-") as folder:
         run = Path(folder)
         script_file = run / "script.json"
-        script_file.write_text(json.dumps(script))
+        known = Manifest.load(settings.weights_dir).known_answer
+        script_file.write_text(json.dumps(script | {"known": known and asdict(known)}))
         parameters = {"querygist_identity": json.dumps(asdict(identity)), "script": str(script_file)}
         model = repository.render(repository.CPU_MODEL, run / "models", parameters)
         shutil.copytree(SCRIPTED_MODEL, model / "1", dirs_exist_ok=True)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # System packages that some tests need. Installed when this runs as root on Debian; named otherwise (those tests skip).
 set -eu
-packages="chromium fonts-dejavu-core prometheus redis-server"
+packages="chromium fonts-dejavu-core prometheus redis-server strace"
 command -v kubectl >/dev/null || packages="$packages kubernetes-client" # another kubectl may have come from elsewhere
 missing=""
 for package in $packages; do

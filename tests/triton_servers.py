@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from querygist.triton_server.installation import Installation
+from tests.process.egress import Watch
 
 READY_SECONDS = 120
 
@@ -45,11 +45,13 @@ class TritonServer:
 @contextlib.contextmanager
 def cpu_model(installation: Installation, log: Path) -> Generator[TritonServer, None, None]:
     """`querygist triton --no-gateway`, with the real model; ready when the block begins."""
+    watch = Watch(log.parent)
+    command = [sys.executable, "-m", "querygist", "triton", "--no-gateway", "--grpc-port", "0", "--metrics-port", "0"]
     environment = {"QUERYGIST_LOG_FORMAT": "json", "QUERYGIST_TRITON_VENV": str(installation.venv)}
     with log.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "querygist", "triton", "--no-gateway", "--grpc-port", "0", "--metrics-port", "0"],
-            env=os.environ | environment, stderr=stderr, cwd=Path(__file__).parent.parent,
+            [*watch.prefix, *command], env=dict(watch.environment) | environment,
+            stderr=stderr, cwd=Path(__file__).parent.parent,
         )  # fmt: skip
     try:
         late = time.monotonic() + READY_SECONDS
@@ -63,3 +65,4 @@ def cpu_model(installation: Installation, log: Path) -> Generator[TritonServer, 
     finally:
         process.terminate()
         process.wait(60)
+    assert watch.attempts() == [], "nothing leaves the machine"

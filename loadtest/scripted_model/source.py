@@ -9,7 +9,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,8 @@ class Script:
 
     After that many passes of a request: `hang_after` falls silent for all requests until the file changes, `die_after`
     ends the process, `error_after` fails the request. `hold_seconds` keeps Triton's execute() busy for each request.
-    Only prompts longer than `spare` ids are treated so: canaries are answered in any case, unless it is 0.
+    Only prompts longer than `spare` ids are treated so, and not the prompt of `known`, which gets its answer (see
+    `querygist.engines.base.KnownAnswer`): canaries are answered in any case, unless `spare` is 0.
     """
 
     tokens: int = 24
@@ -34,6 +35,15 @@ class Script:
     error_after: int | None = None
     hold_seconds: float = 0.0
     spare: int = 1
+    known: Mapping[str, Sequence[int]] | None = None
+
+    def spares(self, ids: Sequence[int]) -> bool:
+        """True for a prompt that is answered in any case."""
+        return self.spare > 0 and (len(ids) <= self.spare or self.answer(ids) is not None)
+
+    def answer(self, ids: Sequence[int]) -> Sequence[int] | None:
+        """Return the answer known to this prompt."""
+        return self.known["answer"] if self.known and list(ids) == list(self.known["prompt"]) else None
 
 
 @dataclass
@@ -58,10 +68,10 @@ class ScriptedSource:
     def submit(self, key: str, ids: Sequence[int], decoding: Decoding, sink: Sink) -> None:
         """Called by Triton's execute(), which waits for this."""
         script = self._read()
-        if len(ids) > script.spare:
+        if not script.spares(ids):
             time.sleep(script.hold_seconds)
         start = max(0, len(ids) // 2 - script.tokens // 2)
-        reply = list(ids[start : start + min(script.tokens, decoding.max_new_tokens)])
+        reply = list(script.answer(ids) or ids[start : start + min(script.tokens, decoding.max_new_tokens)])
         self._commands.put((key, _Running(ids, reply, sink)))
 
     def cancel(self, key: str) -> None:
@@ -93,7 +103,7 @@ class ScriptedSource:
                 self._pass(key, request, script, batch)
 
     def _pass(self, key: str, request: _Running, script: Script, batch: int) -> None:
-        if len(request.ids) > script.spare:
+        if not script.spares(request.ids):
             if request.passes == script.die_after:
                 os._exit(1)
             if request.passes == script.error_after:

@@ -21,7 +21,12 @@ def create_engine(settings: Settings) -> tuple[Engine, Tokenizer]:
     if settings.engine == "triton":
         return _triton(settings)
     built = artifact.build(settings)
-    engine = EmbeddedEngine(built.identity, engine_options(settings, built), stall_seconds=settings.stall_seconds)
+    engine = EmbeddedEngine(
+        built.identity,
+        engine_options(settings, built),
+        stall_seconds=settings.stall_seconds,
+        known=built.known_answer,
+    )
     return engine, Tokenizer(built.tokenizer_path)
 
 
@@ -32,15 +37,15 @@ def _triton(settings: Settings) -> tuple[Engine, Tokenizer]:
         from querygist.engines.triton.identity import check_reachable  # noqa: PLC0415
     if settings.base:
         built = artifact.build(settings)
-        identity, tokenizer_path = built.identity, built.tokenizer_path
+        identity, known, tokenizer_path = built.identity, built.known_answer, built.tokenizer_path
     else:
         manifest = Manifest.load(settings.weights_dir)
-        identity = manifest.identity(settings.precision)
+        identity, known = manifest.identity(settings.precision), manifest.known_answer
         tokenizer_path = settings.weights_dir / manifest.tokenizer.file
     addresses = settings.triton_endpoints.split(",")
     check_reachable(addresses, identity)
     engine = TritonEngine(
-        identity, addresses, plain=settings.candidate_tokens == 0, stall_seconds=settings.stall_seconds
+        identity, addresses, plain=settings.candidate_tokens == 0, stall_seconds=settings.stall_seconds, known=known
     )
     return engine, Tokenizer(tokenizer_path)
 

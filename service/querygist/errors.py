@@ -157,6 +157,10 @@ class EngineUnavailable(ServiceError):
 
     status, slug, title, reason = 503, "engine-unavailable", "The summarization engine is unavailable", "engine"
 
+    def copy(self) -> "EngineUnavailable":
+        """The same, as an exception of its own: one that is raised again and again keeps every frame it passed."""
+        return EngineUnavailable(self.detail, retry_after=self.retry_after)
+
 
 class DeadlineExceeded(ServiceError):
     """The deadline passed, or would pass while waiting."""

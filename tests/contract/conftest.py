@@ -16,6 +16,7 @@ from google.protobuf import text_format
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
+from querygist.artifact.manifest import Manifest
 from querygist.engines.base import Identity
 from querygist.engines.triton import endpoint
 from querygist.engines.triton.engine import TritonEngine
@@ -24,7 +25,7 @@ from querygist.triton_server import repository
 from querygist.triton_server.installation import Installation
 from querygist.triton_server.ports import claim
 from querygist.triton_server.server_process import HOST, Ports, ServerOptions, ServerProcess, running
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, WEIGHTS
 from tests.contract.calls import Raw, connected
 from tests.triton_servers import TritonServer
 
@@ -47,7 +48,8 @@ class Scripted(TritonServer):
     def script(self, **changes: Any) -> None:
         """From now on the model does this; see loadtest.scripted_model.source.Script. What is not named is default."""
         draft = self._script.with_suffix(".new")
-        draft.write_text(json.dumps(changes))
+        known = Manifest.load(WEIGHTS).known_answer
+        draft.write_text(json.dumps({"known": known and asdict(known)} | changes))
         draft.replace(self._script)
 
     def configure(self, edit: Callable[[ModelConfig], None]) -> None:

@@ -9,13 +9,14 @@ import pytest
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from querygist import settings
+from querygist.artifact.manifest import Manifest
 from querygist.deadline import Deadline
 from querygist.engine_factory import create_engine
 from querygist.engines.base import GenerationRequest, Identity
 from querygist.engines.triton.engine import TritonEngine
 from querygist.errors import ArtifactError, EngineUnavailable
 from tests.api.test_contract import events_of, problem_of
-from tests.conftest import Serve
+from tests.conftest import WEIGHTS, Serve
 from tests.contract.conftest import SOON, MakeEngine, MakeScripted, Scripted, claims, until_ready, until_unready
 from tests.contract.gateway import PROMPT, STRICT
 
@@ -117,6 +118,17 @@ class TestWrong:
         server, nowhere = await scripted(), await scripted(started=False)
         engine, _ = await asyncio.to_thread(create_engine, settings_for(server, nowhere))
         await engine.start()
+        await until_ready(engine)  # type: ignore[arg-type]
+        await engine.close()
+
+    async def test_a_model_that_answers_wrongly_is_not_used(self, scripted: MakeScripted) -> None:
+        known = Manifest.load(WEIGHTS).known_answer
+        assert known is not None
+        server = await scripted(known={"prompt": known.prompt, "answer": known.answer[::-1]})
+        engine, _ = await asyncio.to_thread(create_engine, settings_for(server))
+        await engine.start()
+        await until_unready(engine, mention="known to give")  # type: ignore[arg-type]
+        server.script()
         await until_ready(engine)  # type: ignore[arg-type]
         await engine.close()
 

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.conftest import REPOSITORY, until_ready
+from tests.process.egress import Watch
 
 
 @dataclass
@@ -52,14 +53,18 @@ def start(tmp_path: Path) -> Start:
 
     @contextlib.asynccontextmanager
     async def starting(
-        ready: bool = True, program: Sequence[str] = PROGRAM, cwd: Path = REPOSITORY, **settings: str
+        ready: bool = True,
+        program: Sequence[str] = PROGRAM,
+        cwd: Path = REPOSITORY,
+        environment: Mapping[str, str] = os.environ,
+        **settings: str,
     ) -> AsyncGenerator[Gateway, None]:
         log = tmp_path / f"gateway-{len(list(tmp_path.iterdir()))}.log"
-        environment = os.environ | {f"QUERYGIST_{name}": value for name, value in settings.items()}
+        own = {f"QUERYGIST_{name}": value for name, value in settings.items()} | {"QUERYGIST_LOG_FORMAT": "json"}
         with log.open("wb") as stderr:
             process = subprocess.Popen(
                 [*program, "serve", "--port", "0"],
-                env=environment | {"QUERYGIST_LOG_FORMAT": "json"}, stderr=stderr, cwd=cwd,
+                env=dict(environment) | own, stderr=stderr, cwd=cwd,
             )  # fmt: skip
         try:
             async with asyncio.timeout(60):
@@ -79,6 +84,13 @@ def start(tmp_path: Path) -> Start:
                 process.wait()
 
     return starting
+
+
+@pytest.fixture
+def watch(tmp_path: Path) -> Watch:
+    folder = tmp_path / "watch"
+    folder.mkdir()
+    return Watch(folder)
 
 
 def alive(pid: int) -> bool:

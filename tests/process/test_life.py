@@ -54,6 +54,25 @@ async def test_a_hung_worker_is_replaced(start: Start) -> None:
         assert gateway.worker_pid() != worker
 
 
+async def test_a_hung_worker_costs_no_deadline_once_seen(start: Start) -> None:
+    """Nobody asks /readyz: the gateway sees it by itself, and that the worker is well again."""
+    async with start() as gateway:
+        client, worker = gateway.client, gateway.worker_pid()
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            first = await client.post("/summarize", json=BODY | {"fallback": "none"})
+            assert first.json()["type"] == "urn:querygist:problem:engine-unavailable"
+            assert first.elapsed.total_seconds() < 30, "of the 60 that it may wait"
+            second = await client.post("/summarize", json=BODY)
+            assert (second.json()["method"], second.json()["reason"]) == ("extractive", "engine")
+            assert second.elapsed.total_seconds() < 3
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        await gateway.event("engine_recovered")
+        assert (await client.post("/summarize", json=BODY)).json()["usage"]["completion_tokens"] > 0
+        assert gateway.worker_pid() == worker
+
+
 async def test_a_killed_reader_is_missed_and_comes_back(start: Start) -> None:
     quote = BODY | {"style": "quote", "fallback": "none"}
     other = quote | {"query": "how many whales were seen"}  # what was read is kept

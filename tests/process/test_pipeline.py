@@ -10,6 +10,7 @@ import pytest
 from querygist.artifact.manifest import Manifest
 from tests.conftest import REPOSITORY
 from tests.process.conftest import Start
+from tests.process.egress import Watch
 
 pytestmark = pytest.mark.training
 
@@ -20,23 +21,25 @@ BODY = {
 }
 
 
-def pipeline(folder: Path) -> str:
+def pipeline(folder: Path, watch: Watch) -> str:
     overrides = {
         "work_dir": folder / "run",
         "evaluate.folder": folder / "results",
         "export.folder": folder / "weights",
     }
-    command = [sys.executable, "-m", "training", "pipeline", "--config", "training/configs/smoke.yaml"]
+    command = [*watch.prefix, sys.executable, "-m", "training", "pipeline", "--config", "training/configs/smoke.yaml"]
     for name, value in overrides.items():
         command += ["--set", f"{name}={value}"]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=dict(watch.environment), cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
 
 @pytest.mark.timeout(1200)
-async def test_from_rows_to_a_served_summary(tmp_path: Path, start: Start) -> None:
-    pipeline(tmp_path)
+async def test_from_rows_to_a_served_summary(tmp_path: Path, start: Start, watch: Watch) -> None:
+    pipeline(tmp_path, watch)
     run, weights = tmp_path / "run", tmp_path / "weights"
     for stage in ("sft", "distill", "dpo"):
         lines = [json.loads(line) for line in (run / stage / "metrics.jsonl").read_text().splitlines()]
@@ -50,9 +53,11 @@ async def test_from_rows_to_a_served_summary(tmp_path: Path, start: Start) -> No
     report = json.loads((tmp_path / "results" / "test" / "evaluation.json").read_text())
     assert report["models"]["student"]["adapter_sha256"] == manifest.adapter.sha256
 
-    told = pipeline(tmp_path)
+    told = pipeline(tmp_path, watch)
     assert told.count("already done") == 6
     assert len((run / "sft" / "metrics.jsonl").read_text().splitlines()) == 3
+
+    assert watch.attempts() == [], "nothing leaves the machine"
 
     async with start(WEIGHTS_DIR=str(weights)) as gateway:
         answer = (await gateway.client.post("/summarize", json=BODY)).json()

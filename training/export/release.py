@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from querygist import settings
 from querygist.artifact.manifest import Manifest
 from querygist.evaluation import report_files
 from querygist.files import replacing
@@ -16,7 +17,7 @@ from training.config import Config
 from training.data.dataset_card import DERIVED
 from training.evaluate import report as reports
 from training.evaluate.baselines import QUOTE
-from training.export import weights_folder
+from training.export import canary, weights_folder
 from training.train.select_best import select_best
 from training.train.trainer import BEST, stage_adapter
 
@@ -36,6 +37,11 @@ def run(config: Config, console: Console) -> None:
         version=recipe.version,
         scores=_scores(found, recipe.system),
     )
+    known = canary.measure(settings.load(weights_dir=folder))
+    if known is None:
+        console.print("export: nothing in its answer to the canary is certain enough; engines will not be asked for it")
+    else:
+        weights_folder.record_canary(folder, known)
     manifest = Manifest.load(folder)
     data = json.loads((config.work_dir / "data_card.json").read_text(encoding="utf-8"))
     with replacing(folder / CARD) as partial:

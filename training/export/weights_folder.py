@@ -1,12 +1,15 @@
 """A weights folder as the service reads it, around an adapter: validated, evaluated and shipped is one thing."""
 
 import json
+import re
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from querygist import settings
 from querygist.artifact.manifest import MANIFEST_FILE, Manifest
+from querygist.engines.base import KnownAnswer
 from querygist.errors import ConfigurationError
 from querygist.files import replacing, sha256_of
 
@@ -36,12 +39,23 @@ def assemble(
         "adapter": None if adapter is None else _bring(adapter, folder),
         "prompt_version": prompt_version,
         "version": version or manifest.version,
+        "canary": None,  # another model's; see `record_canary`
         "scores": None if scores is None else dict(scores),
     }
-    with replacing(folder / MANIFEST_FILE) as partial:
-        partial.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
-    Manifest.load(folder)  # as whoever serves it will
+    _write(folder, described)
     return folder
+
+
+def record_canary(folder: Path, known: KnownAnswer) -> None:
+    """Add an answer by which an engine of this model proves itself."""
+    _write(folder, json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8")) | {"canary": asdict(known)})
+
+
+def _write(folder: Path, described: Mapping[str, object]) -> None:
+    text = re.sub(r"\[[\d,\s]+\]", lambda ids: " ".join(ids[0].split()), json.dumps(described, indent=2))
+    with replacing(folder / MANIFEST_FILE) as partial:
+        partial.write_text(text + "\n", encoding="utf-8")
+    Manifest.load(folder)  # as whoever serves it will
 
 
 def _bring(adapter: Path, folder: Path) -> dict[str, object]:

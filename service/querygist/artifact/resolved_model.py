@@ -15,7 +15,7 @@ from typing import Literal
 from querygist.artifact import hugging_face
 from querygist.artifact.fingerprint import TOKENIZER, Fingerprint
 from querygist.artifact.manifest import AdapterEntry, Manifest
-from querygist.engines.base import Identity
+from querygist.engines.base import Identity, KnownAnswer
 from querygist.errors import ArtifactError
 from querygist.files import sha256_of
 from querygist.prompting import templates
@@ -64,6 +64,11 @@ class ResolvedModel:
     def prompt_version(self) -> str:
         """The manifest's; a base that was not trained for it gets instructions in words."""
         return self.manifest.prompt_version if self.is_shipped else templates.UNTRAINED
+
+    @property
+    def known_answer(self) -> KnownAnswer | None:
+        """The manifest's; nobody has asked another base."""
+        return self.manifest.known_answer if self.is_shipped else None
 
     @property
     def version(self) -> str:

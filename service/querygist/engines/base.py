@@ -43,6 +43,14 @@ class GenerationRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownAnswer:
+    """A prompt, and the ids that the model continues it with in any precision; none: they are not known."""
+
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """The tokens that one forward pass added to one request.
 
@@ -96,7 +104,7 @@ class Engine(Protocol):
         ...
 
     async def ready(self) -> None:
-        """Run a canary inference. Raises EngineUnavailable with the reason when it fails."""
+        """Run a canary inference, unless others' tokens prove the engine. Raises EngineUnavailable with the reason."""
         ...
 
     def status(self) -> Status:

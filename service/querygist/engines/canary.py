@@ -1,38 +1,42 @@
-"""Liveness of an engine by a canary inference, unless tokens of other requests prove it anyway."""
+"""Health of an engine by a canary inference, unless tokens of other requests prove its life anyway."""
 
 import asyncio
+import contextlib
 import itertools
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 
 from querygist.deadline import Deadline
-from querygist.engines.base import Chunk, GenerationRequest
+from querygist.engines.base import Chunk, GenerationRequest, KnownAnswer
 from querygist.errors import EngineUnavailable
 
 CANARY_SECONDS = 5.0
 """How long an engine may be silent towards a canary, which waits behind the prompts that came before it."""
 
 FRESH_SECONDS = 1.0
-"""A token generated this recently proves the engine as well as a canary would."""
+"""An answer, or a token for another request, proves for so long what the next canary would."""
 
 
 class Canary:
-    """Has an engine `generate` one token after `prompt`. For one event loop.
+    """Has an engine `generate` the answer that it is known to give. For one event loop.
 
-    `patience` in seconds, CANARY_SECONDS unless given: an engine that others use as well may have their prompts to do.
+    Tokens of other requests prove that the engine lives, not that it is right: they count from the first right answer
+    on, and not after a wrong one. `patience` in seconds, CANARY_SECONDS unless given: an engine that others use as well
+    may have their prompts to do.
     """
 
     def __init__(
         self,
         generate: Callable[[GenerationRequest], AsyncGenerator[Chunk, None]],
-        prompt: Sequence[int],
+        known: KnownAnswer,
         *,
         patience: float | None = None,
     ) -> None:
         self._generate = generate
-        self._prompt = prompt
+        self._known = known
         self._patience = patience
         self._numbers = itertools.count()
+        self._right = False  # its last answer was
         self._token = asyncio.Event()
         self._last_success: float | None = None
         self._running: asyncio.Task[None] | None = None
@@ -40,15 +44,18 @@ class Canary:
     def record_success(self) -> None:
         """A token has come, for whomever."""
         self._last_success = time.monotonic()
-        self._token.set()
+        if self._right:
+            self._token.set()
 
     def reset(self) -> None:
         """The engine has ended: what was heard of it proves nothing any more."""
-        self._last_success = None
+        self._last_success, self._right = None, False
 
     async def check(self) -> None:
-        """Raises EngineUnavailable with the reason when the engine makes no token. Any number of callers share one."""
-        if self._last_success is not None and time.monotonic() - self._last_success < FRESH_SECONDS:
+        """Raises EngineUnavailable with the reason when the engine is silent or wrong. Any number of callers share one
+        canary.
+        """
+        if self._right and self._last_success and time.monotonic() - self._last_success < FRESH_SECONDS:
             return
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._run())
@@ -61,7 +68,7 @@ class Canary:
             await asyncio.gather(self._running, return_exceptions=True)
 
     async def _run(self) -> None:
-        """Have a token generated, or see that one is generated for somebody else meanwhile.
+        """Have the answer generated, or see that a token is generated for somebody else meanwhile.
 
         A canary may wait where nobody will ever answer it, at a model process that has just died, while the next one
         would be told so: another is sent after it every CANARY_SECONDS.
@@ -69,14 +76,10 @@ class Canary:
         patience = self._patience or CANARY_SECONDS
         ends = time.monotonic() + patience
         self._token.clear()
-        canaries: list[AsyncGenerator[Chunk, None]] = []
         waiting: set[asyncio.Future[object]] = {asyncio.ensure_future(self._token.wait())}
         try:
             while (left := ends - time.monotonic()) > 0:
-                name = f"canary-{next(self._numbers)}"
-                request = GenerationRequest(self._prompt, 1, Deadline.after(2 * patience), name)
-                canaries.append(self._generate(request))
-                waiting.add(asyncio.ensure_future(anext(canaries[-1])))
+                waiting.add(asyncio.ensure_future(self._ask(Deadline.after(2 * patience))))
                 done, _ = await asyncio.wait(
                     waiting, timeout=min(CANARY_SECONDS, left), return_when=asyncio.FIRST_COMPLETED
                 )
@@ -89,5 +92,19 @@ class Canary:
             for one in waiting:
                 one.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
-            for canary in canaries:
-                await canary.aclose()
+
+    async def _ask(self, deadline: Deadline) -> None:
+        """Send one canary. Raises EngineUnavailable when it is answered wrongly."""
+        known = self._known
+        name = f"canary-{next(self._numbers)}"
+        request = GenerationRequest(known.prompt, max(1, len(known.answer)), deadline, name)
+        async with contextlib.aclosing(self._generate(request)) as chunks:
+            ids = tuple([id_ async for chunk in chunks for id_ in chunk.ids])
+        self._right = not known.answer or ids == known.answer
+        if not self._right:
+            raise EngineUnavailable(
+                "The engine does not give the answer that its model is known to give: its weights are damaged, or this "
+                "machine computes wrongly. Build the model anew.",
+                retry_after=30,
+            )
+        self._last_success = time.monotonic()

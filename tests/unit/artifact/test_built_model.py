@@ -3,8 +3,10 @@
 Tests of what is computed use the real OpenVINO; tests of files and processes put a copy in the place of its conversion.
 """
 
+import io
 import json
 import multiprocessing
+import shutil
 import signal
 import subprocess
 import sys
@@ -79,6 +81,36 @@ def test_a_build_with_a_cut_or_missing_file_is_made_again(choice: Settings, name
     verify(second)
     path.unlink()
     verify(built_model.build(choice))
+
+
+@pytest.mark.usefixtures("no_openvino")
+@pytest.mark.parametrize("name", [*openvino_ir.FILES, "tokenizer.json"])
+def test_a_build_with_a_flipped_bit_is_made_again(choice: Settings, name: str, logged: io.StringIO) -> None:
+    first = built_model.build(choice)
+    flip(first.path / name)
+    assert built_model.info(choice)["built"] is None
+    verify(built_model.build(choice))
+    assert logged.getvalue().count('"event": "model_damaged"') == 1
+    assert built_model.build(choice) == built_model.build(choice)
+    assert logged.getvalue().count('"event": "model_damaged"') == 1
+
+
+@pytest.mark.usefixtures("no_openvino")
+def test_a_damaged_build_without_its_parts_is_told(choice: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetching = replace(choice, base=None)
+    built = built_model.build(fetching)
+    flip(built.path / "openvino_model.bin")
+    shutil.rmtree(choice.cache_dir / "base")  # as in the image
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    with pytest.raises(ArtifactError, match=rf"^{built.path} is damaged: .*download"):
+        built_model.build(fetching)
+
+
+def flip(path: Path) -> None:
+    """Flip one bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
 
 
 def _build_in_process(choice: Settings, done: "multiprocessing.Queue[tuple[list[str], str]]") -> None:

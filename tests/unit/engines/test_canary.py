@@ -1,4 +1,4 @@
-"""Whether an engine lives."""
+"""Life and rightness of an engine."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -6,13 +6,15 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from querygist.engines import canary as module
-from querygist.engines.base import Chunk, GenerationRequest
+from querygist.engines.base import Chunk, GenerationRequest, KnownAnswer
 from querygist.engines.canary import Canary
 from querygist.errors import EngineUnavailable
 
+ANY, KNOWN = KnownAnswer((2,)), KnownAnswer((2,), (5, 6))
+
 
 class Engine:
-    """Answers each canary as told: "token", "silence" or "death"."""
+    """Answers each canary as told: "right", "wrong", "token", "silence" or "death"."""
 
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)
@@ -22,13 +24,15 @@ class Engine:
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         answer = self.answers[min(self.asked, len(self.answers) - 1)]
         self.asked += 1
-        assert (request.ids, request.max_new_tokens) == ([2], 1)
+        assert request.ids == (2,)
         try:
             if answer == "silence":
                 await asyncio.Event().wait()
             if answer == "death":
                 raise EngineUnavailable("It died.")
-            yield Chunk((5,), finished="length")
+            yield Chunk((5,), finished="length" if request.max_new_tokens == 1 else None)
+            if request.max_new_tokens > 1:
+                yield Chunk((6 if answer == "right" else 7,), finished="length")
         finally:
             self.left += 1
 
@@ -41,37 +45,58 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_an_endless_wait_does_not_hide_the_next_canary() -> None:
     engine = Engine("silence", "death")
     with pytest.raises(EngineUnavailable, match="It died"):
-        await Canary(engine.generate, [2], patience=1000).check()
+        await Canary(engine.generate, ANY, patience=1000).check()
     assert (engine.asked, engine.left) == (2, 2)
 
 
 async def test_those_before_keep_their_place_in_the_queue() -> None:
     engine = Engine("silence", "silence", "token")
-    await Canary(engine.generate, [2], patience=1000).check()
+    await Canary(engine.generate, ANY, patience=1000).check()
     assert (engine.asked, engine.left) == (3, 3), "all are closed in the end"
 
 
 async def test_silence_ends_with_the_patience() -> None:
     engine = Engine("silence")
     with pytest.raises(EngineUnavailable, match=r"silent for 0\.12 s"):
-        await Canary(engine.generate, [2], patience=0.12).check()
+        await Canary(engine.generate, ANY, patience=0.12).check()
     assert engine.asked == engine.left == 3
 
 
-async def test_somebody_elses_token_is_proof_enough_and_many_share_one() -> None:
-    engine = Engine("silence")
-    canary = Canary(engine.generate, [2], patience=1000)
+async def test_somebody_elses_token_is_proof_enough_and_many_share_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FRESH_SECONDS", 0)
+    engine = Engine("right", "silence")
+    canary = Canary(engine.generate, KNOWN, patience=1000)
+    await canary.check()
     checks = [asyncio.create_task(canary.check()) for _ in range(5)]
-    while not engine.asked:
+    while engine.asked < 2:
         await asyncio.sleep(0)
     canary.record_success()
     await asyncio.gather(*checks)
-    assert engine.asked == engine.left == 1
+    assert engine.asked == engine.left == 2
+
+
+async def test_tokens_prove_nothing_before_the_right_answer() -> None:
+    """Neither at first, nor after a wrong answer, nor of an engine that ended."""
+    engine = Engine("wrong", "right", "wrong")
+    canary = Canary(engine.generate, KNOWN)
+    canary.record_success()
+    with pytest.raises(EngineUnavailable, match="known to give"):
+        await canary.check()
+    canary.record_success()
+    await canary.check()
+    assert engine.asked == 2
+    canary.record_success()
+    await canary.check()
+    assert engine.asked == 2, "now they do"
+    canary.reset()
+    canary.record_success()
+    with pytest.raises(EngineUnavailable, match="known to give"):
+        await canary.check()
 
 
 async def test_closing_ends_one_that_is_out() -> None:
     engine = Engine("silence")
-    canary = Canary(engine.generate, [2], patience=1000)
+    canary = Canary(engine.generate, ANY, patience=1000)
     check = asyncio.create_task(canary.check())
     while not engine.asked:
         await asyncio.sleep(0)

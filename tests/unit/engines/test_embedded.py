@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import io
+import os
+import signal
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -11,7 +13,8 @@ import pytest
 
 from querygist.deadline import Deadline
 from querygist.engines import canary
-from querygist.engines.base import Chunk, GenerationRequest, Identity
+from querygist.engines.base import Chunk, GenerationRequest, Identity, KnownAnswer
+from querygist.engines.openvino import engine as module
 from querygist.engines.openvino.engine import EmbeddedEngine
 from querygist.engines.openvino.options import EngineOptions
 from querygist.errors import DeadlineExceeded, EngineUnavailable
@@ -53,7 +56,15 @@ ONLY_CANCELS = (
 BUSY = (
     WORKER
     + """
-    if key.startswith("canary"): say("long", [5])
+    if key == "canary-0": say(key, [5], "length")
+    elif key.startswith("canary"): say("long", [5])
+"""
+)
+SLOW = (
+    WORKER
+    + """
+    time.sleep(0.3)
+    if "submit" in message: say(key, [5], "length")
 """
 )
 REFUSES = (
@@ -65,14 +76,18 @@ REFUSES = (
 DIES = (
     WORKER
     + """
-    connection.sendall(b'{"key": "half a li'); sys.exit(1)
+    if key.startswith("canary"): say(key, [5], "length")
+    else: connection.sendall(b'{"key": "half a li'); sys.exit(1)
 """
 )
 
 
 @contextlib.asynccontextmanager
-async def engine(script: str, stall_seconds: float = 1000) -> AsyncGenerator[EmbeddedEngine, None]:
-    one = EmbeddedEngine(IDENTITY, OPTIONS, stall_seconds=stall_seconds, worker=(sys.executable, "-c", script))
+async def engine(
+    script: str, stall_seconds: float = 1000, known: KnownAnswer | None = None
+) -> AsyncGenerator[EmbeddedEngine, None]:
+    worker = (sys.executable, "-c", script)
+    one = EmbeddedEngine(IDENTITY, OPTIONS, stall_seconds=stall_seconds, known=known, worker=worker)
     await one.start()
     async with asyncio.timeout(20):
         while one.pid is None:
@@ -91,6 +106,7 @@ async def ask(one: EmbeddedEngine, seconds: float = 10, key: str = "a") -> list[
 
 async def test_chunks_come_as_the_worker_says_them() -> None:
     async with engine(ANSWERS) as one:
+        await one.ready()
         chunks = await ask(one)
         assert [chunk.ids for chunk in chunks] == [(5, 6), (7,)]
         assert [chunk.finished for chunk in chunks] == [None, "stop"]
@@ -115,8 +131,10 @@ async def test_a_worker_that_only_answers_cancels_is_not_ready(monkeypatch: pyte
             assert [type(result) for result in results] == [EngineUnavailable] * 5
 
 
-async def test_a_token_for_somebody_else_proves_the_engine() -> None:
+async def test_a_token_for_somebody_else_proves_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     async with engine(BUSY) as one:
+        await one.ready()
+        monkeypatch.setattr(canary, "FRESH_SECONDS", 0)
         other = asyncio.create_task(ask(one, key="long"))
         await asyncio.sleep(0)
         await one.ready()
@@ -129,6 +147,7 @@ async def test_a_refusal_and_a_death_reach_who_asked() -> None:
         with pytest.raises(EngineUnavailable, match="too much"):
             await ask(one)
     async with engine(DIES) as one:
+        await one.ready()
         with pytest.raises(EngineUnavailable, match="stopped while"):
             await ask(one)
 
@@ -143,3 +162,48 @@ async def test_a_worker_that_cannot_load_is_tried_again(logged: io.StringIO) -> 
             await asyncio.sleep(0.005)
     await one.close()
     assert '"exit_code": 3' in logged.getvalue()
+
+
+async def test_a_silent_worker_fails_requests_at_once_until_it_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(canary, "CANARY_SECONDS", 0.2)
+    monkeypatch.setattr(canary, "FRESH_SECONDS", 0.1)
+    monkeypatch.setattr(module, "WATCH_SECONDS", 0.01)
+    async with engine(ANSWERS) as one, asyncio.timeout(60):
+        await one.ready()
+        worker = one.pid
+        assert worker is not None
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            waiting = await asyncio.gather(*(ask(one, 1000, key) for key in "abc"), return_exceptions=True)
+            assert [type(one) for one in waiting] == [EngineUnavailable] * 3, "nobody had to call ready()"
+            with pytest.raises(EngineUnavailable, match="silent for"):
+                ask(one, 1000).send(None)  # without a single wait
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        while True:
+            with contextlib.suppress(EngineUnavailable):
+                assert await ask(one)
+                break
+            await asyncio.sleep(0.005)
+        assert one.pid == worker
+
+
+async def test_a_slow_prefill_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The canary waits behind it, and has the patience to."""
+    monkeypatch.setattr(canary, "FRESH_SECONDS", 0.01)
+    monkeypatch.setattr(module, "WATCH_SECONDS", 0.01)
+    async with engine(SLOW) as one:
+        await one.ready()
+        assert await asyncio.gather(*(ask(one, 60, key) for key in "abc"))
+
+
+async def test_a_worker_with_another_answer_gets_no_requests(logged: io.StringIO) -> None:
+    async with engine(ANSWERS, known=KnownAnswer((1, 2), (5, 6, 8))) as one:
+        with pytest.raises(EngineUnavailable, match="known to give"):
+            await one.ready()
+        with pytest.raises(EngineUnavailable, match="known to give"):
+            await ask(one)
+    assert '"event": "engine_failed"' in logged.getvalue()
+    async with engine(ANSWERS, known=KnownAnswer((1, 2), (5, 6, 7))) as one:
+        await one.ready()
+        assert await ask(one)

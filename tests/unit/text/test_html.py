@@ -99,6 +99,24 @@ def test_what_a_control_opens_is_read(panel: str) -> None:
         "<p style='font-size:0'>no</p>",
         "<p style='color:#fff;font-size:1px'>no</p>",
         "<p style='color:white'>no</p>",
+        "<p style='color:#fefefe'>no</p>",
+        "<div style='font-size:0'>no<b>no</b><b style='font-size:2em'>no</b></div>",
+        "<p style='font:0/0 a'>no</p>",
+        "<p style='opacity/**/:0'>no</p>",
+        "<p style='filter:opacity(0)'>no</p>",
+        "<p style='position:relative;left:-9999px'>no</p>",
+        "<p style='position:fixed;inset:-9999px auto auto'>no</p>",
+        "<p style='position:absolute!important;clip:rect(1px, 1px, 1px, 1px)'>no</p>",
+        "<p style='text-indent:100%;white-space:nowrap;overflow:hidden'>no</p>",
+        "<p style='transform:scaleX(0)'>no</p>",
+        "<p style='content-visibility:hidden'>no</p>",
+        "<p class='screen-reader-text'>no</p>",
+        "<a class='sr-only focus:not-sr-only'>no</a>",
+        "<a class='visually-hidden-focusable'>no</a>",
+        "<p class='d-none'>no</p>",
+        "<p class='mt-4 hidden'>no</p>",
+        "<p class='invisible'>no</p>",
+        "<p class='opacity-0'>no</p>",
         "<div style='background:#000'><b style='color:rgb(0,0,0)'>no</b></div>",
         "<p style='position:absolute;left:-9999px'>no</p>",
         "<p style='text-indent:-9999px'>no</p>",
@@ -129,6 +147,17 @@ def test_what_a_reader_does_not_see_is_left_out(unseen: str) -> None:
     [
         "<div style='background:#000'><p style='color:#fff'>yes</p></div>",
         "<div class=hero><p style='color:#fff'>yes</p></div>",
+        "<p style='color:#eee'>yes</p>",
+        "<ul style='font-size:0'><li style='font-size:16px'>yes</li></ul>",
+        "<div style='font:0/0 a'><p style='font:16px/1.5 serif'>yes</p></div>",
+        "<p style='font:italic 1.5em serif'>yes</p>",
+        "<p style='opacity:.5;filter:opacity(.5)'>yes</p>",
+        "<p style='position:relative;left:-9px;text-indent:2em'>yes</p>",
+        "<p class='d-none d-md-block'>yes</p>",
+        "<p class='hidden md:block'>yes</p>",
+        "<p class='sr-only md:not-sr-only'>yes</p>",
+        "<p class='overflow-hidden hidden-caption'>yes</p>",
+        "<h2 class='sr-only'>yes</h2>",
         "<div style='visibility:hidden'>no<p style='visibility:visible'>yes</p></div>",
         "<style>@media print{.y{display:none}} .y .z{display:none}</style><p class=y>yes</p>",
         "<p><span class=visually-hidden>no</span><span aria-hidden=true>yes</span></p>",
@@ -136,6 +165,34 @@ def test_what_a_reader_does_not_see_is_left_out(unseen: str) -> None:
 )
 def test_what_a_reader_does_see_is_kept(seen: str) -> None:
     assert lines(seen) == ["yes"]
+
+
+HIDERS = [
+    "style='opacity:0;transition:opacity 1s'",
+    "class=opacity-0",
+    "class=hidden",
+    "class=sr-only",
+    "style='position:absolute;left:-9999px'",
+    "style='color:#fff'",
+    "style='font-size:0'",
+    "style='clip-path:inset(50%)'",
+]
+
+
+@pytest.mark.parametrize("hider", HIDERS)
+def test_no_style_hides_a_whole_page(hider: str) -> None:
+    """Scripts show what was hidden until they ran."""
+    page = "<p>one</p><p>two</p>"
+    assert lines(f"<body><div {hider}>{page}</div></body>") == ["one", "two"]
+    assert lines(f"<div {hider}><div {hider}>{page}</div></div>") == ["one", "two"]
+
+
+@pytest.mark.parametrize("hider", HIDERS[:3])
+def test_a_page_that_fades_in_is_read_beside_its_banner(hider: str) -> None:
+    page = "<p>Owls hunt at night, and eat mice and voles.</p>"
+    hidden = f"<p {hider}>no</p>"
+    assert lines(f"<div>Loading</div><div {hider}>{page}</div>") == ["Loading", page[3:-4]]
+    assert lines(f"<div>{page}</div>{hidden}") == [page[3:-4]], "the smaller part stays hidden"
 
 
 def test_deep_nesting_is_read_without_recursion() -> None:

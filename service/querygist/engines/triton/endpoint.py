@@ -8,12 +8,12 @@ from collections.abc import AsyncGenerator
 import structlog
 from tritonclient.grpc.aio import InferenceServerClient
 
-from querygist.engines.base import Chunk, GenerationRequest, Identity
+from querygist.engines.base import Chunk, GenerationRequest, Identity, KnownAnswer
 from querygist.engines.canary import Canary
 from querygist.engines.triton import protocol as wire
 from querygist.engines.triton.failures import Failure
 from querygist.engines.triton.identity import CONNECT_SECONDS, Served
-from querygist.engines.triton.streams import Streams, copy_error
+from querygist.engines.triton.streams import Streams
 from querygist.errors import ArtifactError, EngineUnavailable, Overloaded, ServiceError
 
 PROBE_SECONDS = 1.0
@@ -35,8 +35,13 @@ log = structlog.get_logger("querygist.triton")
 class Endpoint:
     """`load` counts the requests it holds for this gateway. For one event loop."""
 
-    def __init__(self, address: str, expected: Identity, *, plain: bool, stall_seconds: float) -> None:
-        """`plain`: decode without lookahead. `stall_seconds`: longest silence between two tokens of a stream."""
+    def __init__(
+        self, address: str, expected: Identity, *, plain: bool, stall_seconds: float, known: KnownAnswer | None = None
+    ) -> None:
+        """`plain`: decode without lookahead. `stall_seconds`: longest silence between two tokens of a stream.
+
+        `known` is what the canary asks; None: for any token.
+        """
         self.address = address
         self.load = 0
         self.last_error: EngineUnavailable | None = EngineUnavailable(
@@ -46,7 +51,7 @@ class Endpoint:
         self._plain = plain
         self._served: Served | None = None  # as last told
         self._streams = Streams(address, end_id=expected.end_id, stall_seconds=stall_seconds, failed=self._failed)
-        self._canary = Canary(self._stream, [expected.end_id], patience=stall_seconds)
+        self._canary = Canary(self._stream, known or KnownAnswer((expected.end_id,)), patience=stall_seconds)
         self._identified: float | None = None  # when it told so; None: to be asked before it is used again
         self._client: InferenceServerClient | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -72,7 +77,7 @@ class Endpoint:
     async def generate(self, request: GenerationRequest) -> AsyncGenerator[Chunk, None]:
         """See `Engine.generate`; also raises Overloaded when Triton's queue is full."""
         if self.last_error is not None:
-            raise copy_error(self.last_error)
+            raise self.last_error.copy()
         self.load += 1
         try:
             async with contextlib.aclosing(self._stream(request)) as chunks:

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
 
-from querygist.engines.base import Chunk, GenerationRequest, Identity, Status
+from querygist.engines.base import Chunk, GenerationRequest, Identity, KnownAnswer, Status
 from querygist.engines.triton.endpoint import Endpoint
 from querygist.engines.triton.pool import EndpointPool
 from querygist.errors import EngineUnavailable, Overloaded
@@ -15,11 +15,19 @@ RETRY_SHARE, RETRY_BURST = 0.1, 10.0
 class TritonEngine:
     """Spreads requests over servers: to the one that holds the fewest, of the healthy ones. For one event loop."""
 
-    def __init__(self, identity: Identity, names: Sequence[str], *, plain: bool, stall_seconds: float) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        names: Sequence[str],
+        *,
+        plain: bool,
+        stall_seconds: float,
+        known: KnownAnswer | None = None,
+    ) -> None:
         """`identity` is what every server must serve; see `EndpointPool` for `names`, `Endpoint` for the rest."""
         self.identity = identity
         self._pool = EndpointPool(
-            names, lambda address: Endpoint(address, identity, plain=plain, stall_seconds=stall_seconds)
+            names, lambda address: Endpoint(address, identity, plain=plain, stall_seconds=stall_seconds, known=known)
         )
         self._budget = RETRY_BURST
         self._retries = 0

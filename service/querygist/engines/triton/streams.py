@@ -99,7 +99,7 @@ class Streams:
         except asyncio.CancelledError:
             task, reason = asyncio.current_task(), self._given_up[call]
             if reason is not None and not (task and task.cancelling()):
-                raise copy_error(reason) from None
+                raise reason.copy() from None
             raise
         except StopAsyncIteration:
             raise EngineUnavailable(f"Triton at {self._address} ended the stream early.", retry_after=1) from None
@@ -114,8 +114,3 @@ class Streams:
         log.warning("triton_call_failed", address=self._address, request_id=request_id, reason=failure.error.detail)
         self._failed(failure)
         return failure.error
-
-
-def copy_error(error: EngineUnavailable) -> EngineUnavailable:
-    """The same, as an exception of its own: one that is raised again and again keeps every frame it passed."""
-    return EngineUnavailable(error.detail, retry_after=error.retry_after)

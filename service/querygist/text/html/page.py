@@ -13,7 +13,7 @@ from querygist.text.html.input import parseable
 from querygist.text.html.mathml import math_text
 from querygist.text.html.panels import CONTROLLED, opens_by_control, reads_twin
 from querygist.text.html.regions import mark_surroundings
-from querygist.text.html.visibility import Attributes, Visibility
+from querygist.text.html.visibility import Attributes, Hiding, Visibility
 from querygist.text.outline import CellDraft, Draft, Scope
 from querygist.text.tables import Table, TableCell
 
@@ -44,6 +44,7 @@ class _Reader:
     stream: Stream = field(default_factory=list)
     inline: InlineText = field(default_factory=InlineText)
     runs: int = 0
+    characters: int = 0
 
     def read(self, root: LexborNode) -> None:
         """Append the blocks of everything below `root`."""
@@ -54,8 +55,9 @@ class _Reader:
                 tag = node.tag or ""
                 if tag == "-text":
                     context = frames[-1].context
-                    if not context.looks.invisible:
-                        self.inline.add(node.text_content or "", bold=context.bold, verbatim=context.verbatim)
+                    if not context.looks.unread and (text := node.text_content or ""):
+                        self.characters += len(text)
+                        self.inline.add(text, bold=context.bold, verbatim=context.verbatim)
                 elif not tag.startswith(("-", "!")) and (inner := self._enter(node, tag, frames[-1].context)):
                     frames.append(inner)
                     node = node.first_child
@@ -238,7 +240,19 @@ def page_drafts(html: str) -> Stream:
     if root is None:
         return []
     sheets = [node.text() or "" for node in root.css("style")]
-    reader = _Reader(Visibility(sheets), frozenset(CONTROLLED.findall(html)))
-    reader.read(root)
+    controlled = frozenset(CONTROLLED.findall(html))
+    reader = _read(root, Visibility(sheets), controlled)
+    if Hiding.FADED in reader.visibility.hid:
+        shown = _read(root, Visibility(sheets, Hiding.FADED), controlled)
+        if reader.characters < shown.characters / 2:  # the page itself fades in
+            reader = shown
+    if not reader.characters and reader.visibility.hid:
+        reader = _read(root, Visibility(sheets, Hiding.GONE), controlled)
     mark_surroundings(reader.stream)
     return reader.stream
+
+
+def _read(root: LexborNode, visibility: Visibility, controlled: frozenset[str]) -> _Reader:
+    reader = _Reader(visibility, controlled)
+    reader.read(root)
+    return reader

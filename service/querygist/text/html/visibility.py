@@ -1,44 +1,47 @@
 """Elements that a reader of the page does not see, told by attributes, inline styles and simple rules of its <style>.
 
 Not looked at: linked stylesheets, rules with combinators or inside of @media, what scripts do, and what lies behind or
-in front of what.
+in front of what. Scripts show what is hidden at first, often a whole page that fades in: so what hides can be doubted.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import NamedTuple
 
-Style = dict[str, str]
+from querygist.text.html.css import (
+    Style,
+    alike,
+    colour_of,
+    declarations,
+    folds,
+    hides,
+    is_tiny,
+    is_transparent,
+    rules_of,
+)
+
 Attributes = dict[str, str | None]
 
-_MOST_CSS = 200_000
-_SIZE = r"(-?\d*\.?\d+)(px|pt|em|rem|%|vw|vh|ch|in|cm)?"
-_DECLARATION = re.compile(r"([a-z-]+)\s*:\s*([^;]+)")
-_LOOKED_AT_NAMES = (
-    "background background-color clip clip-path color display font-size height left margin-left margin-top max- "
-    "height max-width opacity overflow position right bottom text-indent top transform visibility width"
-)
-_LOOKED_AT = frozenset(_LOOKED_AT_NAMES.split())
-_TOKEN = re.compile(r"/\*.*?(?:\*/|\Z)|[{}]", re.DOTALL)
-_SIMPLE = re.compile(r"[a-z]*([.#][\w-]+)", re.IGNORECASE)
-_LENGTH = re.compile(_SIZE)
-_FAR = 500  # px; nothing of a page stands so far to the left of it
-_LEAST_FONT = 2  # px
-_CLIPPED = re.compile(
-    r"inset\(\s*(?:50|100)%|circle\(\s*0|polygon\(\s*0(?:px)?\s+0(?:px)?\s*,\s*0(?:px)?\s+0(?:px)?\s*,"
-)
-_RECT = re.compile(r"rect\(\s*[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?\s*\)")
-_MOVED_AWAY = re.compile(r"translate(?:x|y|3d)?\([^)]*-\d{3,}|scale\(0[,)]")
 VISUALLY_HIDDEN = re.compile(
     r"(?:^|\s)(?:sr-only|visually-hidden|visuallyhidden|screen-reader-text|screenreader|a-offscreen|offscreen|"
-    r"sr-text|u-hidden-visually|govuk-visually-hidden|element-invisible|assistive-text|hidden-visually)(?:\s|$)",
+    r"sr-text|u-hidden-visually|govuk-visually-hidden|element-invisible|assistive-text|hidden-visually|"
+    r"visually-hidden-focusable|sr-only-focusable|text-hide)(?:\s|$)",
     re.IGNORECASE,
 )
+_SHOWN_SOMEWHERE = re.compile(r"(?:^|\s)(?!(?:focus|active)\b)[\w-]+:not-sr-only(?:\s|$)")
+_UTILITIES = re.compile(r"(?:^|\s)(?:d-none|hidden|invisible|opacity-0)(?:\s|$)")  # Bootstrap's, Tailwind's
+_SHOWN_AT_SOME_WIDTH = re.compile(r"(?:^|\s)(?:[\w-]+:|d-(?:sm|md|lg|xl|xxl)-)(?!hidden|none|invisible|opacity-0)")
 _LABELS = frozenset(["label", "legend", "caption", "th", "dt", "h1", "h2", "h3", "h4", "h5", "h6"])
-_NAMES = {"white": "#ffffff", "black": "#000000", "transparent": "transparent", "red": "#ff0000"}
-_RGB = re.compile(r"rgba?\(\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})(?:\s*[,/]\s*([\d.]+%?))?\s*\)")
-_COLOUR = re.compile(r"#[0-9a-f]{3,8}\b|rgba?\([^)]*\)|[a-z]+")
 _ALWAYS_SEEN = frozenset(["html", "body", "main", "article"])
+
+
+class Hiding(IntEnum):
+    """A way of being hidden, by how easily it is doubted: what scripts often undo, and what stays."""
+
+    FADED = 1
+    GONE = 2
 
 
 class Looks(NamedTuple):
@@ -47,6 +50,12 @@ class Looks(NamedTuple):
     background: str | None = "#ffffff"
     """None for one that is not known."""
     invisible: bool = False
+    tiny: bool = False
+
+    @property
+    def unread(self) -> bool:
+        """True for text that nobody can read."""
+        return self.invisible or self.tiny
 
 
 PLAIN = Looks()
@@ -61,95 +70,27 @@ class Verdict:
     collapsed: bool = False
 
 
-def _colour(value: str) -> str | None:
-    found = _COLOUR.match(value)
-    if not found:
-        return None
-    name = found[0]
-    if rgb := _RGB.match(value):
-        if rgb[4] and float(rgb[4].rstrip("%") if rgb[4].count(".") <= 1 and rgb[4] != "." else 1) == 0:
-            return "transparent"
-        return "#" + "".join(f"{min(int(part), 255):02x}" for part in rgb.groups()[:3])
-    if name[0] == "#" and len(name) in (4, 5):
-        return "#" + "".join(2 * digit for digit in name[1:4])
-    return name[:7] if name[0] == "#" else _NAMES.get(name)
+def _for_ears(classes: str) -> bool:
+    """True for classes of what only screen readers read."""
+    return VISUALLY_HIDDEN.search(classes) is not None and not _SHOWN_SOMEWHERE.search(classes)
 
 
-def _pixels(value: str) -> float | None:
-    found = _LENGTH.match(value)
-    if not found:
-        return None
-    return float(found[1]) * {"em": 16, "rem": 16, "%": 10, "vw": 10, "vh": 10, "in": 96}.get(found[2] or "px", 1)
-
-
-def _hides(style: Style) -> bool:  # noqa: PLR0911
-    """True for what no control opens: transparent, off the page, clipped, without size."""
-    opacity = _LENGTH.match(style.get("opacity", "1"))
-    if opacity and float(opacity[1]) <= 0.01:
+def _fades(style: Style, classes: str) -> bool:
+    """True for what is transparent, or has one of the classes that scripts take away; not where any width shows it."""
+    if is_transparent(style):
         return True
-    font = _pixels(style.get("font-size", ""))
-    if font is not None and font < _LEAST_FONT:
-        return True
-    if (indent := _pixels(style.get("text-indent", ""))) is not None and indent <= -_FAR:
-        return True
-    if style.get("position") in ("absolute", "fixed"):
-        for side in ("left", "top", "right", "bottom"):
-            if (place := _pixels(style.get(side, ""))) is not None and place <= -_FAR:
-                return True
-        if _RECT.search(style.get("clip", "")):
-            return True
-    for side in ("margin-left", "margin-top"):
-        if (place := _pixels(style.get(side, ""))) is not None and place <= -_FAR:
-            return True
-    return bool(_CLIPPED.search(style.get("clip-path", "")) or _MOVED_AWAY.search(style.get("transform", "")))
-
-
-def _folds(style: Style) -> bool:
-    """True for what hides as a closed panel does."""
-    if style.get("display", "").startswith("none"):
-        return True
-    if not style.get("overflow", "").startswith(("hidden", "clip")):
-        return False
-    sizes = [_pixels(style.get(side, "")) for side in ("height", "max-height", "width", "max-width")]
-    return any(size is not None and size <= 1 for size in sizes)
-
-
-def _declarations(css: str) -> Style:
-    if ":" not in css:
-        return {}
-    return {key: value.strip() for key, value in _DECLARATION.findall(css.lower()) if key in _LOOKED_AT}
-
-
-def _rules(css: str) -> dict[str, Style]:
-    """Declarations by the simple class and id selectors of a style sheet."""
-    rules: dict[str, Style] = {}
-    depth = start = 0
-    selectors = ""
-    css = css[:_MOST_CSS]
-    for token in _TOKEN.finditer(css):
-        if token[0] == "{":
-            depth += 1
-            if depth == 1:
-                selectors, start = css[start : token.start()], token.end()
-        elif token[0] == "}":
-            depth = max(depth - 1, 0)
-            if not depth:
-                if "@" not in selectors:
-                    style = _declarations(css[start : token.start()])
-                    for selector in selectors.split(",") if style else ():
-                        if simple := _SIMPLE.fullmatch(selector.strip()):
-                            rules[simple[1]] = {**rules.get(simple[1], {}), **style}
-                start = token.end()
-        elif not depth:
-            start = token.end()
-    return rules
+    return _UTILITIES.search(classes) is not None and not _SHOWN_AT_SOME_WIDTH.search(classes)
 
 
 class Visibility:
-    """Judges the elements of one page."""
+    """Judges the elements of one page. `doubts`: no element is hidden in that way, or a lesser one; `hid`: the ways in
+    which some were.
+    """
 
-    def __init__(self, style_sheets: list[str]) -> None:
-        self._rules = _rules("\n".join(style_sheets))
+    def __init__(self, style_sheets: Sequence[str], doubts: int = 0) -> None:
+        self.hid: set[Hiding] = set()
+        self._doubts = doubts
+        self._rules = rules_of("\n".join(style_sheets))
 
     def of(self, tag: str, attributes: Attributes, outer: Looks) -> Verdict:
         """Return how an element is seen inside of what looks like `outer`."""
@@ -160,33 +101,42 @@ class Visibility:
         if self._rules and (classes or name):
             for selector in [*(f".{one}" for one in classes.split()), f"#{name}"]:
                 style |= self._rules.get(selector, {})
-        style |= _declarations(attributes.get("style") or "")
+        style |= declarations(attributes.get("style") or "")
         looks = self._looks(style, attributes, outer, styled=bool(classes or name))
+        if looks.tiny:
+            self.hid.add(Hiding.GONE)
         if tag in _ALWAYS_SEEN:
             return Verdict(Looks(looks.background))
-        collapsed = "hidden" in attributes or attributes.get("aria-hidden") == "true" or _folds(style)
-        unseen = _hides(style) or self._blends(style, attributes, looks)
-        unseen = unseen or (tag not in _LABELS and VISUALLY_HIDDEN.search(classes) is not None)
+        collapsed = "hidden" in attributes or attributes.get("aria-hidden") == "true" or folds(style)
+        hiding = None
+        if hides(style) or self._blends(style, attributes, looks) or (tag not in _LABELS and _for_ears(classes)):
+            hiding = Hiding.GONE
+        elif _fades(style, classes):
+            hiding = Hiding.FADED
+        unseen = hiding is not None and hiding > self._doubts
+        if hiding is not None and unseen:
+            self.hid.add(hiding)
         return Verdict(looks, unseen, collapsed)
 
-    @staticmethod
-    def _looks(style: Style, attributes: Attributes, outer: Looks, *, styled: bool) -> Looks:
+    def _looks(self, style: Style, attributes: Attributes, outer: Looks, *, styled: bool) -> Looks:
         invisible = outer.invisible
         if "visibility" in style:
             invisible = style["visibility"].startswith(("hidden", "collapse"))
         background = outer.background
         given = style.get("background-color") or style.get("background") or attributes.get("bgcolor")
         if given:
-            colour = _colour(given.lower())
+            colour = colour_of(given.lower())
             background = background if colour == "transparent" else colour
         elif styled:
             background = None
-        return Looks(background, invisible)
+        own_size = is_tiny(style)
+        tiny = self._doubts < Hiding.GONE and (outer.tiny if own_size is None else own_size)
+        return Looks(background, invisible, tiny)
 
     @staticmethod
     def _blends(style: Style, attributes: Attributes, looks: Looks) -> bool:
         given = style.get("color") or attributes.get("color")
         if not given:
             return False
-        colour = _colour(given.lower())
-        return colour == "transparent" or (colour is not None and colour == looks.background)
+        colour = colour_of(given.lower())
+        return colour == "transparent" or (colour is not None and alike(colour, looks.background))

@@ -12,11 +12,12 @@ from rich.console import Console
 from safetensors.numpy import save_file
 
 from querygist.artifact.manifest import Manifest
+from querygist.engines.base import KnownAnswer
 from querygist.errors import ConfigurationError
 from querygist.triton_server.repository import load_config
 from tests.conftest import REPOSITORY, WEIGHTS
 from training.config import Config, DataConfig, EvaluateConfig, ExportConfig
-from training.export import release, weights_folder
+from training.export import canary, release, weights_folder
 from training.train.select_best import select_best
 
 
@@ -51,6 +52,23 @@ def config(tmp_path: Path) -> Config:
             version="9.8.7",
         ),
     )
+
+
+@pytest.fixture(autouse=True)
+def known(monkeypatch: pytest.MonkeyPatch) -> list[KnownAnswer | None]:
+    """What each export's model is found to answer; no model is built."""
+    answers: list[KnownAnswer | None] = [KnownAnswer((1, 2), (3, 4))]
+    monkeypatch.setattr(canary, "measure", lambda _: answers[0])
+    return answers
+
+
+def test_an_export_records_what_its_own_model_answers(config: Config, known: list[KnownAnswer | None]) -> None:
+    trained(config.work_dir, "sft", 0.5)
+    trained(config.work_dir, "dpo", 0.4)
+    shipped = Manifest.load(WEIGHTS).known_answer
+    assert exported(config).known_answer == known[0] != shipped
+    known[0] = None
+    assert exported(config).known_answer is None, "neither the shipped model's nor that of the export before"
 
 
 def exported(config: Config) -> Manifest:
