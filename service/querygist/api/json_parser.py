@@ -12,6 +12,8 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import regex
+
 from querygist.errors import InvalidFields, InvalidRequest
 from querygist.schemas import MAX_BATCH, MAX_DOCUMENT, MAX_FIELDS
 
@@ -25,8 +27,9 @@ MAX_STRING = 12 * MAX_DOCUMENT
 TOO_LONG = " " * (MAX_DOCUMENT + 1)
 """Stands for a string of more than that, which is not kept: no field takes so many, and validation tells which."""
 
+# Of `regex` where a group repeats possessively: Python 3.11.2's `re` matches that wrongly.
 _SPACE = re.compile(r"[ \t\n\r]*")
-_STRING = re.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_STRING = regex.compile(r'[^"\\]*+(?:\\.[^"\\]*+)*+', regex.DOTALL)
 _WORD = re.compile(r'[^ \t\n\r{}\[\],:"]*')
 
 
@@ -160,7 +163,7 @@ class _Parser:
     def _position(self) -> int:
         return self._before + self._at
 
-    def _end_of(self, pattern: re.Pattern[str]) -> int:
+    def _end_of(self, pattern: "re.Pattern[str] | regex.Pattern[str]") -> int:
         """Return where what matches here ends; each pattern matches nothing, too."""
         found = pattern.match(self._text, self._at)
         return found.end() if found else self._at

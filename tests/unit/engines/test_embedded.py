@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncGenerator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -144,8 +145,9 @@ async def test_a_token_for_somebody_else_proves_the_engine(monkeypatch: pytest.M
 
 async def test_a_refusal_and_a_death_reach_who_asked() -> None:
     async with engine(REFUSES) as one:
-        with pytest.raises(EngineUnavailable, match="too much"):
-            await ask(one)
+        for refused in (one.ready, partial(ask, one)):  # a canary, and once one has been out, a request
+            with pytest.raises(EngineUnavailable, match="too much"):
+                await refused()
     async with engine(DIES) as one:
         await one.ready()
         with pytest.raises(EngineUnavailable, match="stopped while"):
