@@ -1,14 +1,16 @@
 """Connections and bodies that no client should send."""
 
 import asyncio
+import contextlib
 import json
 import time
+from collections.abc import AsyncGenerator
 from urllib.parse import urlsplit
 
 import httpx
 
-from loadtest.faults.fault import Fault, watched
-from loadtest.servers import gateway
+from loadtest.faults.fault import Fault, Watch, watched
+from loadtest.servers import Server, gateway
 
 HEADER_MEGABYTES = 122
 SILENT = 1100
@@ -21,10 +23,17 @@ async def _open(url: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     return await asyncio.open_connection(parts.hostname, parts.port)
 
 
+@contextlib.asynccontextmanager
+async def _watched() -> AsyncGenerator[tuple[Server, Watch], None]:
+    async with gateway() as (server, _):
+        with watched(server.url, server.process.pid) as watch:
+            yield server, watch
+
+
 async def endless_header() -> Fault:
     """Send header lines on one connection for as long as they are taken."""
     lines, sent = b"a:b\r\n" * 13_107, 0
-    async with gateway() as (server, _), watched(server.url, server.process.pid) as watch:
+    async with _watched() as (server, watch):
         _, writer = await _open(server.url)
         writer.write(b"GET /livez HTTP/1.1\r\n")
         began = time.monotonic()
@@ -49,7 +58,7 @@ async def endless_header() -> Fault:
 
 async def silent_connections() -> Fault:
     """Open more connections than there may be, and send nothing or half a header."""
-    async with gateway() as (server, _), watched(server.url, server.process.pid) as watch:
+    async with _watched() as (server, watch):
         began = time.monotonic()
 
         async def one(number: int) -> float | None:
@@ -81,7 +90,7 @@ async def silent_connections() -> Fault:
 
 async def unfinished_bodies() -> Fault:
     """Declare large bodies, send most of them, and stop."""
-    async with gateway() as (server, _), watched(server.url, server.process.pid) as watch:
+    async with _watched() as (server, watch):
 
         async def one() -> tuple[float, bytes]:
             reader, writer = await _open(server.url)
@@ -115,8 +124,7 @@ async def millions_of_lists() -> Fault:
     """Send batches of nothing but empty lists."""
     body = b'{"query": "q", "documents": [' + b",".join([b"[]"] * LISTS) + b"]}"
     async with (
-        gateway() as (server, _),
-        watched(server.url, server.process.pid) as watch,
+        _watched() as (server, watch),
         httpx.AsyncClient(base_url=server.url, timeout=60) as client,
     ):
         headers = {"Content-Type": "application/json"}
@@ -139,8 +147,7 @@ async def large_batches() -> Fault:
         json.dumps({"query": "x", "documents": documents}, ensure_ascii=escaped).encode() for escaped in (True, False)
     ]
     async with (
-        gateway() as (server, _),
-        watched(server.url, server.process.pid) as watch,
+        _watched() as (server, watch),
         httpx.AsyncClient(base_url=server.url, timeout=60) as client,
     ):
         headers = {"Content-Type": "application/json", "X-Deadline-Ms": "2000"}

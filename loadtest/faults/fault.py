@@ -1,9 +1,9 @@
 """One fault: what was done, what clients saw, what was lost, and how soon all was well again."""
 
-import asyncio
 import contextlib
+import threading
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,30 +48,30 @@ class Watch:
         return round(self.megabytes - self.began_with)
 
 
-@contextlib.asynccontextmanager
-async def watched(url: str, pid: int) -> AsyncGenerator[Watch, None]:
-    """Ask /livez all the time, on one connection, while the block runs."""
-    gateway, watch = psutil.Process(pid), Watch()
+@contextlib.contextmanager
+def watched(url: str, pid: int) -> Generator[Watch, None, None]:
+    """Ask /livez all the time, on one connection, while the block runs; in a thread, which it does not hold up."""
+    gateway, watch, over = psutil.Process(pid), Watch(), threading.Event()
     watch.began_with = watch.megabytes = gateway.memory_info().rss / 1e6
 
-    async def watching() -> None:
-        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
-            while True:
+    def watching() -> None:
+        with httpx.Client(base_url=url, timeout=30) as client:
+            while not over.wait(LIVEZ_SECONDS):
                 began = time.monotonic()
                 try:
-                    (await client.get("/livez")).raise_for_status()
+                    client.get("/livez").raise_for_status()
                     watch.livez.append(time.monotonic() - began)
                 except httpx.HTTPError:
                     watch.failed += 1
                 watch.megabytes = max(watch.megabytes, gateway.memory_info().rss / 1e6)
-                await asyncio.sleep(LIVEZ_SECONDS)
 
-    task = asyncio.create_task(watching())
+    thread = threading.Thread(target=watching)
+    thread.start()
     try:
         yield watch
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        over.set()
+        thread.join()
 
 
 @dataclass(frozen=True, slots=True)

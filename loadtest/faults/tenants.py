@@ -13,9 +13,9 @@ from typing import Any
 
 import httpx
 
-from loadtest.faults.fault import Fault, Reply, ask, counted, milliseconds, told, watched
+from loadtest.faults.fault import Fault, Reply, Watch, ask, counted, milliseconds, told, watched
 from loadtest.load.arrivals import constant, poisson
-from loadtest.servers import Server, gateway
+from loadtest.servers import gateway
 
 WORDS = 40
 SECONDS = 60.0
@@ -25,8 +25,8 @@ Rows = Sequence[dict[str, str]]
 
 
 @contextlib.asynccontextmanager
-async def with_keys(**settings: str) -> AsyncGenerator[tuple[Server, httpx.AsyncClient], None]:
-    """A gateway that knows the keys "alice" and "bob", and a client of it."""
+async def with_keys(**settings: str) -> AsyncGenerator[tuple[httpx.AsyncClient, Watch], None]:
+    """A client of a gateway that knows the keys "alice" and "bob", and a watch of that."""
     with tempfile.TemporaryDirectory(prefix="querygist-keys-") as folder:
         path = Path(folder) / "keys.json"
         hashes = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("alice", "bob")}
@@ -36,7 +36,8 @@ async def with_keys(**settings: str) -> AsyncGenerator[tuple[Server, httpx.Async
             gateway(API_KEYS_FILE=str(path), CACHE_MB="0", **settings) as (server, _),
             httpx.AsyncClient(base_url=server.url, timeout=90, limits=limits) as client,
         ):
-            yield server, client
+            with watched(server.url, server.process.pid) as watch:
+                yield client, watch
 
 
 def bodies(rows: Rows, label: str) -> Iterator[dict[str, Any]]:
@@ -100,7 +101,7 @@ async def capacity(client: httpx.AsyncClient, rows: Rows, seconds: float = 20, i
 
 async def long_documents(rows: Rows) -> Fault:
     """Three batches of the longest documents at once, and another tenant's shorter ones."""
-    async with with_keys() as (server, client), watched(server.url, server.process.pid) as watch:
+    async with with_keys() as (client, watch):
         await asyncio.gather(*(single(client, bodies(rows, f"warm {n}"), "bob")() for n in range(8)))
         text = "Fox runs. " * 19_900
         long_ones = ({"query": "what runs", "document": f"{text}{n}", "max_words": WORDS} for n in itertools.count())
@@ -126,7 +127,7 @@ async def long_documents(rows: Rows) -> Fault:
 
 async def flood(rows: Rows) -> Fault:
     """One tenant sends 25 times what another does, far above what the service can do."""
-    async with with_keys() as (_, client):
+    async with with_keys() as (client, _):
         peak = await capacity(client, rows)
         rate = peak / 5
         alone = await sent(rate, SECONDS, 1, single(client, bodies(rows, "alone"), "bob"))
@@ -148,7 +149,7 @@ async def flood(rows: Rows) -> Fault:
 
 async def results_pages(rows: Rows) -> Fault:
     """Results pages of 32 documents, and single requests of another tenant."""
-    async with with_keys() as (_, client):
+    async with with_keys() as (client, _):
         peak = await capacity(client, rows)
         rate = peak / 3
         alone = await sent(rate, SECONDS, 1, single(client, bodies(rows, "alone"), "bob"))
@@ -171,7 +172,7 @@ async def results_pages(rows: Rows) -> Fault:
 
 async def overload(rows: Rows) -> Fault:
     """Twice and five times the requests that can be done, half of the time of a run each."""
-    async with with_keys() as (server, client), watched(server.url, server.process.pid) as watch:
+    async with with_keys() as (client, watch):
         peak = await capacity(client, rows, SECONDS)
         goodput, outcomes = {}, {}
         for times in (1, 2, 5):
