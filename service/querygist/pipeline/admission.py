@@ -19,12 +19,11 @@ from querygist.pipeline.fair_queue import Caller, FairQueue
 SMOOTHING = 0.2
 """Weight of the newest request in the moving average of a place's speed."""
 
-PAGES_SHARE = 0.5
-"""Of the places, the most that documents of results pages hold while an interactive request is there."""
-
-FEWEST_TO_KEEP_ONE = 4
-"""Places from which on the last one that is free is kept for who holds none: not for a results page, nor, where other
-tenants were here of late, for a tenant that holds one already. A flood then leaves a place to begin at."""
+BESIDE_TENANTS, BESIDE_REQUESTS = 1.5, 1.0
+"""For each place that is free, how many one may hold and still take it: a tenant, where others were here of late; and
+documents of results pages, while an interactive request is there. Dynamic thresholds (Choudhury, Hahne: IEEE/ACM
+Transactions on Networking 6, 1998): of 8 places a flood leaves 3 to whoever comes, and has all when nobody does.
+"""
 
 _OF_LATE = 60.0  # s
 
@@ -134,7 +133,7 @@ class Admission:
 
     def check(self, cost: float, deadline: Deadline, caller: Caller, *, to_begin: float) -> None:
         """Raise what `enter` would, for work before which there is other work to do: in overload that is in vain."""
-        if self.in_flight < self.places:
+        if self.in_flight < self.places and self._may_enter(caller):
             return
         waiter = _Waiter(cost, to_begin, caller, lambda: deadline, asyncio.get_running_loop().create_future())
         estimate = self._wait_estimate(caller)
@@ -231,12 +230,14 @@ class Admission:
 
     def _may_enter(self, caller: Caller) -> bool:
         """True where the caller may take one of the places that are free."""
-        alone = not self._queue.has_interactive and self.in_flight == self._pages_in_flight
-        if not (caller.interactive or alone or self._pages_in_flight < max(1, PAGES_SHARE * self.places)):
-            return False
-        if self.places < FEWEST_TO_KEEP_ONE or self.places - self.in_flight > 1:
-            return True
-        return caller.interactive and not (self._held[caller.tenant] and self._has_company(caller))
+        free = self.places - self.in_flight
+        if not caller.interactive:
+            if not self._queue.has_interactive and self.in_flight == self._pages_in_flight:
+                return free > 1 or self.places == 1  # the last one is for a request
+            if self._pages_in_flight and self._pages_in_flight >= BESIDE_REQUESTS * free:
+                return False
+        held = self._held[caller.tenant]
+        return not held or held < BESIDE_TENANTS * free or not self._has_company(caller)
 
     def _has_company(self, caller: Caller) -> bool:
         """True where other tenants were here of late."""

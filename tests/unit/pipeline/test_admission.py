@@ -370,20 +370,22 @@ async def test_pages_hold_half_of_the_places_beside_others() -> None:
     assert (admission.in_flight, admission.waiting) == (0, 0)
 
 
-async def test_a_flood_leaves_a_place_for_who_holds_none(clock: list[float]) -> None:
-    admission = make(places=4, seats=10)
+async def test_a_flood_leaves_places_to_whoever_comes(clock: list[float]) -> None:
+    admission = make(places=8, seats=20)
     await Holder(admission, caller=BOB).end()  # bob was here
-    flood = [Holder(admission, caller=ALICE) for _ in range(6)]
+    flood = [Holder(admission, caller=ALICE) for _ in range(10)]
     await settle()
-    assert sum(one.entered.is_set() for one in flood) == 3
-    bob = Holder(admission, caller=BOB)
+    assert sum(one.entered.is_set() for one in flood) == 5
+    bobs = [Holder(admission, caller=BOB) for _ in range(3)]
     await settle()
-    assert bob.entered.is_set()
-    await bob.end()
+    assert [one.entered.is_set() for one in bobs] == [True, True, False], "and one for whoever comes then"
+    await Holder(admission, caller=Caller("carol")).end()
+    for one in bobs:
+        await one.end()
     clock[0] += 61
     await flood[0].end()
     await settle()
-    assert sum(one.entered.is_set() for one in flood[1:]) == 4, "nobody else was here of late"
+    assert sum(one.entered.is_set() for one in flood[1:]) == 8, "nobody else was here of late"
     for one in flood[1:]:
         await one.end()
 
