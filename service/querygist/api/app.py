@@ -28,6 +28,7 @@ from querygist.pipeline.choice import Chooser
 from querygist.pipeline.job import Job
 from querygist.pipeline.summarizer import Summarizer
 from querygist.pipeline.text_work import TextWork
+from querygist.pipeline.writer import Writer
 from querygist.prompting.tokenizer import Tokenizer
 from querygist.reader.reader import Reader
 from querygist.schemas import BatchDocument, BatchLine
@@ -46,7 +47,7 @@ def create_app(
     traces: TracerProvider = tracing.OFF,
 ) -> FastAPI:
     """The app, with a `AppState` in `app.state.gateway`. Raises ConfigurationError."""
-    metrics = Metrics()
+    metrics, tracer = Metrics(), tracing.tracer_of(traces)
     shared, shared_spend = _shared(settings, metrics)
     metrics.engine_status = engine.status
     texts = TextWork(metrics, max_waiting=settings.max_waiting)
@@ -67,21 +68,26 @@ def create_app(
         settings=settings,
         engine=engine,
         summarizer=Summarizer(
-            engine=engine,
-            tokenizer=tokenizer,
+            identity=engine.identity,
             texts=texts,
             chooser=Chooser(reader, metrics, texts, max_waiting=settings.max_waiting, cache_scope=cache_scope),
+            writer=Writer(
+                engine,
+                tokenizer,
+                admission,
+                metrics=metrics,
+                tracer=tracer,
+                max_deadline_seconds=settings.max_deadline_ms / 1000,
+            ),
             cache=SummaryCache(
                 max_bytes=round(settings.cache_mb * 1e6),
                 ttl_seconds=settings.cache_ttl_seconds,
                 metrics=metrics,
                 shared=shared,
             ),
-            admission=admission,
-            metrics=metrics,
-            tracer=tracing.tracer_of(traces),
-            max_deadline_seconds=settings.max_deadline_ms / 1000,
             cache_scope=cache_scope,
+            metrics=metrics,
+            tracer=tracer,
         ),
         authenticator=Authenticator(settings.api_keys_file, Quotas(shared_spend), metrics),
         lifecycle=Lifecycle(delay=settings.drain_delay_seconds, budget=settings.drain_seconds),
@@ -114,7 +120,7 @@ def create_app(
             allow_headers=["*"],
             expose_headers=["X-Request-Id", "Retry-After"],
         )
-    app.add_middleware(RequestMiddleware, lifecycle=gateway.lifecycle, tracer=tracing.tracer_of(traces))
+    app.add_middleware(RequestMiddleware, lifecycle=gateway.lifecycle, tracer=tracer)
     return app
 
 

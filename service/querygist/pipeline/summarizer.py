@@ -1,7 +1,7 @@
 """The use case: one query, one document, one summary.
 
 The way of a request: `answer` drains `stream`; `stream` follows the flight that the cache hands out; the flight runs
-`_compute`: the choice, and for a written summary admission, prompt, generation and the checker.
+`_compute`: the choice, and for a written summary the writer and its checker.
 """
 
 import contextlib
@@ -14,31 +14,23 @@ from typing import TypeVar, cast
 from opentelemetry.trace import Tracer
 
 from querygist.deadline import Deadline
-from querygist.engines.base import Chunk, Engine
+from querygist.engines.base import Identity
 from querygist.errors import ServiceError, UnprocessableText
 from querygist.metrics import CHECKER, Metrics
-from querygist.pipeline import generation
-from querygist.pipeline.admission import Admission, Place
 from querygist.pipeline.answers import REASONS, answer_of, quoted, written
 from querygist.pipeline.cache import Flight, SummaryCache, cache_key
-from querygist.pipeline.checker import Checker
 from querygist.pipeline.choice import Choice, Chooser, choose_by_words
 from querygist.pipeline.fair_queue import Caller
-from querygist.pipeline.generation import Completion, token_limit
 from querygist.pipeline.job import Job
 from querygist.pipeline.summary import Reason, Summary
 from querygist.pipeline.text_work import OFFLOAD_CHARACTERS, TextWork
-from querygist.prompting.prompt_builder import Window, fit
-from querygist.prompting.templates import VERSIONS, label_of
-from querygist.prompting.tokenizer import Tokenizer
+from querygist.pipeline.writer import Writer
 from querygist.schemas import Answer, DocumentFields
-from querygist.tracing import add_child_span, child_span, trace_headers
+from querygist.tracing import child_span
 
 T = TypeVar("T")
 
 Clean = Callable[[DocumentFields], Job]
-
-_LABEL_TOKENS = 3  # in which the label of the first sentence has come
 
 FALLBACK_SECONDS, FALLBACK_SECONDS_PER_CHARACTER = 0.015, 1.5e-6
 """Kept in reserve before a deadline, so that the extractive answer still arrives in time (0.2 s for 200,000
@@ -51,32 +43,29 @@ class Summarizer:
     def __init__(
         self,
         *,
-        engine: Engine,
-        tokenizer: Tokenizer,
+        identity: Identity,
         texts: TextWork,
         chooser: Chooser,
+        writer: Writer,
         cache: SummaryCache,
-        admission: Admission,
+        cache_scope: Callable[[Job], str],
         metrics: Metrics,
         tracer: Tracer,
-        max_deadline_seconds: float,
-        cache_scope: Callable[[Job], str],
     ) -> None:
-        self._engine = engine
-        self._tokenizer = tokenizer
+        """`identity` of the model; `cache_scope` of a job: among whom its summary is shared."""
+        self._identity = identity
         self._texts = texts
         self._chooser = chooser
+        self._writer = writer
         self._cache = cache
         self._cache_scope = cache_scope
-        self._admission = admission
         self._metrics = metrics
         self._tracer = tracer
-        self._max_deadline_seconds = max_deadline_seconds
 
     @property
     def places(self) -> int:
         """Number of requests that may be in the engine at once now; with Triton it grows with the servers."""
-        return self._admission.places
+        return self._writer.places
 
     async def answer(self, query: str, fields: DocumentFields, deadline: Deadline, caller: Caller) -> Answer:
         """Return the whole answer: the stream, drained.
@@ -107,7 +96,7 @@ class Summarizer:
                         yield piece
                         sent = sends_pieces
                     summary = await flight.result(own)
-                    yield counted(answer_of(job, summary, self._engine.identity, flight))
+                    yield counted(answer_of(job, summary, self._identity, flight))
             except ServiceError as error:
                 if sent or fields.fallback == "none":
                     raise
@@ -116,7 +105,7 @@ class Summarizer:
                 job, summary = await self._fall_back(error, deadline, clean, fields, job, choice)
                 if summary.text:
                     yield summary.text
-                yield counted(answer_of(job, summary, self._engine.identity, None))
+                yield counted(answer_of(job, summary, self._identity, None))
 
     async def _fall_back(
         self,
@@ -150,7 +139,7 @@ class Summarizer:
 
     def _key(self, job: Job) -> bytes:
         return cache_key(
-            self._engine.identity,
+            self._identity,
             reader=self._chooser.identity,
             query=job.query,
             document=job.document.source,
@@ -165,37 +154,22 @@ class Summarizer:
         """Choose what answers, and unless the quote is all that is asked for or nothing answers, write. A task of its
         own.
         """
-        identity, writes = self._engine.identity, job.fields.style == "write"
-        expected_prompt = min(identity.prompt_limit, job.size // 4 + 128)  # tokens
-        cost = expected_prompt + token_limit(job.fields.max_words, identity.output_limit)
-        if writes and not self._engine.status().servers:  # the reader would take the engine's time
-            self._admission.check(cost, flight.deadline, job.caller, to_begin=expected_prompt)
+        writes = job.fields.style == "write"
+        if writes:
+            self._writer.check(job, flight.deadline)
         choice = flight.choice = await self._chooser.choose(job, lambda: flight.deadline)
         if not writes:
             return await self._publish_quote(job, flight, choice, "asked")
         if not choice.quote.answerable:
             return written(job, choice, "", ())
-        async with contextlib.AsyncExitStack() as places:
-            with child_span(self._tracer, "queue", job.span):
-                entering = self._admission.enter(cost, lambda: flight.deadline, job.caller, to_begin=expected_prompt)
-                place = await places.enter_async_context(entering)
-                flight.queue_seconds = place.waited
-            prompt, checker = await self._on_text(job, flight, partial(self._prompt, job, choice))
-            tokens = await self._generate(job, flight, place, prompt, checker)
-
-        if piece := checker.finish():
-            flight.publish(piece)
+        prompt, checker = await self._on_text(job, flight, partial(self._writer.prompt, job, choice))
+        tokens = await self._writer.write(job, flight, prompt, checker)
         if checker.passed:
             summary = await self._on_text(job, flight, partial(written, job, choice, checker.text, checker.segments))
         else:
             self._metrics.fallbacks.labels(CHECKER).inc()
             summary = await self._publish_quote(job, flight, choice, "checker")
-        return replace(
-            summary,
-            prompt_tokens=len(prompt.ids),
-            completion_tokens=tokens,
-            truncated=prompt.truncated,
-        )
+        return replace(summary, prompt_tokens=len(prompt.ids), completion_tokens=tokens, truncated=prompt.truncated)
 
     async def _publish_quote(self, job: Job, flight: Flight, choice: Choice, reason: Reason) -> Summary:
         summary = await self._on_text(job, flight, partial(quoted, job, choice, reason))
@@ -205,62 +179,6 @@ class Summarizer:
 
     async def _on_text(self, job: Job, flight: Flight, work: Callable[[], T]) -> T:
         return await self._texts.run(job.size, work, job.caller, lambda: flight.deadline)
-
-    def _prompt(self, job: Job, choice: Choice) -> tuple[Window, Checker]:
-        identity, max_words = self._engine.identity, job.fields.max_words
-        prompt = fit(
-            self._tokenizer,
-            choice.ranking,
-            prompt_version=identity.prompt_version,
-            prompt_limit=identity.prompt_limit,
-            query=job.query,
-            title=job.title,
-            max_words=max_words,
-        )
-        own_words = not VERSIONS[identity.prompt_version].labelled
-        checker = Checker(choice, job.alignment, max_words=max_words, keeps_own_words=own_words)
-        return prompt, checker
-
-    async def _generate(self, job: Job, flight: Flight, place: Place, prompt: Window, checker: Checker) -> int:
-        """Have the engine write, and publish what the checker lets pass; return how many tokens it wrote."""
-        counts = self._metrics.count_generation(job.started, flight.queue_seconds, len(prompt.ids))
-        with child_span(self._tracer, "generate", job.span) as span:
-            places = {sentence.letter: sentence.place for sentence in prompt.marked.sentences}
-            beginning: list[int] = []
-
-            def publish(text: str) -> None:
-                if text:
-                    flight.publish(text)
-                    place.began = flight.first_text_at
-
-            def observe(chunk: Chunk) -> None:
-                if chunk.ids and not counts.tokens:
-                    add_child_span(self._tracer, "prefill", span)
-                counts.observe(chunk)
-                if len(beginning) < _LABEL_TOKENS:
-                    beginning.extend(chunk.ids)
-                    letter = label_of(self._engine.identity.prompt_version, self._tokenizer, beginning)
-                    publish(checker.open(places[letter]) if letter in places else "")
-
-            pieces = generation.generate(
-                self._engine,
-                self._tokenizer,
-                prompt.ids,
-                max_words=job.fields.max_words,
-                deadline=Deadline.after(self._max_deadline_seconds),
-                request_id=job.id,
-                trace_headers=trace_headers(self._tracer, span),
-                observe=observe,
-            )
-            async with contextlib.aclosing(pieces):
-                async for piece in pieces:
-                    publish(checker.push(piece.tail if isinstance(piece, Completion) else piece))
-                    if checker.complete:
-                        break
-            span.set_attributes(
-                {"querygist.prompt_tokens": len(prompt.ids), "querygist.completion_tokens": counts.tokens}
-            )
-        return counts.tokens
 
 
 def _reserve(job: Job) -> float:
