@@ -111,7 +111,12 @@ class Settings(BaseSettings):
     max_in_flight: int = Field(
         8, ge=1, le=256, description="requests in the engine at once; with Triton, in each healthy server"
     )
-    max_waiting: int = Field(64, ge=0, description="requests that may wait for a place; more are refused at once")
+    max_waiting: int = Field(
+        64,
+        ge=0,
+        description="requests that may wait for a place in the engine, and as many for the reader and for long texts; "
+        "more are refused at once",
+    )
     default_deadline_ms: int = Field(10_000, ge=1, description="deadline of a request that names none, ms")
     max_deadline_ms: int = Field(60_000, ge=1, description="longest deadline; longer ones are cut to it, ms")
 

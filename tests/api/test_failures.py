@@ -123,7 +123,7 @@ class TestDeadline:
             await asyncio.wait({asked}, timeout=0.3)  # between its first text and its end
             release(fake)
             await asked
-            admission = client.gateway.summarizer._admission  # type: ignore[attr-defined]
+            admission = client.gateway.summarizer._writer._admission  # type: ignore[attr-defined]
             prompt = len(DOCUMENT) // 4 + 128
             tokens = prompt + token_limit(BODY.get("max_words", 60), fake.identity.output_limit)
             assert admission._whole.seconds(tokens) - admission._beginning.seconds(prompt) >= 0.29

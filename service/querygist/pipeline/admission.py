@@ -11,13 +11,12 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from math import inf
 
 from querygist.deadline import Deadline
 from querygist.errors import DeadlineExceeded, Overloaded
 from querygist.pipeline.fair_queue import Caller, FairQueue
-
-SMOOTHING = 0.2
-"""Weight of the newest request in the moving average of a place's speed."""
+from querygist.pipeline.speed import Speed
 
 BESIDE_TENANTS, BESIDE_REQUESTS = 1.5, 1.0
 """For each place that is free, how many one may hold and still take it: a tenant, where others were here of late; and
@@ -25,26 +24,10 @@ documents of results pages, while an interactive request is there. Dynamic thres
 Transactions on Networking 6, 1998): of 8 places a flood leaves 3 to whoever comes, and has all when nobody does.
 """
 
+FEWEST_TO_KEEP_ONE = 4
+"""Places from which on the last free one is kept for a request while there are only documents of results pages."""
+
 _OF_LATE = 60.0  # s
-
-
-class _Speed:
-    """Cost a second of one place, as a moving average."""
-
-    def __init__(self) -> None:
-        self._value: float | None = None
-
-    def learn(self, cost: float, seconds: float, *, finished: bool) -> None:
-        """Of work that was cut off only this is known: its place was at most this fast."""
-        speed = cost / max(seconds, 1e-3)
-        if self._value is None:
-            self._value = speed if finished else None
-        elif finished or speed < self._value:
-            self._value += SMOOTHING * (speed - self._value)
-
-    def seconds(self, cost: float) -> float | None:
-        """Return the seconds that so much takes; None before the first work has shown it."""
-        return None if self._value is None else cost / self._value
 
 
 @dataclass(slots=True)
@@ -89,9 +72,9 @@ class Admission:
         self._queue: FairQueue[_Waiter] = FairQueue()
         self._pages_in_flight = 0
         self._held: Counter[str] = Counter()  # places, by tenant
-        self._seen: dict[str, float] = {}  # when each tenant was here last
+        self._newest = self._other = ("", -inf)  # the tenants that were here last, and when
         self._running_cost = 0.0
-        self._whole, self._beginning = _Speed(), _Speed()  # of all of the work; of what comes before its first text
+        self._whole, self._beginning = Speed(), Speed()  # of all of the work; of what comes before its first text
 
     @property
     def places(self) -> int:
@@ -114,7 +97,8 @@ class Admission:
         may serve several deadlines, and get later ones while it waits; whoever waits for the summary watches the clock
         (see `cache.Flight`).
         """
-        arrived = self._seen[caller.tenant] = time.monotonic()
+        arrived = time.monotonic()
+        self._see(caller.tenant, arrived)
         admitted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiter = _Waiter(cost, cost if to_begin is None else to_begin, caller, deadline, admitted)
         await self._wait(waiter)
@@ -132,17 +116,15 @@ class Admission:
             self._leave(waiter)
 
     def check(self, cost: float, deadline: Deadline, caller: Caller, *, to_begin: float) -> None:
-        """Raise what `enter` would, for work before which there is other work to do: in overload that is in vain."""
+        """Raise DeadlineExceeded where `enter` would, for work before which there is other work to do: in overload that
+        would be in vain.
+        """
         if self.in_flight < self.places and self._may_enter(caller):
             return
-        waiter = _Waiter(cost, to_begin, caller, lambda: deadline, asyncio.get_running_loop().create_future())
-        estimate = self._wait_estimate(caller)
-        self._queue.push(waiter)
-        turned_away, error = self._turned_away(waiter, estimate)
-        self._queue.remove(waiter)
-        if error and turned_away is waiter:
-            self._refused(error.reason)
-            raise error
+        wait = self._wait_estimate(caller)
+        if wait is not None and (late := self._too_late(cost, to_begin, deadline, wait)):
+            self._refused(late.reason)
+            raise late
 
     async def _wait(self, waiter: _Waiter) -> None:
         estimate = self._wait_estimate(waiter.caller)
@@ -150,33 +132,36 @@ class Admission:
         self._admit(arriving=waiter)  # with a place for it nothing else is asked: an estimate may be wrong
         if waiter.admitted.done():
             return
-        turned_away, error = self._turned_away(waiter, estimate)
-        if error:
-            self._refuse(turned_away, error)
+        if self.waiting > self._max_waiting:
+            self._forget_those_who_left()
+        if self.waiting > self._max_waiting:
+            self._refuse(self._queue.last_in_line(waiter), self._overloaded(estimate))
+        elif estimate is not None and (late := self._too_late_now(waiter, estimate)):
+            self._refuse(waiter, late)
         try:
             await waiter.admitted
         except asyncio.CancelledError:
             self._abandon(waiter)
             raise
 
-    def _turned_away(
-        self, waiter: _Waiter, estimate: float | None
-    ) -> tuple[_Waiter, Overloaded | DeadlineExceeded | None]:
-        """Return who cannot stay when `waiter` has come, and the reason; none where all can."""
-        if self.waiting > self._max_waiting:
-            return self._queue.last_in_line(waiter), self._overloaded(estimate)
-        return waiter, None if estimate is None else self._too_late(waiter, estimate)
+    def _forget_those_who_left(self) -> None:
+        """Take out those who have given up, and whose tasks have not run since."""
+        for waiter in [waiter for waiter in self._queue if waiter.admitted.done()]:
+            self._queue.remove(waiter)
 
     def _wait_estimate(self, caller: Caller) -> float | None:
         """Seconds until a request that arrives now gets a place; None before the first one has finished."""
         ahead = self._queue.cost_ahead(caller) + self._running_cost / 2  # half done, on average
-        return self._whole.seconds(ahead / self.places)
+        share = BESIDE_TENANTS / (1 + BESIDE_TENANTS) if self._has_company(caller) else 1.0
+        return self._whole.seconds(ahead / max(1, share * self.places))
 
-    def _too_late(self, waiter: _Waiter, wait: float) -> DeadlineExceeded | None:
-        """The refusal of who would not be done, or not have begun, when it gets a place in `wait` seconds."""
-        done = wait + (self._whole.seconds(waiter.cost) or 0)
-        begun = min(done, wait + (self._beginning.seconds(waiter.to_begin) or 0))
-        deadline = waiter.deadline()
+    def _too_late_now(self, waiter: _Waiter, wait: float) -> DeadlineExceeded | None:
+        return self._too_late(waiter.cost, waiter.to_begin, waiter.deadline(), wait)
+
+    def _too_late(self, cost: float, to_begin: float, deadline: Deadline, wait: float) -> DeadlineExceeded | None:
+        """The refusal of work that would not be done, or not have begun, when it gets a place in `wait` seconds."""
+        done = wait + (self._whole.seconds(cost) or 0)
+        begun = min(done, wait + (self._beginning.seconds(to_begin) or 0))
         if done <= deadline.remaining() and begun <= deadline.remaining_to_first_text():
             return None
         return DeadlineExceeded(
@@ -207,7 +192,7 @@ class Admission:
 
     def _leave(self, waiter: _Waiter) -> None:
         self.in_flight -= 1
-        self._held[waiter.caller.tenant] -= 1
+        self._held -= Counter([waiter.caller.tenant])  # which forgets zeros
         self._pages_in_flight -= not waiter.caller.interactive
         self._running_cost -= waiter.cost
         self._admit()
@@ -217,7 +202,7 @@ class Admission:
         while self.in_flight < self.places and (waiter := self._queue.first(self._may_enter)):
             if waiter.admitted.done():  # it has given up, and not yet run
                 self._queue.remove(waiter)
-            elif waiter is not arriving and (late := self._too_late(waiter, 0.0)):
+            elif waiter is not arriving and (late := self._too_late_now(waiter, 0.0)):
                 self._refuse(waiter, late)
             else:
                 self._queue.remove(waiter)
@@ -233,13 +218,18 @@ class Admission:
         free = self.places - self.in_flight
         if not caller.interactive:
             if not self._queue.has_interactive and self.in_flight == self._pages_in_flight:
-                return free > 1 or self.places == 1  # the last one is for a request
+                return free > 1 or self.places < FEWEST_TO_KEEP_ONE
             if self._pages_in_flight and self._pages_in_flight >= BESIDE_REQUESTS * free:
                 return False
         held = self._held[caller.tenant]
         return not held or held < BESIDE_TENANTS * free or not self._has_company(caller)
 
+    def _see(self, tenant: str, now: float) -> None:
+        if tenant != self._newest[0]:
+            self._other = self._newest
+        self._newest = (tenant, now)
+
     def _has_company(self, caller: Caller) -> bool:
         """True where other tenants were here of late."""
-        since = time.monotonic() - _OF_LATE
-        return any(at > since for tenant, at in self._seen.items() if tenant != caller.tenant)
+        _, at = self._newest if self._newest[0] != caller.tenant else self._other
+        return time.monotonic() - at < _OF_LATE

@@ -63,6 +63,7 @@ class Flight:
     followers'.
     """
 
+    interactive: bool = True
     pieces: list[str] = field(default_factory=list)
     choice: Choice | None = None
     queue_seconds: float = 0.0
@@ -146,23 +147,27 @@ class SummaryCache:
         self._finished: TTLCache[bytes, Summary] = TTLCache(
             max_bytes, ttl_seconds, getsizeof=lambda summary: summary.size
         )
-        self._flights: dict[bytes, Flight] = {}
+        self._flights: dict[tuple[bytes, bool], Flight] = {}
         self._shared = shared
         self._metrics = metrics
         metrics.cache_bytes.set_function(lambda: self._finished.currsize)
 
     @asynccontextmanager
-    async def flight(self, key: bytes, deadline: Deadline, compute: Compute) -> AsyncGenerator[Flight, None]:
+    async def flight(
+        self, key: bytes, deadline: Deadline, compute: Compute, *, interactive: bool = True
+    ) -> AsyncGenerator[Flight, None]:
         """Hand out the flight of `key`: landed, if its summary is kept; joined, if it is under way; else started with
         `compute`. Leaving the block leaves the flight.
+
+        An `interactive` request joins no document of a results page, as which it would wait in the queues.
         """
         if (summary := self._finished.get(key)) is not None:
             self._metrics.cache_hits.labels("finished").inc()
             yield Flight.landed(summary)
             return
-        flight = self._flights.get(key)
+        flight = self._flights.get((key, interactive))
         if flight is None:
-            flight = self._flights[key] = Flight()
+            flight = self._flights[key, interactive] = Flight(interactive)
             flight.start(self._run(key, flight, compute))
         else:
             self._metrics.cache_hits.labels("in_flight").inc()
@@ -197,5 +202,5 @@ class SummaryCache:
             self._discard(key, flight)
 
     def _discard(self, key: bytes, flight: Flight) -> None:
-        if self._flights.get(key) is flight:
-            del self._flights[key]
+        if self._flights.get((key, flight.interactive)) is flight:
+            del self._flights[key, flight.interactive]

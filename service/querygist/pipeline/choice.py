@@ -1,8 +1,9 @@
 """The choice of what answers on a page: by the reader where it can read, by BM25 where it cannot."""
 
+import asyncio
 import hashlib
+import time
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -108,15 +109,25 @@ class Chooser:
     async def _read(self, reader: Reader, page: PageToRead, job: Job, deadline: Callable[[], Deadline]) -> Reading:
         """Raises ReaderUnavailable when it is gone, or would come to the page too late."""
 
-        def half_way() -> Deadline:
-            return Deadline.after(_SHARE * deadline().remaining())
+        began = time.monotonic()
+        reading = asyncio.ensure_future(self._read_in_turn(reader, page, job, deadline))
+        try:
+            while not reading.done():
+                half_way = began + _SHARE * (deadline().at - began)  # later, once somebody waits longer for it
+                if half_way <= time.monotonic():
+                    raise ReaderUnavailable("The reader does not come to this page in time.")
+                await asyncio.wait({reading}, timeout=half_way - time.monotonic())
+            return reading.result()
+        except ServiceError as error:
+            raise ReaderUnavailable(error.detail) from error
+        finally:
+            reading.cancel()
 
-        async with AsyncExitStack() as places:
-            try:
-                cost = min(page.characters, _MOST_CHARACTERS)
-                await places.enter_async_context(self._admission.enter(cost, half_way, job.caller))
-            except ServiceError as error:
-                raise ReaderUnavailable(error.detail) from error
+    async def _read_in_turn(
+        self, reader: Reader, page: PageToRead, job: Job, deadline: Callable[[], Deadline]
+    ) -> Reading:
+        cost = min(page.characters, _MOST_CHARACTERS)
+        async with self._admission.enter(cost, deadline, job.caller):
             with self._metrics.reader_latency.time():
                 (reading,) = await reader.read([page], Deadline.after(_LONGEST_READING))
         return reading

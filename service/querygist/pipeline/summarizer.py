@@ -91,7 +91,10 @@ class Summarizer:
                 soon = deadline.earlier(FALLBACK_SECONDS)
                 job = await self._texts.run_by(soon, len(fields.document), partial(clean, fields), caller)
                 own = deadline.earlier(_reserve(job)) if fields.fallback == "extractive" else deadline
-                async with self._cache.flight(self._key(job), own, partial(self._compute, job)) as flight:
+                flying = self._cache.flight(
+                    self._key(job), own, partial(self._compute, job), interactive=caller.interactive
+                )
+                async with flying as flight:
                     async for piece in flight.text(own):
                         yield piece
                         sent = sends_pieces
@@ -100,9 +103,9 @@ class Summarizer:
             except ServiceError as error:
                 if sent or fields.fallback == "none":
                     raise
-                self._metrics.fallbacks.labels(error.reason).inc()
                 choice = flight.choice if flight else None
-                job, summary = await self._fall_back(error, deadline, clean, fields, job, choice)
+                job, summary = await self._fall_back(error, deadline, clean, fields, caller, job, choice)
+                self._metrics.fallbacks.labels(error.reason).inc()
                 if summary.text:
                     yield summary.text
                 yield counted(answer_of(job, summary, self._identity, None))
@@ -113,6 +116,7 @@ class Summarizer:
         deadline: Deadline,
         clean: Clean,
         fields: DocumentFields,
+        caller: Caller,
         job: Job | None,
         choice: Choice | None,
     ) -> tuple[Job, Summary]:
@@ -129,10 +133,10 @@ class Summarizer:
             raise error
         beginning = fields.model_copy(update={"document": fields.document[:OFFLOAD_CHARACTERS]})
         try:
-            job = await self._texts.run_here(partial(clean, beginning))
+            job = await self._texts.run_here(OFFLOAD_CHARACTERS, partial(clean, beginning), caller)
         except UnprocessableText:
             raise error from None
-        summary = await self._texts.run_here(partial(_quote, job, None, reason))
+        summary = await self._texts.run_here(OFFLOAD_CHARACTERS, partial(_quote, job, None, reason), caller)
         if not summary.answerable:
             raise error
         return job, replace(summary, truncated=True)

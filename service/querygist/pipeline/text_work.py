@@ -8,9 +8,13 @@ have a thread of their own; more threads would only fight for the GIL.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from contextlib import AsyncExitStack
+from functools import partial
+from math import inf
+from typing import Any, TypeVar
 
 from querygist.deadline import Deadline, within
+from querygist.errors import DeadlineExceeded
 from querygist.metrics import Metrics
 from querygist.pipeline.admission import Admission
 from querygist.pipeline.fair_queue import Caller
@@ -25,47 +29,70 @@ LONGEST_CHARACTERS = 40_000
 """Texts from here on do not hold up those that are shorter."""
 
 
+_ANY_NUMBER = 1_000_000
+_NEVER = Deadline(inf)
+
+
 class _Lane:
     """A thread, and the queue before it."""
 
     def __init__(self, name: str, metrics: Metrics, max_waiting: int) -> None:
-        self.thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self.admission = Admission(
             "worked on",
             max_in_flight=1,
             max_waiting=max_waiting,
             refused=lambda reason: metrics.sheds.labels(reason).inc(),
         )
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    async def run(self, characters: int, work: Callable[[], T], caller: Caller, deadline: Callable[[], Deadline]) -> T:
+        """Do `work` in the thread. Raises Overloaded, DeadlineExceeded, and what `work` raises."""
+        async with AsyncExitStack() as place:
+            await place.enter_async_context(self.admission.enter(characters, deadline, caller))
+            running = asyncio.get_running_loop().run_in_executor(self._thread, work)
+            try:
+                return await asyncio.shield(running)
+            except asyncio.CancelledError:
+                running.add_done_callback(partial(self._leave, place.pop_all()))  # the thread is at it until then
+                raise
+
+    def _leave(self, place: AsyncExitStack, running: asyncio.Future[Any]) -> None:
+        running.exception()
+        task = asyncio.create_task(place.aclose())
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
 
 
 class TextWork:
     """The event loop's turns, the threads, and the queues before them. For one event loop."""
 
     def __init__(self, metrics: Metrics, *, max_waiting: int) -> None:
-        self._turn = asyncio.Lock()
+        self._turns = Admission("worked on", max_in_flight=1, max_waiting=_ANY_NUMBER)
         self._long, self._longest = (_Lane(name, metrics, max_waiting) for name in ("long-texts", "longest-texts"))
 
     async def run(self, characters: int, work: Callable[[], T], caller: Caller, deadline: Callable[[], Deadline]) -> T:
         """Do `work` on so many characters of text: here when they are few, in the thread when they are many.
 
-        Raises Overloaded, DeadlineExceeded, and what `work` raises.
+        Raises Overloaded and DeadlineExceeded if they are many, and what `work` raises.
         """
         if characters <= OFFLOAD_CHARACTERS:
-            return await self.run_here(work)
+            return await self.run_here(characters, work, caller)
         lane = self._long if characters < LONGEST_CHARACTERS else self._longest
-        async with lane.admission.enter(characters, deadline, caller):
-            return await asyncio.get_running_loop().run_in_executor(lane.thread, work)
+        return await lane.run(characters, work, caller, deadline)
 
     async def run_by(self, deadline: Deadline, characters: int, work: Callable[[], T], caller: Caller) -> T:
-        """Do `work` as `run` does, for one who waits no longer than for the deadline."""
-        running = self.run(characters, work, caller, lambda: deadline)
+        """Do `work` as `run` does, for one who waits no longer than for the deadline if they are many."""
         if characters > OFFLOAD_CHARACTERS:
-            running = within(deadline.remaining(), "document was read", running)
-        return await running
+            if deadline.remaining() <= 0:
+                raise DeadlineExceeded("The deadline passed before the document was read. Allow more time.")
+            running = self.run(characters, work, caller, lambda: deadline)
+            return await within(deadline.remaining(), "document was read", running)
+        return await self.run_here(characters, work, caller)
 
-    async def run_here(self, work: Callable[[], T]) -> T:
+    async def run_here(self, characters: int, work: Callable[[], T], caller: Caller) -> T:
         """Do short `work`, and let the event loop look at its connections before the next: many may come at once."""
-        async with self._turn:
+        async with self._turns.enter(characters, lambda: _NEVER, caller):
             result = work()
             await asyncio.sleep(0)
             return result

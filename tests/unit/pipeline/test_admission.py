@@ -399,11 +399,28 @@ async def test_the_check_says_what_entering_would(clock: list[float]) -> None:
     admission.check(100, Deadline(clock[0] + 2), ALICE, to_begin=100)
     with pytest.raises(DeadlineExceeded):
         admission.check(100, Deadline(clock[0] + 1), ALICE, to_begin=100)
-    waiter = Holder(admission, tokens=200, caller=ALICE)
-    await settle()
-    with pytest.raises(Overloaded):
-        admission.check(100, LONG, ALICE, to_begin=100)
-    admission.check(100, LONG, BOB, to_begin=100)  # alice's would be turned away
-    assert (admission.in_flight, admission.waiting) == (1, 1)
+    assert (admission.in_flight, admission.waiting) == (1, 0)
     await holder.end()
-    await waiter.end()
+
+
+async def test_one_who_left_is_not_turned_away_in_anothers_place() -> None:
+    """Cancelled, and not yet run when the newcomer comes: no place may be lost by it."""
+    admission = make(places=1, seats=1)
+    holder, leaver = Holder(admission, caller=ALICE), Holder(admission, tokens=500, caller=ALICE)
+    await settle()
+    newcomer = Holder(admission, caller=BOB)
+    leaver.task.cancel()  # the newcomer's first step is before this one's
+    await settle()
+    assert admission.waiting == 1
+    await holder.end()
+    await newcomer.end()
+    assert (admission.in_flight, admission.waiting) == (0, 0)
+
+
+async def test_two_places_read_two_pages_at_once() -> None:
+    admission = make(places=2, seats=4)
+    pages = [Holder(admission, caller=PAGE) for _ in range(2)]
+    await settle()
+    assert all(one.entered.is_set() for one in pages)
+    for one in pages:
+        await one.end()

@@ -203,3 +203,17 @@ def test_text_cannot_move_from_one_field_to_the_next(one: list[str], other: list
         for q, d in (one, other)
     ]
     assert (keys[0] == keys[1]) == (one == other)
+
+
+async def test_a_request_does_not_join_a_document_of_a_results_page() -> None:
+    """It would wait as one in the queues. A second document of a page joins the first."""
+    one, work = cache(), Work()
+    async with (
+        one.flight(b"k", LONG, work.compute, interactive=False) as page,
+        one.flight(b"k", LONG, work.compute) as single,
+        one.flight(b"k", LONG, work.compute, interactive=False) as again,
+    ):
+        assert page is again
+        assert page is not single
+        work.go.set()
+        await asyncio.gather(page.result(LONG), single.result(LONG))

@@ -144,7 +144,7 @@ class Board(RuleBasedStateMachine):
         left.task.cancel()
         if not there:  # the last: the flight is gone at once, although its computation may still be stopping
             for _ in range(SETTLED):
-                if key in self.cache._flights:
+                if (key, True) in self.cache._flights:
                     self.turn(1)
             self.cancelled.append(self.computing.pop(key))
         self.turn(turns)
@@ -163,7 +163,9 @@ class Board(RuleBasedStateMachine):
                     self._check(one)
             self.followers[key] = waiting
         assert all(one.cancelled for one in self.cancelled), "nobody is there to hear of it"
-        assert set(self.cache._flights) == set(self.computing), "a flight for each computation, and none else"
+        assert {key for key, _ in self.cache._flights} == set(self.computing), (
+            "a flight for each computation, and none else"
+        )
         assert [one for one in self.computations if one.running] == [
             one for one in self.computations if one in self.computing.values()
         ]

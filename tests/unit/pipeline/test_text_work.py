@@ -98,3 +98,32 @@ async def test_the_longest_texts_do_not_hold_up_shorter_ones(texts: TextWork) ->
     assert await texts.run(LONGEST_CHARACTERS - 1, lambda: "long", ALICE, patience) == "long"
     work.go.set()
     await longest
+
+
+async def test_the_thread_is_taken_until_what_was_left_ends(texts: TextWork) -> None:
+    work = Work()
+    left = asyncio.create_task(texts.run(LONG, work.named("left"), ALICE, patience))
+    await begun(work)
+    left.cancel()
+    next_one = asyncio.create_task(texts.run(LONG, work.named("next"), ALICE, patience))
+    await asyncio.gather(left, return_exceptions=True)
+    assert texts._long.admission.waiting == 1
+    work.go.set()
+    assert await next_one == "next"
+    assert texts._long.admission.in_flight == 0
+
+
+async def test_nothing_is_begun_after_the_deadline(texts: TextWork) -> None:
+    work = Work()
+    with pytest.raises(DeadlineExceeded):
+        await texts.run_by(Deadline.after(-1), LONG, work.named("late"), ALICE)
+    assert await texts.run_by(Deadline.after(-1), OFFLOAD_CHARACTERS, lambda: "short", ALICE) == "short"
+    assert work.begun == []
+
+
+async def test_short_texts_take_turns_by_tenant(texts: TextWork) -> None:
+    done: list[str] = []
+    flood = [asyncio.create_task(texts.run(100, lambda: done.append("alice"), ALICE, patience)) for _ in range(20)]
+    await asyncio.sleep(0)
+    await asyncio.gather(asyncio.create_task(texts.run(100, lambda: done.append("bob"), BOB, patience)), *flood)
+    assert done.index("bob") < 5
