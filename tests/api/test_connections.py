@@ -256,6 +256,23 @@ async def test_padded_header_values_are_read(client: httpx.AsyncClient) -> None:
         assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
 
 
+async def test_no_connection_is_lost_to_a_web_socket(client: httpx.AsyncClient, logged: io.StringIO) -> None:
+    """uvicorn would hand the connection on to a protocol that does not tell when it ends."""
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    asked = LIVEZ.replace(b"\r\n\r\n", b"\r\n" + upgrade + b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+    for _ in range(9):
+        async with connection(client, asked) as (reader, _):
+            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+    await until_unconnected(client)
+    assert "WARNING" not in logged.getvalue().upper(), "a client cannot fill the log"
+
+
+async def until_unconnected(client: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(20):
+        while client.server.connections.serving:  # type: ignore[attr-defined]
+            await asyncio.sleep(0.01)
+
+
 async def test_pipelined_requests_are_answered_in_order(client: httpx.AsyncClient) -> None:
     async with connection(client, LIVEZ + LIVEZ.replace(b"livez", b"nothing") + LIVEZ) as (reader, _):
         answers = b""

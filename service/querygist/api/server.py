@@ -46,6 +46,7 @@ class Server(uvicorn.Server):
                 host=settings.host,
                 port=settings.port,
                 root_path=settings.root_path,
+                ws="none",  # it would take connections away from `connections`
                 http=self.connections.protocol,  # type: ignore[arg-type]  # anything that makes one
                 log_config=None,
                 access_log=False,
