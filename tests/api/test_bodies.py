@@ -122,6 +122,22 @@ async def test_a_wrong_charset_is_named(
     assert told in problem_of(response, 400, "invalid-request")["detail"]
 
 
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        (";" * 15_000, "15016 characters of at most 256"),
+        (f"; charset*{'1' * 5_000}*=x", "characters"),
+        ("; charset*=x'y", "charset"),
+    ],
+)
+async def test_a_strange_content_type_is_refused_at_once(client: httpx.AsyncClient, parameters: str, told: str) -> None:
+    kind = {"Content-Type": f"application/json{parameters}"}
+    began = time.process_time()
+    problem = problem_of(await client.post("/summarize", content=PLAIN, headers=kind), 400, "invalid-request")
+    assert told in problem["detail"]
+    assert time.process_time() - began < 0.1
+
+
 @contextlib.asynccontextmanager
 async def longest_block() -> AsyncIterator[list[float]]:
     """Yields a list of how long the event loop was away each time, in seconds."""

@@ -21,6 +21,9 @@ BATCH_BODY_BYTES = 16 * 1024 * 1024
 PIECE_BYTES = 64 * 1024
 """Most bytes unpacked in one turn of the event loop."""
 
+MAX_CONTENT_TYPE = 256
+"""Most characters of a Content-Type: `email` takes the square of its length to read its parameters."""
+
 MARK_BYTES = 4
 """What UTF-32's byte order mark takes."""
 
@@ -150,12 +153,17 @@ class _Body:
 
 def _charset(content_type: str) -> str | None:
     """Return Python's name of the charset that a Content-Type names. Raises InvalidRequest for one not known here."""
+    if len(content_type) > MAX_CONTENT_TYPE:
+        raise InvalidRequest(
+            f"Content-Type has {len(content_type)} characters of at most {MAX_CONTENT_TYPE}. Send `application/json`."
+        )
     message = Message()
     message["content-type"] = content_type
-    named = message.get_param("charset")
-    if named is None:
-        return None
+    named: object = "invalid"
     with contextlib.suppress(LookupError, ValueError):
+        named = message.get_param("charset")
+        if named is None:
+            return None
         charset = codecs.lookup(str(named)).name
         if charset in CHARSETS:
             return charset
