@@ -154,6 +154,30 @@ async def longest_block() -> AsyncIterator[list[float]]:
     beating.cancel()
 
 
+async def test_unfinished_bodies_leave_room_for_small_ones(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "UNFINISHED_BYTES", 10 * 100_000)
+    leave = asyncio.Event()
+
+    async def half() -> AsyncIterator[bytes]:
+        yield b'{"query": "' + b"x" * 100_000
+        await leave.wait()
+
+    halves = [asyncio.create_task(post(client, half())) for _ in range(8)]
+    async with asyncio.timeout(20):
+        while bodies._Body.unfinished < 8 * 100_000:
+            await asyncio.sleep(0.01)
+    refused = await post(client, b'{"query": "' + b"x" * 200_000)
+    problem_of(refused, 503, "overloaded")
+    assert refused.headers["retry-after"] == "1"
+    assert (await post(client, PLAIN)).status_code == 200
+    leave.set()
+    for answer in await asyncio.gather(*halves):
+        problem_of(answer, 400, "invalid-request")
+    assert bodies._Body.unfinished == 0
+
+
 BATCH = b'{"query": "who discovered penicillin", "documents": ['
 
 
