@@ -143,14 +143,30 @@ async def test_a_slow_body_ends_at_its_deadline(client: httpx.AsyncClient, frami
         assert await reader.readline() == b"HTTP/1.1 408 Request Timeout\r\n"
 
 
-async def test_a_body_in_chunks_of_a_byte_is_ended(client: httpx.AsyncClient) -> None:
-    async with connection(client, POST + b"Transfer-Encoding: chunked\r\n\r\n") as (reader, writer):
+@pytest.mark.parametrize("before", [b"", LIVEZ], ids=["alone", "pipelined"])
+@pytest.mark.parametrize("apart", [0, 1, 4], ids=["one read", "a byte of the header", "after the header"])
+async def test_a_body_in_chunks_of_a_byte_is_ended(client: httpx.AsyncClient, before: bytes, apart: int) -> None:
+    chunked = before + POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 1_000
+    end = chunked.index(b"\r\n1\r\n") + 2 - (apart == 1)
+    async with connection(client, chunked[:end] if apart else b"") as (reader, writer):
+        await until_connected(client)
+        writer.write(chunked[end:] if apart else chunked)
         with contextlib.suppress(ConnectionError):
-            while not reader.at_eof():
-                writer.write(b"1\r\n \r\n" * 5_000)
-                await writer.drain()
-                await asyncio.sleep(0)
+            assert b" 408 " not in await until_closed(reader)
     assert await sample(client, 'querygist_connections_refused_total{reason="chunks"}') == 1
+
+
+async def until_connected(client: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(20):
+        while not client.server.connections.serving:  # type: ignore[attr-defined]
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)  # for what was sent to be read
+
+
+async def test_lines_of_a_body_of_known_length_are_read(client: httpx.AsyncClient) -> None:
+    body = json.dumps(BODY).encode() + b"\r\n" * 3_000
+    async with connection(client, POST + b"Content-Length: %d\r\n\r\n" % len(body) + body) as (reader, _):
+        assert b" 200 " in await reader.readline()
 
 
 async def test_short_chunks_are_read(client: httpx.AsyncClient) -> None:
