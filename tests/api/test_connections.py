@@ -86,6 +86,7 @@ async def test_a_connection_without_a_header_is_closed(
     async with connection(client, sent) as (reader, _):
         answer = await until_closed(reader)
     assert answer.count(b"HTTP/1.1 408 Request Timeout") == (sent != b"")
+    assert answer.count(b"connection: close") == (sent != b"")
     if sent.startswith(b"GET") and sent != LIVEZ + b"GET":
         assert parts(answer)[1]["type"] == "urn:querygist:problem:request-timeout"
     assert await sample(client, 'querygist_connections_refused_total{reason="timeout"}') == 1
@@ -139,8 +140,12 @@ async def test_an_answer_that_nobody_reads_is_dropped(client: httpx.AsyncClient)
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 999", b"Transfer-Encoding: chunked"])
 async def test_a_slow_body_ends_at_its_deadline(client: httpx.AsyncClient, framing: bytes) -> None:
+    began = time.monotonic()
     async with connection(client, POST + framing + b"\r\nX-Deadline-Ms: 300\r\n\r\n1") as (reader, _):
-        assert await reader.readline() == b"HTTP/1.1 408 Request Timeout\r\n"
+        answer = await until_closed(reader)
+    assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert answer.lower().count(b"\r\nconnection: close\r\n") == 1
+    assert time.monotonic() - began < 5, "the connection does not linger for the rest"
 
 
 @pytest.mark.parametrize("before", [b"", LIVEZ], ids=["alone", "pipelined"])

@@ -232,5 +232,6 @@ def _end_of_lines(data: bytes) -> int:
 def _response(error: HttpError) -> bytes:
     """A problem as bytes, for a connection without a request."""
     response = problems.error_response(error, None)
-    head = [f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}".encode(), b"connection: close"]
-    return b"\r\n".join([*head, *(name + b": " + value for name, value in response.raw_headers), b"", response.body])
+    response.headers["Connection"] = "close"
+    head = f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}".encode()
+    return b"\r\n".join([head, *(name + b": " + value for name, value in response.raw_headers), b"", response.body])
