@@ -234,6 +234,14 @@ async def test_a_redis_that_hangs_is_left_alone(join: Join, redis: RedisServer) 
         assert errors(one) == 1
 
 
+async def test_more_commands_at_once_than_connections_are_answered(redis: RedisServer) -> None:
+    """The pool raises an error when its 100 connections are taken: that is not Redis' silence."""
+    connection = RedisConnection(redis.url, Metrics())
+    script = connection.script("return 1")
+    assert set(await asyncio.gather(*(connection.run(script, ["a"]) for _ in range(300)))) == {1}
+    await connection.close()
+
+
 def rejected(shared: SharedCache) -> float:
     value = shared._metrics.registry.get_sample_value("querygist_shared_cache_rejected_total")
     assert value is not None
