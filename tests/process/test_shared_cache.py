@@ -22,6 +22,7 @@ from querygist.engines.base import Identity
 from querygist.engines.fake import FakeEngine
 from querygist.errors import ConfigurationError, EngineUnavailable, QuotaExceeded
 from querygist.metrics import Metrics
+from querygist.pipeline import shared_cache
 from querygist.pipeline.shared_cache import LEASE_MS, SharedCache
 from querygist.pipeline.signed_summary import SummarySigner
 from querygist.pipeline.summary import Cited, Summary
@@ -194,6 +195,39 @@ async def test_a_dead_gateway_is_waited_for_no_longer_than_its_lease(join: Join,
     async with join() as one, Redis.from_url(redis.url) as client:
         await client.set(f"querygist:{{{KEY.hex()}}}:lease", "of a dead one", px=LEASE_MS)
         assert await once(one, work) == Found(DONE, cached=False)
+
+
+@pytest.mark.parametrize("lasts_ms", [None, 3_600_000])
+async def test_a_lease_that_lasts_too_long_is_replaced(join: Join, redis: RedisServer, lasts_ms: int | None) -> None:
+    work = Work()
+    work.end.set()
+    async with join() as one, join() as two, Redis.from_url(redis.url) as client:
+        await client.set(f"querygist:{{{KEY.hex()}}}:lease", "of nobody", px=lasts_ms)
+        async with asyncio.timeout(LEASE_MS / 1000):
+            assert await once(one, work) == Found(DONE, cached=False)
+        assert await once(two, work) == Found(DONE, cached=True)
+
+
+async def test_a_lease_renewed_for_ever_is_not_waited_for(
+    join: Join, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_cache, "LEASE_MS", 200)
+    work = Work()
+    work.end.set()
+    async with join() as one, Redis.from_url(redis.url) as client:
+
+        async def hold() -> None:
+            while True:
+                await client.set(f"querygist:{{{KEY.hex()}}}:lease", "of somebody", px=190)
+                await asyncio.sleep(0.01)
+
+        holding = asyncio.create_task(hold())
+        while not await client.exists(f"querygist:{{{KEY.hex()}}}:lease"):
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            assert await once(one, work) == Found(DONE, cached=False)
+        assert not holding.done()
+        holding.cancel()
 
 
 def errors(shared: SharedCache) -> float:
