@@ -99,7 +99,7 @@ class SharedCache:
 
         What the block sets as `lease.summary` is kept for the others; a block that ends without tells them to try.
         """
-        name, token = key.hex(), uuid.uuid4().hex
+        name, token = self._signer.name(key), uuid.uuid4().hex
         turn = await self._turn(name, token)
         if isinstance(turn, Summary):
             self._metrics.cache_hits.labels("shared").inc()
