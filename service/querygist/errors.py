@@ -95,6 +95,7 @@ class RequestTimeout(RequestError):
     """A header or a body that does not come in time."""
 
     status, slug, title = 408, "request-timeout", "The request did not come in time"
+    headers: ClassVar = {"Connection": "close"}
 
 
 class TooLarge(RequestError):
@@ -141,7 +142,7 @@ class ServiceError(HttpError):
 
 
 class Overloaded(ServiceError):
-    """Every place is taken, in flight and in the queue."""
+    """Every place is taken, in flight and in the queue, or the memory for unfinished bodies."""
 
     status, slug, title, reason = 503, "overloaded", "The service is overloaded", "overload"
 

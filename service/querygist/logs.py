@@ -42,7 +42,10 @@ def configure(*, log_format: Literal["console", "json"], level: str) -> None:
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
     logging.getLogger("uvicorn.access").disabled = True  # ours knows the request id and the route, and no query string
-    for noisy in ("uvicorn.error", "httpx", "httpcore", "asyncio", "grpc"):  # `server` tells of start and end itself
+    logging.getLogger("uvicorn.error").setLevel(
+        "ERROR"
+    )  # any client can have its warnings written; `server` tells of start and end
+    for noisy in ("httpx", "httpcore", "asyncio", "grpc"):
         logging.getLogger(noisy).setLevel("WARNING")
 
 

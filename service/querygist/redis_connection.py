@@ -1,5 +1,6 @@
 """Scripts run in a Redis that is never needed: whoever gets no answer soon goes on without."""
 
+import asyncio
 import time
 
 import structlog
@@ -16,6 +17,9 @@ log = structlog.get_logger("querygist.redis")
 
 ANSWER_SECONDS = 0.1
 """Redis answers in a millisecond or two; one that takes this long is worse than none."""
+
+AT_ONCE = 16
+"""Scripts that run at once, each on a connection; others wait. The pool calls it an error when its 100 are taken."""
 
 REST_SECONDS = 1.0
 """It is not asked again for this long then."""
@@ -41,6 +45,7 @@ class RedisConnection:
             ) from None
         self._metrics = metrics
         self._rests_until = 0.0
+        self._places = asyncio.Semaphore(AT_ONCE)
 
     def script(self, text: str) -> AsyncScript:
         """Return a Lua script for `run`."""
@@ -48,16 +53,17 @@ class RedisConnection:
 
     async def run(self, script: AsyncScript, keys: list[str], *arguments: str | bytes | float) -> bytes | int | None:
         """Return what a script returns; None when Redis does not answer, or did not a moment ago."""
-        if time.monotonic() < self._rests_until:
-            return None
-        try:
-            answer: bytes | int | None = await script(keys, arguments)
-            return answer
-        except (RedisError, OSError, TimeoutError) as error:
-            log.warning("redis_does_not_answer", error=type(error).__name__, rests_seconds=REST_SECONDS)
-            self._metrics.shared_cache_errors.inc()
-            self._rests_until = time.monotonic() + REST_SECONDS
-            return None
+        async with self._places:
+            if time.monotonic() < self._rests_until:  # which one before may just have found
+                return None
+            try:
+                answer: bytes | int | None = await script(keys, arguments)
+                return answer
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("redis_does_not_answer", error=type(error).__name__, rests_seconds=REST_SECONDS)
+                self._metrics.shared_cache_errors.inc()
+                self._rests_until = time.monotonic() + REST_SECONDS
+                return None
 
     async def close(self) -> None:
         """Close the connections."""

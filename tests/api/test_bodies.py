@@ -122,6 +122,22 @@ async def test_a_wrong_charset_is_named(
     assert told in problem_of(response, 400, "invalid-request")["detail"]
 
 
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        (";" * 15_000, "15016 characters of at most 256"),
+        (f"; charset*{'1' * 5_000}*=x", "characters"),
+        ("; charset*=x'y", "charset"),
+    ],
+)
+async def test_a_strange_content_type_is_refused_at_once(client: httpx.AsyncClient, parameters: str, told: str) -> None:
+    kind = {"Content-Type": f"application/json{parameters}"}
+    began = time.process_time()
+    problem = problem_of(await client.post("/summarize", content=PLAIN, headers=kind), 400, "invalid-request")
+    assert told in problem["detail"]
+    assert time.process_time() - began < 0.1
+
+
 @contextlib.asynccontextmanager
 async def longest_block() -> AsyncIterator[list[float]]:
     """Yields a list of how long the event loop was away each time, in seconds."""
@@ -136,6 +152,30 @@ async def longest_block() -> AsyncIterator[list[float]]:
     beating = asyncio.create_task(beat())
     yield away
     beating.cancel()
+
+
+async def test_unfinished_bodies_leave_room_for_small_ones(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "UNFINISHED_BYTES", 10 * 100_000)
+    leave = asyncio.Event()
+
+    async def half() -> AsyncIterator[bytes]:
+        yield b'{"query": "' + b"x" * 100_000
+        await leave.wait()
+
+    halves = [asyncio.create_task(post(client, half())) for _ in range(8)]
+    async with asyncio.timeout(20):
+        while bodies._Body.unfinished < 8 * 100_000:
+            await asyncio.sleep(0.01)
+    refused = await post(client, b'{"query": "' + b"x" * 200_000)
+    problem_of(refused, 503, "overloaded")
+    assert refused.headers["retry-after"] == "1"
+    assert (await post(client, PLAIN)).status_code == 200
+    leave.set()
+    for answer in await asyncio.gather(*halves):
+        problem_of(answer, 400, "invalid-request")
+    assert bodies._Body.unfinished == 0
 
 
 BATCH = b'{"query": "who discovered penicillin", "documents": ['

@@ -86,6 +86,7 @@ async def test_a_connection_without_a_header_is_closed(
     async with connection(client, sent) as (reader, _):
         answer = await until_closed(reader)
     assert answer.count(b"HTTP/1.1 408 Request Timeout") == (sent != b"")
+    assert answer.count(b"connection: close") == (sent != b"")
     if sent.startswith(b"GET") and sent != LIVEZ + b"GET":
         assert parts(answer)[1]["type"] == "urn:querygist:problem:request-timeout"
     assert await sample(client, 'querygist_connections_refused_total{reason="timeout"}') == 1
@@ -139,18 +140,38 @@ async def test_an_answer_that_nobody_reads_is_dropped(client: httpx.AsyncClient)
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 999", b"Transfer-Encoding: chunked"])
 async def test_a_slow_body_ends_at_its_deadline(client: httpx.AsyncClient, framing: bytes) -> None:
+    began = time.monotonic()
     async with connection(client, POST + framing + b"\r\nX-Deadline-Ms: 300\r\n\r\n1") as (reader, _):
-        assert await reader.readline() == b"HTTP/1.1 408 Request Timeout\r\n"
+        answer = await until_closed(reader)
+    assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+    assert answer.lower().count(b"\r\nconnection: close\r\n") == 1
+    assert time.monotonic() - began < 5, "the connection does not linger for the rest"
 
 
-async def test_a_body_in_chunks_of_a_byte_is_ended(client: httpx.AsyncClient) -> None:
-    async with connection(client, POST + b"Transfer-Encoding: chunked\r\n\r\n") as (reader, writer):
+@pytest.mark.parametrize("before", [b"", LIVEZ], ids=["alone", "pipelined"])
+@pytest.mark.parametrize("apart", [0, 1, 4], ids=["one read", "a byte of the header", "after the header"])
+async def test_a_body_in_chunks_of_a_byte_is_ended(client: httpx.AsyncClient, before: bytes, apart: int) -> None:
+    chunked = before + POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 1_000
+    end = chunked.index(b"\r\n1\r\n") + 2 - (apart == 1)
+    async with connection(client, chunked[:end] if apart else b"") as (reader, writer):
+        await until_connected(client)
+        writer.write(chunked[end:] if apart else chunked)
         with contextlib.suppress(ConnectionError):
-            while not reader.at_eof():
-                writer.write(b"1\r\n \r\n" * 5_000)
-                await writer.drain()
-                await asyncio.sleep(0)
+            assert b" 408 " not in await until_closed(reader)
     assert await sample(client, 'querygist_connections_refused_total{reason="chunks"}') == 1
+
+
+async def until_connected(client: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(20):
+        while not client.server.connections.serving:  # type: ignore[attr-defined]
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)  # for what was sent to be read
+
+
+async def test_lines_of_a_body_of_known_length_are_read(client: httpx.AsyncClient) -> None:
+    body = json.dumps(BODY).encode() + b"\r\n" * 3_000
+    async with connection(client, POST + b"Content-Length: %d\r\n\r\n" % len(body) + body) as (reader, _):
+        assert b" 200 " in await reader.readline()
 
 
 async def test_short_chunks_are_read(client: httpx.AsyncClient) -> None:
@@ -254,6 +275,23 @@ async def test_padded_header_values_are_read(client: httpx.AsyncClient) -> None:
     head = POST + b"X-Deadline-Ms:\t 9000 \r\nContent-Length: %d\r\n\r\n" % len(body)
     async with connection(client, head + body) as (reader, _):
         assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_no_connection_is_lost_to_a_web_socket(client: httpx.AsyncClient, logged: io.StringIO) -> None:
+    """uvicorn would hand the connection on to a protocol that does not tell when it ends."""
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    asked = LIVEZ.replace(b"\r\n\r\n", b"\r\n" + upgrade + b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+    for _ in range(9):
+        async with connection(client, asked) as (reader, _):
+            assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
+    await until_unconnected(client)
+    assert "WARNING" not in logged.getvalue().upper(), "a client cannot fill the log"
+
+
+async def until_unconnected(client: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(20):
+        while client.server.connections.serving:  # type: ignore[attr-defined]
+            await asyncio.sleep(0.01)
 
 
 async def test_pipelined_requests_are_answered_in_order(client: httpx.AsyncClient) -> None:

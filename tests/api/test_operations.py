@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import socket
+from typing import Any
 
 import httpx
 import pytest
@@ -25,7 +27,8 @@ async def test_operations_have_a_port_of_their_own(fake: FakeEngine, serve: Serv
         docs = (await operations.get("/docs")).text
         for path in ("/metrics", "/readyz", "/docs", "/openapi.json", *re.findall(r'(?:src|href)="([^"]+)"', docs)):
             assert (await operations.get(path)).status_code == 200, path
-            problem_of(await api.get(path), 404, "not-found")
+            for spelt in (path, f"{path}%0A"):  # a route's `$` matches before a line feed, too
+                problem_of(await api.get(spelt), 404, "not-found")
         problem_of(await api.get("/metrics", headers={"Host": f"127.0.0.1:{port}"}), 404, "not-found")
         page = await api.get("/")
         assert page.status_code == 200
@@ -35,6 +38,28 @@ async def test_operations_have_a_port_of_their_own(fake: FakeEngine, serve: Serv
         problem_of(await operations.post("/summarize", json=BODY), 404, "not-found")
         for client in (api, operations):
             assert (await client.get("/livez")).status_code == 200
+
+
+async def test_every_address_of_a_name_has_both_ports(
+    fake: FakeEngine, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve = socket.getaddrinfo
+    names = ["127.0.0.1", "127.0.0.2", "127.0.0.1", "2001:db8::1"]  # twice the same, and one that is not here
+
+    def of_many(host: object, *arguments: Any, **named: Any) -> list[Any]:
+        many = names if host == "many.test" else [host]
+        return [found for name in many for found in resolve(name, *arguments, **named)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", of_many)
+    [port] = claim([("127.0.0.1", 0)])
+    async with serve(fake, host="many.test", open=True, operations_port=port) as api, httpx.AsyncClient() as client:
+        for address in names[:2]:
+            for listening in (api.base_url.port, port):
+                assert (await client.get(f"http://{address}:{listening}/livez")).status_code == 200
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **named: resolve("2001:db8::1", *args[1:], **named))
+    with pytest.raises(ConfigurationError, match="Cannot listen on localhost"):
+        async with serve(fake, host="localhost", open=True, operations_port=port):
+            pass
 
 
 async def test_probes_get_through_when_there_are_too_many_clients(fake: FakeEngine, serve: Serve) -> None:

@@ -22,6 +22,7 @@ from querygist.engines.base import Identity
 from querygist.engines.fake import FakeEngine
 from querygist.errors import ConfigurationError, EngineUnavailable, QuotaExceeded
 from querygist.metrics import Metrics
+from querygist.pipeline import shared_cache
 from querygist.pipeline.shared_cache import LEASE_MS, SharedCache
 from querygist.pipeline.signed_summary import SummarySigner
 from querygist.pipeline.summary import Cited, Summary
@@ -33,6 +34,7 @@ pytestmark = pytest.mark.slow
 
 KEY = b"\x01" * 32
 SECRET = "a secret of at least 32 characters"
+NAME = SummarySigner(SECRET).name(KEY)
 CITED = (Cited(0, 14, ((0, 14),), "verbatim"),)
 DONE = Summary("Owls eat mice.", True, "generative", None, CITED, 1.0, 0.9, prompt_tokens=10, completion_tokens=4)
 
@@ -192,8 +194,41 @@ async def test_a_dead_gateway_is_waited_for_no_longer_than_its_lease(join: Join,
     work = Work()
     work.end.set()
     async with join() as one, Redis.from_url(redis.url) as client:
-        await client.set(f"querygist:{{{KEY.hex()}}}:lease", "of a dead one", px=LEASE_MS)
+        await client.set(f"querygist:{{{NAME}}}:lease", "of a dead one", px=LEASE_MS)
         assert await once(one, work) == Found(DONE, cached=False)
+
+
+@pytest.mark.parametrize("lasts_ms", [None, 3_600_000])
+async def test_a_lease_that_lasts_too_long_is_replaced(join: Join, redis: RedisServer, lasts_ms: int | None) -> None:
+    work = Work()
+    work.end.set()
+    async with join() as one, join() as two, Redis.from_url(redis.url) as client:
+        await client.set(f"querygist:{{{NAME}}}:lease", "of nobody", px=lasts_ms)
+        async with asyncio.timeout(LEASE_MS / 1000):
+            assert await once(one, work) == Found(DONE, cached=False)
+        assert await once(two, work) == Found(DONE, cached=True)
+
+
+async def test_a_lease_renewed_for_ever_is_not_waited_for(
+    join: Join, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_cache, "LEASE_MS", 200)
+    work = Work()
+    work.end.set()
+    async with join() as one, Redis.from_url(redis.url) as client:
+
+        async def hold() -> None:
+            while True:
+                await client.set(f"querygist:{{{NAME}}}:lease", "of somebody", px=190)
+                await asyncio.sleep(0.01)
+
+        holding = asyncio.create_task(hold())
+        while not await client.exists(f"querygist:{{{NAME}}}:lease"):
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            assert await once(one, work) == Found(DONE, cached=False)
+        assert not holding.done()
+        holding.cancel()
 
 
 def errors(shared: SharedCache) -> float:
@@ -234,6 +269,14 @@ async def test_a_redis_that_hangs_is_left_alone(join: Join, redis: RedisServer) 
         assert errors(one) == 1
 
 
+async def test_more_commands_at_once_than_connections_are_answered(redis: RedisServer) -> None:
+    """The pool raises an error when its 100 connections are taken: that is not Redis' silence."""
+    connection = RedisConnection(redis.url, Metrics())
+    script = connection.script("return 1")
+    assert set(await asyncio.gather(*(connection.run(script, ["a"]) for _ in range(300)))) == {1}
+    await connection.close()
+
+
 def rejected(shared: SharedCache) -> float:
     value = shared._metrics.registry.get_sample_value("querygist_shared_cache_rejected_total")
     assert value is not None
@@ -242,7 +285,7 @@ def rejected(shared: SharedCache) -> float:
 
 def values() -> dict[str, bytes]:
     """What others may write where the summary of KEY belongs."""
-    signer, name = SummarySigner(SECRET), KEY.hex()
+    signer, name = SummarySigner(SECRET), NAME
     right = signer.sign(name, DONE)
     return {
         "no summary": b'{"text": 1}',
@@ -260,10 +303,21 @@ async def test_what_a_gateway_did_not_sign_is_replaced(join: Join, redis: RedisS
     work = Work()
     work.end.set()
     async with join() as one, join() as two, Redis.from_url(redis.url) as client:
-        await client.set(f"querygist:{{{KEY.hex()}}}:summary", values()[kind])
+        await client.set(f"querygist:{{{NAME}}}:summary", values()[kind])
         assert await once(one, work) == Found(DONE, cached=False)
         assert await once(two, work) == Found(DONE, cached=True), "computed anew, and kept"
         assert (rejected(one), errors(one), rejected(two)) == (kind != "nothing", 0, 0)
+
+
+async def test_names_tell_nobody_what_was_asked(join: Join, redis: RedisServer) -> None:
+    """A reader of Redis knows how a request is hashed, and not the secret."""
+    work = Work()
+    work.end.set()
+    async with join() as one, Redis.from_url(redis.url) as client:
+        await once(one, work)
+        (name,) = await client.keys()
+        assert KEY.hex() not in name.decode()
+        assert SummarySigner(SECRET[::-1]).name(KEY) not in name.decode()
 
 
 @pytest.mark.parametrize("part", ["summary", "lease"])
@@ -271,7 +325,7 @@ async def test_a_key_of_another_type_is_replaced(join: Join, redis: RedisServer,
     work = Work()
     work.end.set()
     async with join() as one, join() as two, Redis.from_url(redis.url) as client:
-        await client.lpush(f"querygist:{{{KEY.hex()}}}:{part}", "x")
+        await client.lpush(f"querygist:{{{NAME}}}:{part}", "x")
         assert await once(one, work) == Found(DONE, cached=False)
         assert await once(two, work) == Found(DONE, cached=True)
         assert errors(one) == 0, "it does not rest"

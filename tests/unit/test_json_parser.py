@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -94,7 +95,29 @@ def test_more_values_than_any_request_are_not_made() -> None:
     assert caught.value.errors == [{"field": "body", "message": "has more values than any request; see /docs"}]
 
 
-def test_a_string_beyond_any_field_is_not_kept() -> None:
-    longest, too_long = "\\ud83d\\ude00" * MAX_DOCUMENT, "\\u00e9" * (2 * MAX_DOCUMENT + 1)
-    assert parse(f'"{longest}"') == "😀" * MAX_DOCUMENT
-    assert len(parse(f'["{too_long}", 1]')[0]) == MAX_DOCUMENT + 1
+@pytest.mark.parametrize("size", [1 << 10, 1 << 16])
+@pytest.mark.parametrize("written", ["\\ud83d\\ude00", "\\u00e9", "\\n", "\\\\", "x", "é😀"])
+def test_a_string_beyond_any_field_is_not_kept(written: str, size: int) -> None:
+    one = json.loads(f'"{written}"')
+    times = MAX_DOCUMENT // len(one)
+    assert parse(f'"{written * times}"', size) == one * times
+    for too_many in (times + 1, 3 * times):
+        assert parse(f'["{written * too_many}", 1]', size) == [json_parser.TOO_LONG, 1]
+
+
+def test_no_more_of_a_string_is_kept_than_any_field_takes() -> None:
+    async def parse_too_long() -> int:
+        pieces = (part for part in [*range(300), -1])
+
+        async def rest() -> str:
+            part = next(pieces, None)
+            return "" if part is None else '"' if part < 0 else "x" * (10_000 + part)
+
+        tracemalloc.start()
+        assert await json_parser.parse('"', rest) == json_parser.TOO_LONG
+        return tracemalloc.get_traced_memory()[1]
+
+    try:
+        assert asyncio.run(parse_too_long()) < 2 * MAX_DOCUMENT
+    finally:
+        tracemalloc.stop()

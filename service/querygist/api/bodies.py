@@ -4,22 +4,29 @@ import asyncio
 import codecs
 import contextlib
 import json
+import sys
 import zlib
 from email.message import Message
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from querygist.api import json_parser
 from querygist.deadline import Deadline
-from querygist.errors import InvalidRequest, RequestTimeout, TooLarge, UnsupportedCoding
+from querygist.errors import InvalidRequest, Overloaded, RequestTimeout, TooLarge, UnsupportedCoding
 
 BODY_BYTES = 3 * 1024 * 1024
 BATCH_BODY_BYTES = 16 * 1024 * 1024
 
+UNFINISHED_BYTES = 256 * 1024 * 1024
+"""Memory for all bodies of this process that are still coming in."""
+
 PIECE_BYTES = 64 * 1024
 """Most bytes unpacked in one turn of the event loop."""
+
+MAX_CONTENT_TYPE = 256
+"""Most characters of a Content-Type: `email` takes the square of its length to read its parameters."""
 
 MARK_BYTES = 4
 """What UTF-32's byte order mark takes."""
@@ -72,11 +79,16 @@ async def read(request: Request, deadline: Deadline) -> ParsedRequest:
         raise RequestTimeout(
             "The whole body did not come before the deadline. Send it faster, or set a longer X-Deadline-Ms."
         ) from None
+    finally:
+        body.finish()
     return ParsedRequest(request, parsed, empty=not first)
 
 
 class _Body:
     """Text of a body as it comes in: bytes, unpacked, decoded."""
+
+    unfinished: ClassVar[int] = 0
+    """Memory of all that are coming in."""
 
     def __init__(self, request: Request) -> None:
         self._receive = request.receive
@@ -90,6 +102,7 @@ class _Body:
         self._packed, self._full = b"", False
         self._came = self._unpacked = 0
         self._more = True
+        self._kept = 0
 
     async def text(self) -> str:
         """Return the next piece; "" at the end."""
@@ -97,7 +110,23 @@ class _Body:
         while not text and (self._more or self._packed or self._full):
             plain = await self._plain()
             text = self._decode(plain, final=not (self._more or self._packed or self._full))
+        self._keep(text)
         return text
+
+    def finish(self) -> None:
+        """Release its share of the memory for unfinished bodies."""
+        _Body.unfinished -= self._kept
+        self._kept = 0
+
+    def _keep(self, text: str) -> None:
+        """Count a piece as kept. A body may grow as long as as much is free as it takes itself, so that large ones,
+        many of them, leave room for small ones.
+        """
+        size = sys.getsizeof(text)
+        self._kept += size
+        _Body.unfinished += size
+        if self._kept > UNFINISHED_BYTES - _Body.unfinished:
+            raise Overloaded("Bodies that are still coming in take too much memory. Try again.", retry_after=1)
 
     async def _plain(self) -> bytes:
         """Return the next unpacked bytes; none of them says nothing."""
@@ -150,12 +179,17 @@ class _Body:
 
 def _charset(content_type: str) -> str | None:
     """Return Python's name of the charset that a Content-Type names. Raises InvalidRequest for one not known here."""
+    if len(content_type) > MAX_CONTENT_TYPE:
+        raise InvalidRequest(
+            f"Content-Type has {len(content_type)} characters of at most {MAX_CONTENT_TYPE}. Send `application/json`."
+        )
     message = Message()
     message["content-type"] = content_type
-    named = message.get_param("charset")
-    if named is None:
-        return None
+    named: object = "invalid"
     with contextlib.suppress(LookupError, ValueError):
+        named = message.get_param("charset")
+        if named is None:
+            return None
         charset = codecs.lookup(str(named)).name
         if charset in CHARSETS:
             return charset

@@ -24,6 +24,9 @@ MAX_NUMBER = 5_000
 MAX_STRING = 12 * MAX_DOCUMENT
 """Most characters of a string as written: a character beyond the BMP may be written as two escapes of six."""
 
+BACKSLASH = 5.5
+"""Most characters that a string is shorter for each of its backslashes: two and ten more may write one."""
+
 TOO_LONG = " " * (MAX_DOCUMENT + 1)
 """Stands for a string of more than that, which is not kept: no field takes so many, and validation tells which."""
 
@@ -121,11 +124,16 @@ class _Parser:
     async def _string(self) -> str:
         begin = self._position
         self._at += 1
-        parts, length = [], 0
+        parts: list[str] = []
+        length, at_least, too_long = 0, 0.0, False
         while True:
             end = self._end_of(_STRING)
             length += end - self._at
-            if length <= MAX_STRING:
+            at_least += end - self._at - BACKSLASH * self._text.count("\\", self._at, end)
+            too_long = too_long or length > MAX_STRING or at_least > MAX_DOCUMENT
+            if too_long:
+                parts.clear()
+            else:
                 parts.append(self._text[self._at : end])
             if self._text.startswith('"', end):
                 self._at = end + 1
@@ -135,13 +143,13 @@ class _Parser:
                 raise self.malformed("Unterminated string starting", begin)
             self._text = backslash + self._text
             self._before -= len(backslash)
-        if length > MAX_STRING:
+        if too_long:
             return TOO_LONG
         try:
             string: str = json.loads(f'"{"".join(parts)}"')
         except json.JSONDecodeError as error:
             raise self.malformed(error.msg.removesuffix(" at"), begin + error.pos) from None
-        return string
+        return string if len(string) <= MAX_DOCUMENT else TOO_LONG
 
     async def _word(self) -> Any:
         """A number or a name."""

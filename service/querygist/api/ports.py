@@ -26,7 +26,7 @@ class OperationsPortMiddleware:
             await problems.not_found(scope["state"]["request_id"])(scope, receive, send)
 
     def _is_here(self, scope: Scope) -> bool:
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = scope["path"].removeprefix(scope.get("root_path", "")).removesuffix("\n")  # as the routes ignore it
         operation = any(path == one or path.startswith(f"{one}/") for one in OPERATIONS)
         here: bool = scope["server"][1] == self.port
         return path == LIVEZ or operation == here

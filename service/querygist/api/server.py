@@ -1,6 +1,7 @@
 """uvicorn, with an end that finishes what it began."""
 
 import contextlib
+import errno
 import socket
 from types import FrameType
 
@@ -46,6 +47,7 @@ class Server(uvicorn.Server):
                 host=settings.host,
                 port=settings.port,
                 root_path=settings.root_path,
+                ws="none",  # it would take connections away from `connections`
                 http=self.connections.protocol,  # type: ignore[arg-type]  # anything that makes one
                 log_config=None,
                 access_log=False,
@@ -60,7 +62,7 @@ class Server(uvicorn.Server):
         if settings.operations_port is not None:
             with contextlib.ExitStack() as held:
                 ports = (settings.port, settings.operations_port)
-                sockets = [held.enter_context(_listening(settings.host, port)) for port in ports]
+                sockets = [one for port in ports for one in _listening(settings.host, port, held)]
                 held.pop_all()
         await super().startup(sockets)
         if not self.started:
@@ -97,14 +99,30 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _listening(host: str, port: int, held: contextlib.ExitStack) -> list[socket.socket]:
+    """Return a socket for each address of `host`, as uvicorn makes them, closed with `held`. An address that this
+    machine has not is left out, unless it is the only one. Raises ConfigurationError.
+    """
+    sockets: list[socket.socket] = []
     try:
-        (family, *_), *_ = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        return socket.create_server((host, port), family=family)
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        missing = None
+        for family, (name, _, *scope) in dict.fromkeys((family, address) for family, *_, address in found):
+            try:  # of IPv6 only, if it is: the other family has an address of its own
+                sockets.append(held.enter_context(socket.create_server((name, port, *scope), family=family)))
+            except OSError as error:
+                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    raise
+                missing = error
+            else:
+                port = sockets[0].getsockname()[1]  # where 0 picked one, for all
+        if missing and not sockets:
+            raise missing
     except OSError as error:
         raise ConfigurationError(
             f"Cannot listen on {host} port {port}: {error.strerror or error}. Choose another port."
         ) from None
+    return sockets
 
 
 def serve(app: FastAPI) -> None:

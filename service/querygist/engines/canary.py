@@ -37,6 +37,7 @@ class Canary:
         self._patience = patience
         self._numbers = itertools.count()
         self._right = False  # its last answer was
+        self._generation = 0
         self._token = asyncio.Event()
         self._last_success: float | None = None
         self._running: asyncio.Task[None] | None = None
@@ -50,6 +51,7 @@ class Canary:
     def reset(self) -> None:
         """The engine has ended: what was heard of it proves nothing any more."""
         self._last_success, self._right = None, False
+        self._generation += 1
 
     async def check(self) -> None:
         """Raises EngineUnavailable with the reason when the engine is silent or wrong. Any number of callers share one
@@ -57,9 +59,11 @@ class Canary:
         """
         if self._right and self._last_success and time.monotonic() - self._last_success < FRESH_SECONDS:
             return
+        generation = self._generation
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._run())
         await asyncio.shield(self._running)
+        self._require(generation)
 
     async def close(self) -> None:
         """End a canary that is out."""
@@ -73,6 +77,7 @@ class Canary:
         A canary may wait where nobody will ever answer it, at a model process that has just died, while the next one
         would be told so: another is sent after it every CANARY_SECONDS.
         """
+        generation = self._generation
         patience = self._patience or CANARY_SECONDS
         ends = time.monotonic() + patience
         self._token.clear()
@@ -86,6 +91,7 @@ class Canary:
                 for one in done:
                     one.result()
                 if done:
+                    self._require(generation)
                     return
             raise EngineUnavailable(f"The engine has been silent for {patience:g} s.", retry_after=5)
         finally:
@@ -95,11 +101,12 @@ class Canary:
 
     async def _ask(self, deadline: Deadline) -> None:
         """Send one canary. Raises EngineUnavailable when it is answered wrongly."""
-        known = self._known
+        known, generation = self._known, self._generation
         name = f"canary-{next(self._numbers)}"
         request = GenerationRequest(known.prompt, max(1, len(known.answer)), deadline, name)
         async with contextlib.aclosing(self._generate(request)) as chunks:
             ids = tuple([id_ async for chunk in chunks for id_ in chunk.ids])
+        self._require(generation)
         self._right = not known.answer or ids == known.answer
         if not self._right:
             raise EngineUnavailable(
@@ -108,3 +115,10 @@ class Canary:
                 retry_after=30,
             )
         self._last_success = time.monotonic()
+
+    def _require(self, generation: int) -> None:
+        """Raise EngineUnavailable if the engine has ended since: an answer of the one before proves nothing."""
+        if generation != self._generation:
+            raise EngineUnavailable(
+                "The engine ended while a canary was out. Try again in a few seconds.", retry_after=1
+            )

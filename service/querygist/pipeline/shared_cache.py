@@ -10,6 +10,7 @@ type is removed and computed anew.
 
 import asyncio
 import contextlib
+import time
 import uuid
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
@@ -27,14 +28,20 @@ from querygist.redis_connection import REST_SECONDS, RedisConnection
 LEASE_MS = 2000
 """How long others wait for a gateway that died while it computed. A computation that lives renews its lease."""
 
+MOST_LEASES = 3
+"""A gateway that has waited for so many of their lengths computes alone: who writes to Redis may renew one for ever."""
+
 _CHANNEL = "querygist:landed"
 
-# The summary if it is there, and not the one that was refused; else the lease if it is free.
+# The summary if it is there, and not the one that was refused; else the lease if it is free. One of another type, or
+# that lasts longer than ours do, is no gateway's.
 _ASK = """
 for _, key in ipairs(KEYS) do
   local kind = redis.call('TYPE', key).ok
   if kind ~= 'string' and kind ~= 'none' then redis.call('DEL', key) end
 end
+local lasts = redis.call('PTTL', KEYS[2])
+if lasts == -1 or lasts > tonumber(ARGV[2]) then redis.call('DEL', KEYS[2]) end
 local found = redis.call('GET', KEYS[1])
 if found and found ~= ARGV[3] then return found end
 if found then redis.call('DEL', KEYS[1]) end
@@ -92,7 +99,7 @@ class SharedCache:
 
         What the block sets as `lease.summary` is kept for the others; a block that ends without tells them to try.
         """
-        name, token = key.hex(), uuid.uuid4().hex
+        name, token = self._signer.name(key), uuid.uuid4().hex
         turn = await self._turn(name, token)
         if isinstance(turn, Summary):
             self._metrics.cache_hits.labels("shared").inc()
@@ -114,12 +121,15 @@ class SharedCache:
             await asyncio.shield(self._land(name, token, content))
 
     async def _turn(self, name: str, token: str) -> Summary | _Turn:
-        """Ask until it is not another gateway's turn any more."""
+        """Ask until it is not another gateway's turn any more, or for long enough."""
+        ends = time.monotonic() + MOST_LEASES * LEASE_MS / 1000
         while True:
             with self._landing(name) as landed:  # before asking, or it might land in between
                 turn = await self._ask(name, token)
                 if turn is not _Turn.OTHER:
                     return turn
+                if time.monotonic() > ends:
+                    return _Turn.ALONE
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(landed.wait(), LEASE_MS / 1000)
 

@@ -19,6 +19,10 @@ class SummarySigner:
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
 
+    def name(self, key: bytes) -> str:
+        """Return the name to keep the summary of `key` under: without the secret nobody can tell what was asked."""
+        return hmac.digest(self._secret, key, "sha256").hex()
+
     def sign(self, name: str, summary: Summary) -> bytes:
         """Return the bytes to keep under `name`."""
         content = _summaries.dump_json(summary)

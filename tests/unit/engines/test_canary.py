@@ -94,6 +94,34 @@ async def test_tokens_prove_nothing_before_the_right_answer() -> None:
         await canary.check()
 
 
+async def test_an_answer_of_an_engine_that_ended_proves_nothing() -> None:
+    """The right answer may be read just after the engine's end was told."""
+    ends = True
+
+    async def generate(_: GenerationRequest) -> AsyncGenerator[Chunk, None]:
+        if ends:
+            canary.reset()
+        yield Chunk((5, 6), finished="length")
+
+    canary = Canary(generate, KNOWN)
+    for _ in range(2):
+        with pytest.raises(EngineUnavailable, match="ended while"):
+            await canary.check()
+        canary.record_success()
+    ends = False
+    await canary.check()
+
+
+async def test_a_check_that_an_end_overtakes_fails() -> None:
+    canary = Canary(Engine("right").generate, KNOWN)
+    check = asyncio.create_task(canary.check())
+    while canary._last_success is None:
+        await asyncio.sleep(0)
+    canary.reset()
+    with pytest.raises(EngineUnavailable, match="ended while"):
+        await check
+
+
 async def test_closing_ends_one_that_is_out() -> None:
     engine = Engine("silence")
     canary = Canary(engine.generate, ANY, patience=1000)

@@ -209,3 +209,22 @@ async def test_a_worker_with_another_answer_gets_no_requests(logged: io.StringIO
     async with engine(ANSWERS, known=KnownAnswer((1, 2), (5, 6, 7))) as one:
         await one.ready()
         assert await ask(one)
+
+
+async def test_an_error_of_its_own_does_not_end_the_watch(monkeypatch: pytest.MonkeyPatch, logged: io.StringIO) -> None:
+    monkeypatch.setattr(module, "WATCH_SECONDS", 0.01)
+    check, failing = canary.Canary.check, True
+
+    async def checked(one: canary.Canary) -> None:
+        if failing:
+            raise RuntimeError
+        await check(one)
+
+    monkeypatch.setattr(canary.Canary, "check", checked)
+    async with engine(ANSWERS) as one, asyncio.timeout(20):
+        while "engine_watch_failed" not in logged.getvalue():
+            await asyncio.sleep(0.005)
+        failing = False
+        while one._last_error is not None:
+            await asyncio.sleep(0.005)
+        assert await ask(one)

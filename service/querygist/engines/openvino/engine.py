@@ -6,7 +6,6 @@ silent one, a canary has failed: from then on until the next one succeeds reques
 """
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict
@@ -103,8 +102,12 @@ class EmbeddedEngine:
         while True:
             await self._worker.loaded.wait()
             if self._last_error is not None or self._held:
-                with contextlib.suppress(ServiceError):
+                try:
                     await self.ready()
+                except ServiceError:
+                    pass
+                except Exception as error:  # the watch itself must not end
+                    log.error("engine_watch_failed", exc_info=error)
             await asyncio.sleep(WATCH_SECONDS)
 
     def _fail(self, error: EngineUnavailable) -> None:

@@ -4,16 +4,17 @@ import re
 
 Style = dict[str, str]
 
+# Each pattern takes linear time wherever it is tried: styles come from anyone, and `re` holds the GIL.
 _MOST_CSS = 200_000
 _SIZE = r"(-?\d*\.?\d+)(px|pt|em|rem|%|vw|vh|ch|in|cm)?"
-_DECLARATION = re.compile(r"([a-z-]+)\s*:\s*([^;]+)")
+_DECLARATION = re.compile(r"(?<![a-z-])([a-z-]+)\s*:\s*([^;]+)")
 _LOOKED_AT_NAMES = (
     "background background-color clip clip-path color content-visibility display filter font font-size height inset "
     "left margin-left margin-top max-height max-width opacity overflow position right bottom text-indent top transform "
     "visibility white-space width"
 )
 _LOOKED_AT = frozenset(_LOOKED_AT_NAMES.split())
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _TOKEN = re.compile(r"/\*.*?(?:\*/|\Z)|[{}]", re.DOTALL)
 _SIMPLE = re.compile(r"[a-z]*([.#][\w-]+)", re.IGNORECASE)
 _LENGTH = re.compile(_SIZE)
@@ -23,12 +24,12 @@ _CLIPPED = re.compile(
     r"inset\(\s*(?:50|100)%|circle\(\s*0|polygon\(\s*0(?:px)?\s+0(?:px)?\s*,\s*0(?:px)?\s+0(?:px)?\s*,"
 )
 _RECT = re.compile(r"rect\(\s*[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?\s*\)")
-_MOVED_AWAY = re.compile(r"translate(?:x|y|3d)?\([^)]*-\d{3,}|scale[xy]?\(0[,)]")
+_MOVED_AWAY = re.compile(r"translate(?:x|y|3d)?\((?:calc\()?[^()]*-\d{3,}|scale[xy]?\(0[,)]")
 _TINY_FONT = re.compile(r"(?:^|\s)0*(?:\.0+|[01](?:\.\d*)?)(?:px)?\s*(?:/|\s)")
-_CLEAR = re.compile(r"opacity\(0*\.?0*%?\)")
+_CLEAR = re.compile(r"opacity\(0*(?:\.0*)?%?\)")
 _NAMES = {"white": "#ffffff", "black": "#000000", "transparent": "transparent", "red": "#ff0000"}
 _RGB = re.compile(r"rgba?\(\s*(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})(?:\s*[,/]\s*([\d.]+%?))?\s*\)")
-_COLOUR = re.compile(r"#[0-9a-f]{3,8}\b|rgba?\([^)]*\)|[a-z]+")
+_COLOUR = re.compile(r"#[0-9a-f]{3,8}\b|rgba?\([^()]*\)|[a-z]+")
 _ALIKE = 8  # of 255, in each of red, green and blue
 
 
