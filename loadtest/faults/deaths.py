@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import psutil
 
-from loadtest.faults.fault import Fault, Reply, ask, counted, milliseconds, told
+from loadtest.faults.fault import Fault, Reply, ask, counted, milliseconds, outcomes
 from loadtest.faults.tenants import Rows, bodies
 from loadtest.servers import POLL_SECONDS, Server, gateway
 from querygist.triton_server.ports import claim
@@ -69,7 +69,7 @@ async def killed_engine(rows: Rows) -> Fault:
     return Fault(
         "the engine is killed",
         f"SIGKILL with {IN_FLIGHT} requests in it",
-        f"{told(counted(replies))}, {1000 * answered:.0f} ms later",
+        f"{outcomes(replies)}, {1000 * answered:.0f} ms later",
         "nothing: the page is quoted",
         recovery,
         {"replies": counted(replies), "answered_s": answered},
@@ -92,7 +92,7 @@ async def crash_loop(rows: Rows) -> Fault:
     return Fault(
         "a crash loop",
         f"SIGKILL once a second, {kills} times",
-        f"{told(counted(replies))}; a quote after {took.get('p50')} ms (p50), {took.get('max')} ms at most",
+        f"{outcomes(replies)}; a quote after {took.get('p50')} ms (p50), {took.get('max')} ms at most",
         "nothing",
         recovery,
         {"replies": counted(replies), "extract_ms": took, "kills": kills},
@@ -118,7 +118,7 @@ async def hung_engine(rows: Rows) -> Fault:
     return Fault(
         "the engine hangs",
         f"SIGSTOP with {IN_FLIGHT} requests in it, deadline 10 s",
-        f"those in it: {told(counted(first))} after {seen:.1f} s; once it is seen, {told(counted(later))} after "
+        f"those in it: {outcomes(first)} after {seen:.1f} s; once it is seen, {outcomes(later)} after "
         f"{took['p50']} ms (p50), {took['max']} ms at most",
         "nothing: the page is quoted",
         recovery,
@@ -141,7 +141,7 @@ async def drained(rows: Rows) -> Fault:
     return Fault(
         "SIGTERM",
         f"with {DRAINED} requests in flight or waiting, and 5 that come after it",
-        f"{told(counted(replies))}; the later ones: {told(counted(late))}; exit code {code} after {seconds:.1f} s",
+        f"{outcomes(replies)}; the later ones: {outcomes(late)}; exit code {code} after {seconds:.1f} s",
         "nothing",
         numbers={"replies": counted(replies), "late": counted(late), "exit": code, "seconds": seconds},
     )
@@ -212,7 +212,7 @@ async def redis_faults(rows: Rows) -> Fault:
     return Fault(
         "Redis hangs, then dies",
         "20 quotes with a Redis that is well, stopped, killed; before that a message of one byte 0xff on its channel",
-        f"{told(counted([*well, *shared, *hung, *dead]))}; at most {took['well']['max']}, {took['hung']['max']} and "
+        f"{outcomes([*well, *shared, *hung, *dead])}; at most {took['well']['max']}, {took['hung']['max']} and "
         f"{took['dead']['max']} ms",
         "nothing but what was shared",
         numbers=took,

@@ -1,18 +1,13 @@
 """One fault: what was done, what clients saw, what was lost, and how soon all was well again."""
 
-import contextlib
-import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-import psutil
 
 from loadtest.load.statistics import Distribution
-
-LIVEZ_SECONDS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,52 +21,6 @@ class Fault:
     recovery: float | None = None
     numbers: Mapping[str, Any] = field(default_factory=dict)
     processor: str = ""
-
-
-@dataclass(slots=True)
-class Watch:
-    """A server watched from outside: how long /livez took, how often it failed, and most memory, MB."""
-
-    livez: list[float] = field(default_factory=list)
-    failed: int = 0
-    megabytes: float = 0.0
-    began_with: float = 0.0
-
-    @property
-    def slowest(self) -> float:
-        """Milliseconds that the event loop was not there for /livez, at most."""
-        return round(1000 * max(self.livez, default=0.0))
-
-    @property
-    def grown(self) -> int:
-        """Megabytes that the gateway's process grew by, at most."""
-        return round(self.megabytes - self.began_with)
-
-
-@contextlib.contextmanager
-def watched(url: str, pid: int) -> Generator[Watch, None, None]:
-    """Ask /livez all the time, on one connection, while the block runs; in a thread, which it does not hold up."""
-    gateway, watch, over = psutil.Process(pid), Watch(), threading.Event()
-    watch.began_with = watch.megabytes = gateway.memory_info().rss / 1e6
-
-    def watching() -> None:
-        with httpx.Client(base_url=url, timeout=30) as client:
-            while not over.wait(LIVEZ_SECONDS):
-                began = time.monotonic()
-                try:
-                    client.get("/livez").raise_for_status()
-                    watch.livez.append(time.monotonic() - began)
-                except httpx.HTTPError:
-                    watch.failed += 1
-                watch.megabytes = max(watch.megabytes, gateway.memory_info().rss / 1e6)
-
-    thread = threading.Thread(target=watching)
-    thread.start()
-    try:
-        yield watch
-    finally:
-        over.set()
-        thread.join()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +57,14 @@ def counted(replies: Sequence[Reply]) -> dict[str, int]:
     }
 
 
-def told(counts: Mapping[str, int]) -> str:
+def as_words(counts: Mapping[str, int]) -> str:
     """Return counts as words."""
     return ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
+
+
+def outcomes(replies: Sequence[Reply]) -> str:
+    """Return the counts of outcomes as words."""
+    return as_words(counted(replies))
 
 
 def milliseconds(seconds: Sequence[float]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from loadtest import plotting
-from loadtest.faults.fault import ask, told
+from loadtest.faults.fault import as_words, ask
 from loadtest.machine import processor
 from loadtest.servers import Server, gateway
 from querygist.evaluation import report_files
@@ -118,7 +118,7 @@ def write(found: Soak, folder: Path) -> Path:
     sections = [
         "# Twenty thousand requests" if last.requests >= 20_000 else f"# {last.requests:,} requests",
         f"{last.requests:,} distinct requests, {IN_FLIGHT} at a time, two quotes for each written summary, in "
-        f"{last.seconds / 60:.0f} minutes ({found.processor}): {told(found.outcomes)}.",
+        f"{last.seconds / 60:.0f} minutes ({found.processor}): {as_words(found.outcomes)}.",
         report_files.table(header, rows),
         "![Memory, threads and descriptors of the processes over the requests](soak.png)",
     ]
