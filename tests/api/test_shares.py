@@ -99,7 +99,7 @@ class TestLongDocuments:
         go, clean = threading.Event(), Job.of
 
         def slow(query: str, fields: Any, *rest: Any, **options: Any) -> Job:
-            if len(fields.document) > text_work.OFFLOAD_CHARACTERS:
+            if len(fields.document) > text_work.LONG_CHARACTERS:
                 go.wait(10)
             return clean(query, fields, *rest, **options)
 

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import socket
+import sys
 from types import FrameType
 
 import structlog
@@ -19,6 +20,9 @@ log = structlog.get_logger("querygist.server")
 LAST_WORDS_SECONDS = 5
 """Once the engine is stopped, time for the remaining responses to say so."""
 
+
+SWITCH_SECONDS = 0.001
+"""After so long a thread that works on texts lets the event loop go on, if it waits: several times for an answer."""
 
 SLOW_READER_SECONDS = 10
 """Beyond the longest deadline, time for a client to read the rest of its answer."""
@@ -127,4 +131,5 @@ def _listening(host: str, port: int, held: contextlib.ExitStack) -> list[socket.
 
 def serve(app: FastAPI) -> None:
     """Serve until a signal."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     Server(app, GarbageCollector()).run()

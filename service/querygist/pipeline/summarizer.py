@@ -23,7 +23,7 @@ from querygist.pipeline.choice import Choice, Chooser, choose_by_words
 from querygist.pipeline.fair_queue import Caller
 from querygist.pipeline.job import Job
 from querygist.pipeline.summary import Reason, Summary
-from querygist.pipeline.text_work import OFFLOAD_CHARACTERS, TextWork
+from querygist.pipeline.text_work import LONG_CHARACTERS, TextWork
 from querygist.pipeline.writer import Writer
 from querygist.schemas import Answer, DocumentFields
 from querygist.tracing import child_span
@@ -131,12 +131,12 @@ class Summarizer:
                 return job, await self._texts.run_by(deadline.earlier(FALLBACK_SECONDS), job.size, quote, job.caller)
         if deadline.remaining() < 0:
             raise error
-        beginning = fields.model_copy(update={"document": fields.document[:OFFLOAD_CHARACTERS]})
+        beginning = fields.model_copy(update={"document": fields.document[:LONG_CHARACTERS]})
         try:
-            job = await self._texts.run_here(OFFLOAD_CHARACTERS, partial(clean, beginning), caller)
+            job = await self._texts.run_short(LONG_CHARACTERS, partial(clean, beginning), caller)
         except UnprocessableText:
             raise error from None
-        summary = await self._texts.run_here(OFFLOAD_CHARACTERS, partial(_quote, job, None, reason), caller)
+        summary = await self._texts.run_short(LONG_CHARACTERS, partial(_quote, job, None, reason), caller)
         if not summary.answerable:
             raise error
         return job, replace(summary, truncated=True)

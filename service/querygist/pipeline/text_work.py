@@ -1,8 +1,8 @@
-"""Work on texts: on the event loop when they are short, one at a time; in a thread when they are long.
+"""Work on texts: on the event loop when they are short, in threads when they are not.
 
-Callers share the thread fairly. Work there is admitted by characters: what would be done after its deadline is refused,
-and what has been left before its turn is dropped. The longest texts, of which one piece of work takes up to a second,
-have a thread of their own; more threads would only fight for the GIL.
+Callers share each thread fairly. Work on long texts is admitted by characters: what would be done after its deadline is
+refused, and what has been left before its turn is dropped. The longest, of which one piece of work takes a second, have
+a thread of their own, and so have those no longer than the beginning that is quoted of a long one.
 """
 
 import asyncio
@@ -21,13 +21,15 @@ from querygist.pipeline.fair_queue import Caller
 
 T = TypeVar("T")
 
-OFFLOAD_CHARACTERS = 8_000
-"""Longer texts are worked on in the thread: milliseconds of regular expressions would hold up every other request."""
+OFFLOAD_CHARACTERS = 2_000
+"""Longer texts are worked on in a thread: milliseconds of regular expressions would hold up every other request, and an
+answer takes several turns of the event loop."""
 
+LONG_CHARACTERS = 8_000
+"""Work on longer texts is refused when it would be late. A piece of work on this one takes some 10 ms."""
 
 LONGEST_CHARACTERS = 40_000
 """Texts from here on do not hold up those that are shorter."""
-
 
 _ANY_NUMBER = 1_000_000
 _NEVER = Deadline(inf)
@@ -68,7 +70,7 @@ class TextWork:
     """The event loop's turns, the threads, and the queues before them. For one event loop."""
 
     def __init__(self, metrics: Metrics, *, max_waiting: int) -> None:
-        self._turns = Admission("worked on", max_in_flight=1, max_waiting=_ANY_NUMBER)
+        self._short = _Lane("short-texts", metrics, _ANY_NUMBER)
         self._long, self._longest = (_Lane(name, metrics, max_waiting) for name in ("long-texts", "longest-texts"))
 
     async def run(self, characters: int, work: Callable[[], T], caller: Caller, deadline: Callable[[], Deadline]) -> T:
@@ -76,23 +78,22 @@ class TextWork:
 
         Raises Overloaded and DeadlineExceeded if they are many, and what `work` raises.
         """
-        if characters <= OFFLOAD_CHARACTERS:
-            return await self.run_here(characters, work, caller)
+        if characters <= LONG_CHARACTERS:
+            return await self.run_short(characters, work, caller)
         lane = self._long if characters < LONGEST_CHARACTERS else self._longest
         return await lane.run(characters, work, caller, deadline)
 
     async def run_by(self, deadline: Deadline, characters: int, work: Callable[[], T], caller: Caller) -> T:
         """Do `work` as `run` does, for one who waits no longer than for the deadline if they are many."""
-        if characters > OFFLOAD_CHARACTERS:
+        if characters > LONG_CHARACTERS:
             if deadline.remaining() <= 0:
                 raise DeadlineExceeded("The deadline passed before the document was read. Allow more time.")
             running = self.run(characters, work, caller, lambda: deadline)
             return await within(deadline.remaining(), "document was read", running)
-        return await self.run_here(characters, work, caller)
+        return await self.run_short(characters, work, caller)
 
-    async def run_here(self, characters: int, work: Callable[[], T], caller: Caller) -> T:
-        """Do short `work`, and let the event loop look at its connections before the next: many may come at once."""
-        async with self._turns.enter(characters, lambda: _NEVER, caller):
-            result = work()
-            await asyncio.sleep(0)
-            return result
+    async def run_short(self, characters: int, work: Callable[[], T], caller: Caller) -> T:
+        """Do `work` on at most LONG_CHARACTERS, which is never refused."""
+        if characters <= OFFLOAD_CHARACTERS:
+            return work()
+        return await self._short.run(characters, work, caller, lambda: _NEVER)

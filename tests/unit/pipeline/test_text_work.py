@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -10,9 +11,9 @@ from querygist.deadline import Deadline
 from querygist.errors import DeadlineExceeded
 from querygist.metrics import Metrics
 from querygist.pipeline.fair_queue import Caller
-from querygist.pipeline.text_work import LONGEST_CHARACTERS, OFFLOAD_CHARACTERS, TextWork
+from querygist.pipeline.text_work import LONG_CHARACTERS, LONGEST_CHARACTERS, OFFLOAD_CHARACTERS, TextWork
 
-LONG = OFFLOAD_CHARACTERS + 1
+LONG = LONG_CHARACTERS + 1
 ALICE, BOB = Caller("alice"), Caller("bob")
 
 
@@ -121,9 +122,11 @@ async def test_nothing_is_begun_after_the_deadline(texts: TextWork) -> None:
     assert work.begun == []
 
 
-async def test_short_texts_take_turns_by_tenant(texts: TextWork) -> None:
-    done: list[str] = []
-    flood = [asyncio.create_task(texts.run(100, lambda: done.append("alice"), ALICE, patience)) for _ in range(20)]
+async def test_short_texts_take_turns_by_tenant_and_are_never_refused() -> None:
+    texts, work = TextWork(Metrics(), max_waiting=0), Work()
+    work.go.set()
+    ask = partial(texts.run, LONG_CHARACTERS)
+    flood = [asyncio.create_task(ask(work.named("alice"), ALICE, lambda: Deadline(0))) for _ in range(20)]
     await asyncio.sleep(0)
-    await asyncio.gather(asyncio.create_task(texts.run(100, lambda: done.append("bob"), BOB, patience)), *flood)
-    assert done.index("bob") < 5
+    await asyncio.gather(asyncio.create_task(ask(work.named("bob"), BOB, patience)), *flood)
+    assert work.begun.index("bob") < 5
