@@ -13,7 +13,7 @@ from tests.process.conftest import PROGRAM, Start
 from tests.process.egress import Watch
 from tests.process.test_life import BODY
 
-pytestmark = pytest.mark.embedded
+pytestmark = pytest.mark.slow
 
 _SOURCES = {"service": "service", "training": ".", "loadtest": ".", "deploy": "."}
 _TELLING = re.compile(r"^\s*(?:import|from) (?:openvino|openvino_genai|openvino_tokenizers|nncf)\b", re.MULTILINE)
