@@ -17,7 +17,7 @@ FP8_CONFIG ?= training/configs/fp8.yaml
 
 # Every test that needs nothing but Python and is quick has none of these markers (pyproject.toml, tests/suites.py).
 PYTEST := $(BIN)/python -m pytest
-NOT_FAST := embedded or triton or browser or training or fp8 or slow
+NOT_FAST := embedded or triton or browser or smoke or training or fp8 or slow
 SLOW_TO_IMPORT := train generate evaluate fp8 lookahead export preferences
 
 .PHONY: help serve triton load model fp8 fp8-venv check lint fast test test-all system-packages docs lock sbom audit clean
@@ -28,8 +28,8 @@ help:
 	@echo "make load      a minute of load on a server of its own, and whether it kept the objectives"
 	@echo "make model     fetch and build the model, nothing else"
 	@echo "make fp8       FP8 checkpoints for TensorRT-LLM, made and checked on this machine's CPU"
-	@echo "make check     lint, types, unit and API tests on the fake engine: about 100 s"
-	@echo "make test      that, the embedded engine, Triton, the browser and training"
+	@echo "make check     lint, types, unit and API tests on the fake engine: about two minutes"
+	@echo "make test      that, the embedded engine, Triton, the browser and a smoke training: about 12 minutes"
 	@echo "make test-all  every test there is, as CI runs them"
 	@echo "make lint      ruff, mypy, import-linter"
 	@echo "make docs      the documentation as a site, in build/site; a broken link fails"
@@ -70,7 +70,7 @@ fast: $(VENV)/.develop
 test:
 	@$(MAKE) --no-print-directory -j2 system-packages $(VENV)/.develop $(TRITON_VENV)/.installed
 	@$(MAKE) --no-print-directory model check
-	$(PYTEST) -m "(embedded or triton or browser or training) and not (fp8 or slow)"
+	$(PYTEST) -m "(embedded or triton or browser or smoke) and not (training or fp8 or slow)"
 
 test-all:
 	@$(MAKE) --no-print-directory -j2 system-packages $(VENV)/.develop $(TRITON_VENV)/.installed $(FP8_VENV)/.installed

@@ -13,7 +13,8 @@ import pytest
 MINUTES = {
     "slow": 10.0,  # Locust, Prometheus, Redis, a cluster of Tritons, the acceptance, the Dockerfile
     "fp8": 4.0,  # ModelOpt
-    "training": 12.0,
+    "training": 9.0,
+    "smoke": 3.0,
     "triton": 7.0,
     "browser": 2.0,
     "embedded": 7.0,

@@ -12,7 +12,7 @@ from tests.conftest import REPOSITORY
 from tests.process.conftest import Start
 from tests.process.egress import Watch
 
-pytestmark = pytest.mark.training
+pytestmark = pytest.mark.smoke
 
 BODY = {
     "query": "Who built the harbour?",
