@@ -29,7 +29,7 @@ help:
 	@echo "make model     fetch and build the model, nothing else"
 	@echo "make fp8       FP8 checkpoints for TensorRT-LLM, made and checked on this machine's CPU"
 	@echo "make check     lint, types, unit and API tests on the fake engine: about two minutes"
-	@echo "make test      that, the embedded engine, Triton, the browser and a smoke training: about 12 minutes"
+	@echo "make test      that, the embedded engine, Triton, the browser and a smoke training: about 14 minutes"
 	@echo "make test-all  every test there is, as CI runs them"
 	@echo "make lint      ruff, mypy, import-linter"
 	@echo "make docs      the documentation as a site, in build/site; a broken link fails"

@@ -13,8 +13,8 @@ import pytest
 MINUTES = {
     "slow": 10.0,  # Locust, Prometheus, Redis, a cluster of Tritons, the acceptance, the Dockerfile
     "fp8": 4.0,  # ModelOpt
-    "training": 9.0,
-    "smoke": 3.0,
+    "training": 8.0,
+    "smoke": 4.0,
     "triton": 7.0,
     "browser": 2.0,
     "embedded": 7.0,
