@@ -1,6 +1,7 @@
 """One fault: what was done, what clients saw, what was lost, and how soon all was well again."""
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,9 +53,7 @@ async def ask(client: httpx.AsyncClient, body: Mapping[str, Any], **headers: str
 
 def counted(replies: Sequence[Reply]) -> dict[str, int]:
     """Return how often each outcome came."""
-    return {
-        outcome: sum(reply.outcome == outcome for reply in replies) for outcome in sorted({r.outcome for r in replies})
-    }
+    return dict(sorted(Counter(reply.outcome for reply in replies).items()))
 
 
 def as_words(counts: Mapping[str, int]) -> str:

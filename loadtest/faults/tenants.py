@@ -126,6 +126,14 @@ async def long_documents(rows: Rows) -> Fault:
     )
 
 
+def _times(**replies: list[Reply]) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, int]]]:
+    """Return the times in the queue and those of whole answers, by the names of the replies."""
+    return (
+        {name: milliseconds([reply.queue for reply in own]) for name, own in replies.items()},
+        {name: milliseconds([reply.seconds for reply in own]) for name, own in replies.items()},
+    )
+
+
 async def flood(rows: Rows) -> Fault:
     """One tenant sends 25 times what another does, far above what the service can do."""
     async with with_keys() as (client, _):
@@ -136,8 +144,7 @@ async def flood(rows: Rows) -> Fault:
             sent(rate, SECONDS, 2, single(client, bodies(rows, "bob"), "bob")),
             sent(25 * rate, SECONDS, 3, single(client, bodies(rows, "alice"), "alice")),
         )
-    queue = {name: milliseconds([reply.queue for reply in r]) for name, r in (("alone", alone), ("flooded", own))}
-    whole = {name: milliseconds([reply.seconds for reply in r]) for name, r in (("alone", alone), ("flooded", own))}
+    queue, whole = _times(alone=alone, flooded=own)
     return Fault(
         "a flood by one tenant",
         f"alice {25 * rate:.1f} requests/s, bob {rate:.2f}/s, where {peak:.1f}/s can be done",
@@ -158,8 +165,7 @@ async def results_pages(rows: Rows) -> Fault:
             sent(rate, SECONDS, 2, single(client, bodies(rows, "single"), "bob")),
             sent(PAGES_A_SECOND, SECONDS, 3, page(client, bodies(rows, "page"), "alice")),
         )
-    queue = {name: milliseconds([reply.queue for reply in r]) for name, r in (("alone", alone), ("beside", own))}
-    whole = {name: milliseconds([reply.seconds for reply in r]) for name, r in (("alone", alone), ("beside", own))}
+    queue, whole = _times(alone=alone, beside=own)
     return Fault(
         "results pages",
         f"a page of {PAGE} documents every {1 / PAGES_A_SECOND:.0f} s, singles {rate:.1f}/s, of {peak:.1f}/s",
@@ -172,14 +178,14 @@ async def results_pages(rows: Rows) -> Fault:
 
 
 async def overload(rows: Rows) -> Fault:
-    """Twice and five times the requests that can be done, half of the time of a run each."""
+    """Requests at the peak, twice and five times as many."""
     async with with_keys() as (client, watch):
         peak = await capacity(client, rows, SECONDS)
-        goodput, outcomes = {}, {}
+        goodput, counts = {}, {}
         for times in (1, 2, 5):
             replies = await sent(times * peak, SECONDS, times, single(client, bodies(rows, str(times)), "bob"))
             goodput[times] = sum(reply.outcome == "generative" for reply in replies) / SECONDS
-            outcomes[times] = counted(replies)
+            counts[times] = counted(replies)
     return Fault(
         "overload",
         f"2 and 5 times the {peak:.1f} requests/s that can be done, {SECONDS:.0f} s each, deadline 10 s",
@@ -190,5 +196,5 @@ async def overload(rows: Rows) -> Fault:
         )
         + f"; the others are quotes (short pages fit a queue more often); /livez {watch.slowest:.0f} ms at most",
         "nothing",
-        numbers={"peak": peak, "goodput": goodput, "outcomes": outcomes, "grown_mb": watch.grown},
+        numbers={"peak": peak, "goodput": goodput, "outcomes": counts, "grown_mb": watch.grown},
     )

@@ -17,9 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from querygist.api.quotas import Quotas
 from querygist.errors import ConfigurationError, Forbidden, Unauthorized
 from querygist.metrics import Metrics
-from querygist.pipeline.fair_queue import Caller
-
-ANYONE = "anyone"
+from querygist.pipeline.fair_queue import ANYONE, Caller
 
 LOOK_SECONDS = 1.0
 """At most this often the key file is looked at."""

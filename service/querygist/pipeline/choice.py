@@ -108,7 +108,6 @@ class Chooser:
 
     async def _read(self, reader: Reader, page: PageToRead, job: Job, deadline: Callable[[], Deadline]) -> Reading:
         """Raises ReaderUnavailable when it is gone, or would come to the page too late."""
-
         began = time.monotonic()
         reading = asyncio.ensure_future(self._read_in_turn(reader, page, job, deadline))
         try:

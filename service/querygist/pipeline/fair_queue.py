@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Generic, Protocol, TypeVar
 
+ANYONE = "anyone"
+"""The one tenant where there are no keys."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """The tenant who asks, the weight of its share, and whether somebody waits for this one document."""
 
-    tenant: str = "anyone"
+    tenant: str = ANYONE
     weight: float = 1.0
     interactive: bool = True
 

@@ -67,16 +67,16 @@ class _Lane:
 
 
 class TextWork:
-    """The event loop's turns, the threads, and the queues before them. For one event loop."""
+    """The threads, and the queues before them. For one event loop."""
 
     def __init__(self, metrics: Metrics, *, max_waiting: int) -> None:
         self._short = _Lane("short-texts", metrics, _ANY_NUMBER)
         self._long, self._longest = (_Lane(name, metrics, max_waiting) for name in ("long-texts", "longest-texts"))
 
     async def run(self, characters: int, work: Callable[[], T], caller: Caller, deadline: Callable[[], Deadline]) -> T:
-        """Do `work` on so many characters of text: here when they are few, in the thread when they are many.
+        """Do `work` on so many characters of text: here when they are few, in a thread when they are many.
 
-        Raises Overloaded and DeadlineExceeded if they are many, and what `work` raises.
+        Raises Overloaded and DeadlineExceeded if they are more than LONG_CHARACTERS, and what `work` raises.
         """
         if characters <= LONG_CHARACTERS:
             return await self.run_short(characters, work, caller)
